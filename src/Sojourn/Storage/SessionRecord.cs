@@ -1,0 +1,45 @@
+using System.Collections.Immutable;
+
+namespace Sojourn.Storage;
+
+/// <summary>What a store keeps under a key: the document's bytes, an expiry, labels to be found by, and a version. Immutable.</summary>
+public sealed class SessionRecord
+{
+    private readonly long _expiresAtTicks;
+    private readonly string[]? _labels;
+
+    /// <summary>Makes a record.</summary>
+    /// <param name="document">The document: one UTF-8 JSON object. Kept as given: it must not be changed afterwards.</param>
+    /// <param name="expiresAt">When the session ends unless it is used before.</param>
+    /// <param name="labels">What an index finds the record by, such as <c>subject:42</c>; none by default.</param>
+    /// <param name="version">The store's own token of this state; <see langword="default"/> in a record that is yet to be stored.</param>
+    public SessionRecord(ReadOnlyMemory<byte> document, DateTimeOffset expiresAt, ImmutableArray<string> labels = default, SessionVersion version = default)
+    {
+        Document = document;
+        _expiresAtTicks = expiresAt.UtcTicks;
+        _labels = labels.IsDefaultOrEmpty ? null : System.Runtime.InteropServices.ImmutableCollectionsMarshal.AsArray(labels);
+        Version = version;
+    }
+
+    /// <summary>The document: one UTF-8 JSON object.</summary>
+    public ReadOnlyMemory<byte> Document { get; }
+
+    /// <summary>When the session ends unless it is used before, in UTC.</summary>
+    public DateTimeOffset ExpiresAt => new(_expiresAtTicks, TimeSpan.Zero);
+
+    /// <summary>What an index finds the record by; empty when there is nothing.</summary>
+    public ImmutableArray<string> Labels => _labels is null ? [] : System.Runtime.InteropServices.ImmutableCollectionsMarshal.AsImmutableArray(_labels);
+
+    /// <summary>The store's own token of this state of the record.</summary>
+    public SessionVersion Version { get; }
+
+    /// <summary>The same record under another version: what a store hands back after it has written.</summary>
+    /// <param name="version">The version the store gave it.</param>
+    /// <returns>A record that shares this one's document and labels.</returns>
+    public SessionRecord WithVersion(SessionVersion version) => new(Document, ExpiresAt, Labels, version);
+
+    /// <summary>The same record with another expiry: what a store has after a touch.</summary>
+    /// <param name="expiresAt">The new expiry.</param>
+    /// <returns>A record that shares this one's document, labels and version.</returns>
+    public SessionRecord WithExpiry(DateTimeOffset expiresAt) => new(Document, expiresAt, Labels, Version);
+}

@@ -1,0 +1,49 @@
+namespace Sojourn.Storage;
+
+/// <summary>
+/// A store's own token of one state of one record: a number, or the bytes as they are stored. Opaque to everybody else;
+/// decorators pass it through.
+/// </summary>
+public readonly struct SessionVersion : IEquatable<SessionVersion>
+{
+    private readonly byte[]? _content;
+
+    /// <summary>A version that is a number.</summary>
+    /// <param name="number">The number.</param>
+    public SessionVersion(long number) => Number = number;
+
+    /// <summary>A version that is the stored content itself, for databases whose layout has no place for a number.</summary>
+    /// <param name="content">The bytes as they are stored. Kept as given: they must not be changed afterwards.</param>
+    public SessionVersion(byte[] content)
+    {
+        ArgumentNullException.ThrowIfNull(content);
+        _content = content;
+    }
+
+    /// <summary>The number, 0 where the version is content.</summary>
+    public long Number { get; }
+
+    /// <summary>The stored content, empty where the version is a number.</summary>
+    public ReadOnlyMemory<byte> Content => _content;
+
+    /// <inheritdoc/>
+    public bool Equals(SessionVersion other) => Number == other.Number && Content.Span.SequenceEqual(other.Content.Span);
+
+    /// <inheritdoc/>
+    public override bool Equals(object? obj) => obj is SessionVersion other && Equals(other);
+
+    /// <inheritdoc/>
+    public override int GetHashCode()
+    {
+        var hash = new HashCode();
+        hash.Add(Number);
+        hash.AddBytes(Content.Span);
+        return hash.ToHashCode();
+    }
+
+    /// <summary>Whether two versions are the same.</summary>
+    public static bool operator ==(SessionVersion left, SessionVersion right) => left.Equals(right);
+
+    /// <summary>Whether two versions differ.</summary>
+    public static bool operator !=(SessionVersion left, SessionVersion right) => !left.Equals(right);
+}
