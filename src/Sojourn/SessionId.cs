@@ -1,0 +1,46 @@
+using System.Buffers.Text;
+using System.Security.Cryptography;
+using System.Text;
+
+namespace Sojourn;
+
+/// <summary>Makes ids, and the keys that stores file sessions under.</summary>
+internal sealed class SessionId
+{
+    private const int IdBytes = 32;
+    private readonly byte[] _application;
+
+    public SessionId(string applicationName)
+    {
+        // The NUL ends the name, so that no name and id together read as another name and id.
+        _application = [.. Encoding.UTF8.GetBytes(applicationName), 0];
+    }
+
+    /// <summary>A new id: 256 random bits as 43 characters of base64url.</summary>
+    public static string New()
+    {
+        Span<byte> random = stackalloc byte[IdBytes];
+        RandomNumberGenerator.Fill(random);
+        return Base64Url.EncodeToString(random);
+    }
+
+    /// <summary>A new handle: 128 random bits as 22 characters of base64url. It opens nothing.</summary>
+    public static string NewHandle()
+    {
+        Span<byte> random = stackalloc byte[16];
+        RandomNumberGenerator.Fill(random);
+        return Base64Url.EncodeToString(random);
+    }
+
+    /// <summary>The key of an id in this application: what a thief of the database holds, and can do nothing with.</summary>
+    public string KeyOf(string id)
+    {
+        var length = _application.Length + Encoding.UTF8.GetMaxByteCount(id.Length);
+        Span<byte> text = length <= 512 ? stackalloc byte[length] : new byte[length];
+        _application.CopyTo(text);
+        var written = _application.Length + Encoding.UTF8.GetBytes(id, text[_application.Length..]);
+        Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
+        SHA256.HashData(text[..written], hash);
+        return Base64Url.EncodeToString(hash);
+    }
+}

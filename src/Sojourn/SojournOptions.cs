@@ -1,0 +1,138 @@
+using System.Text.Json;
+
+namespace Sojourn;
+
+/// <summary>What becomes of the stored session when the request has unset it (<see cref="Session.Unset"/>).</summary>
+public enum UnsetBehavior
+{
+    /// <summary>The request's changes are dropped; the stored session stays as it was and is not touched.</summary>
+    Keep,
+
+    /// <summary>The session is destroyed.</summary>
+    Destroy,
+}
+
+/// <summary>Whether the cookie bears the Secure attribute.</summary>
+public enum CookieSecure
+{
+    /// <summary>In Development as the request is, everywhere else always.</summary>
+    ByEnvironment,
+
+    /// <summary>Always.</summary>
+    Always,
+
+    /// <summary>If the request that begins the session came over https.</summary>
+    AsRequest,
+
+    /// <summary>Never.</summary>
+    Never,
+}
+
+/// <summary>How sessions are kept. Bound from the configuration section <c>Sojourn</c>, then by code; checked when the application starts.</summary>
+/// <remarks>Read once at start; a later change has no effect.</remarks>
+public sealed class SojournOptions
+{
+    /// <summary>
+    /// What tokens are signed with: the first signs, all verify, so that a new secret is put in front and the old one removed
+    /// when its tokens have gone. Needed outside Development, where one is made and kept. None by default.
+    /// </summary>
+    public IList<string> Secrets { get; set; } = [];
+
+    /// <summary>
+    /// Sets applications on one store apart: an id of one opens nothing in another. The host's application name by default;
+    /// it must stay the same from release to release.
+    /// </summary>
+    public string ApplicationName { get; set; } = "";
+
+    /// <summary>How long a session lives without use. 20 minutes by default; 1 second to 400 days.</summary>
+    public TimeSpan IdleTimeout { get; set; } = TimeSpan.FromMinutes(20);
+
+    /// <summary>
+    /// How long a session lives whatever its use, from its creation or sign-in on; renewing the id does not move it.
+    /// 24 hours by default; <see langword="null"/> for no such deadline.
+    /// </summary>
+    public TimeSpan? AbsoluteTimeout { get; set; } = TimeSpan.FromHours(24);
+
+    /// <summary>
+    /// How stale the stored expiry may become before a request that changes nothing moves it. A twentieth of <see cref="IdleTimeout"/>
+    /// by default (<see langword="null"/>); zero writes at every request. A session may end earlier by this much, never later.
+    /// </summary>
+    public TimeSpan? TouchInterval { get; set; }
+
+    /// <summary>Save an existing session at the end of every request, changed or not. False by default. Never writes over another request's change.</summary>
+    public bool Resave { get; set; }
+
+    /// <summary>Save a new session that nothing was put into. False by default: a visitor who only reads costs no record and no cookie.</summary>
+    public bool SaveUninitialized { get; set; }
+
+    /// <summary>Send the cookie with every response of an existing session. False by default.</summary>
+    public bool Rolling { get; set; }
+
+    /// <summary>What <see cref="Session.Unset"/> does to the stored session. <see cref="UnsetBehavior.Keep"/> by default.</summary>
+    public UnsetBehavior Unset { get; set; }
+
+    /// <summary>Save what a handler changed before it threw, as express-session does. False by default: half-done work is dropped.</summary>
+    public bool CommitOnException { get; set; }
+
+    /// <summary>The largest document, in bytes, that is stored. 1 MiB by default; 1 KiB to 16 MiB.</summary>
+    public int MaxDocumentBytes { get; set; } = 1024 * 1024;
+
+    /// <summary>How long one call of the store may take before the request fails. 5 seconds by default; more than zero.</summary>
+    public TimeSpan StoreTimeout { get; set; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>How long a request waits for its turn on an endpoint with an exclusive session. 10 seconds by default; more than zero.</summary>
+    public TimeSpan ExclusiveTimeout { get; set; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>The cookie that carries the token.</summary>
+    public SessionCookieOptions Cookie { get; } = new();
+
+    /// <summary>How often expired sessions are removed from a store that does not do so by itself. 1 minute by default; more than zero.</summary>
+    public TimeSpan PruneInterval { get; set; } = TimeSpan.FromMinutes(1);
+
+    internal JsonSerializerOptions Json { get; private set; } = Document.SessionJson.CreateOptions();
+
+    internal TimeSpan EffectiveTouchInterval => TouchInterval ?? IdleTimeout / 20;
+
+    /// <summary>
+    /// Reads and writes entries with these options in place of Sojourn's own (web defaults, text left unescaped). With native AOT they need a
+    /// <see cref="JsonSerializerOptions.TypeInfoResolver"/> that knows the types of the entries.
+    /// </summary>
+    /// <param name="options">The options; they become read-only at the first use.</param>
+    /// <exception cref="ArgumentNullException">The options are null.</exception>
+    public void UseJson(JsonSerializerOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        Json = options;
+    }
+}
+
+/// <summary>The cookie that carries the token: its name, and the attributes that new sessions begin with.</summary>
+public sealed class SessionCookieOptions
+{
+    /// <summary><c>__Host-sid</c> by default (<see langword="null"/>), and <c>sid</c> in Development. Only this name is read, to the letter.</summary>
+    public string? Name { get; set; }
+
+    /// <summary>The path the browser sends the cookie to. <c>/</c> by default.</summary>
+    public string Path { get; set; } = "/";
+
+    /// <summary>The domain the browser sends the cookie to. None by default: the very host that set it.</summary>
+    public string? Domain { get; set; }
+
+    /// <summary>Whether scripts are kept from the cookie. True by default.</summary>
+    public bool HttpOnly { get; set; } = true;
+
+    /// <summary>Whether the cookie travels over https alone. By environment by default: always, and in Development as the request is.</summary>
+    public CookieSecure Secure { get; set; }
+
+    /// <summary>Which sites' requests carry the cookie. Lax by default.</summary>
+    public SessionSameSite SameSite { get; set; } = SessionSameSite.Lax;
+
+    /// <summary>How long the browser keeps the cookie after each time it is set; as long as it runs by default (<see langword="null"/>). At most 400 days (RFC 6265bis, section 5.5).</summary>
+    public TimeSpan? MaxAge { get; set; }
+
+    /// <summary>Whether each top-level site has a jar of its own for it (CHIPS). False by default.</summary>
+    public bool Partitioned { get; set; }
+
+    /// <summary>Which cookies the browser drops first. Left out by default.</summary>
+    public SessionCookiePriority Priority { get; set; }
+}
