@@ -135,4 +135,16 @@ public sealed class SessionCookieOptions
 
     /// <summary>Which cookies the browser drops first. Left out by default.</summary>
     public SessionCookiePriority Priority { get; set; }
+
+    internal SessionCookie ToSessionCookie(bool isSecure) => new()
+    {
+        Path = Path,
+        Domain = Domain,
+        HttpOnly = HttpOnly,
+        Secure = isSecure,
+        SameSite = SameSite,
+        MaxAge = MaxAge,
+        Partitioned = Partitioned,
+        Priority = Priority,
+    };
 }

@@ -1,0 +1,25 @@
+using Microsoft.Extensions.Logging;
+
+namespace Sojourn.Diagnostics;
+
+/// <summary>What the engine logs. Never an id, a token or an entry's value; of a key its first 8 characters, which open nothing.</summary>
+internal static partial class Log
+{
+    [LoggerMessage(1, LogLevel.Error, "The stored session {KeyStart}… is not a document that this version can read. The visitor goes on with a new session; the record is kept.")]
+    public static partial void UnreadableDocument(this ILogger logger, string keyStart);
+
+    [LoggerMessage(2, LogLevel.Warning, "Moving the expiry of session {KeyStart}… failed. The visitor goes on; the session may end earlier.")]
+    public static partial void TouchFailed(this ILogger logger, string keyStart, Exception exception);
+
+    [LoggerMessage(3, LogLevel.Warning, "Removing the expired session {KeyStart}… failed. It stays unusable and is removed later.")]
+    public static partial void ExpiredNotRemoved(this ILogger logger, string keyStart, Exception exception);
+
+    [LoggerMessage(4, LogLevel.Information, "A token that was signed here, but that no session answers, was presented. It is not adopted.")]
+    public static partial void UnknownId(this ILogger logger);
+
+    [LoggerMessage(5, LogLevel.Error, "Removing expired sessions failed. It is tried again at the next turn.")]
+    public static partial void PruneFailed(this ILogger logger, Exception exception);
+
+    [LoggerMessage(6, LogLevel.Debug, "Removed {Count} expired sessions.")]
+    public static partial void Pruned(this ILogger logger, long count);
+}

@@ -1,0 +1,44 @@
+using System.Diagnostics.Metrics;
+
+namespace Sojourn.Diagnostics;
+
+/// <summary>Names of what Sojourn tells OpenTelemetry.</summary>
+public static class SojournDiagnostics
+{
+    /// <summary>The meter's name: subscribe to it to see Sojourn's counters.</summary>
+    public const string MeterName = "Sojourn";
+}
+
+/// <summary>Sojourn's counters. Tags come from closed sets: never an id, a key or a user.</summary>
+internal sealed class SessionMetrics
+{
+    private readonly Counter<long> _created;
+    private readonly Counter<long> _ended;
+    private readonly Counter<long> _refused;
+    private readonly Counter<long> _conflicts;
+    private readonly Counter<long> _failures;
+    private readonly Counter<long> _unreadable;
+
+    public SessionMetrics(IMeterFactory meters)
+    {
+        var meter = meters.Create(SojournDiagnostics.MeterName);
+        _created = meter.CreateCounter<long>("sojourn.sessions.created", "{session}", "Sessions stored for the first time.");
+        _ended = meter.CreateCounter<long>("sojourn.sessions.ended", "{session}", "Sessions that ended, by reason: destroyed, expired, renewed.");
+        _refused = meter.CreateCounter<long>("sojourn.tokens.refused", "{token}", "Tokens that opened nothing, by reason: malformed, signature, ambiguous, unknown.");
+        _conflicts = meter.CreateCounter<long>("sojourn.commit.conflicts", "{conflict}", "Commits that met another process's change and were merged with it.");
+        _failures = meter.CreateCounter<long>("sojourn.store.failures", "{failure}", "Calls of the store that failed or were late, by verb.");
+        _unreadable = meter.CreateCounter<long>("sojourn.documents.unreadable", "{document}", "Stored documents that are no session.");
+    }
+
+    public void Created() => _created.Add(1);
+
+    public void Ended(string reason) => _ended.Add(1, new KeyValuePair<string, object?>("reason", reason));
+
+    public void TokenRefused(string reason) => _refused.Add(1, new KeyValuePair<string, object?>("reason", reason));
+
+    public void Conflict() => _conflicts.Add(1);
+
+    public void StoreFailed(string verb) => _failures.Add(1, new KeyValuePair<string, object?>("verb", verb));
+
+    public void Unreadable() => _unreadable.Add(1);
+}

@@ -1,0 +1,31 @@
+namespace Sojourn;
+
+/// <summary>What a session asks for when a verb needs the store. The session manager is the one that answers.</summary>
+internal interface ISessionOperations
+{
+    SojournOptions Options { get; }
+
+    TimeProvider Time { get; }
+
+    string KeyOf(string id);
+
+    ValueTask SaveAsync(Session session, bool evenIfEmpty, CancellationToken cancellationToken);
+
+    ValueTask ReloadAsync(Session session, CancellationToken cancellationToken);
+
+    ValueTask RegenerateAsync(Session session, CancellationToken cancellationToken);
+
+    ValueTask RenewIdAsync(Session session, string? subject, CancellationToken cancellationToken);
+
+    ValueTask DestroyAsync(Session session, CancellationToken cancellationToken);
+}
+
+/// <summary>What a session asks of the request that it serves.</summary>
+internal interface ISessionHost
+{
+    /// <summary>Whether a cookie can still be sent: not once the response has started.</summary>
+    bool CanSendCookie { get; }
+
+    /// <summary>The attributes that a session begun by this request has.</summary>
+    SessionCookie NewCookie();
+}

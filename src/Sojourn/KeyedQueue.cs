@@ -1,0 +1,74 @@
+namespace Sojourn;
+
+/// <summary>
+/// One holder at a time for each key, first come, first served, within this process. Whoever leaves can hand something on to the next.
+/// Costs nothing for keys that nobody holds.
+/// </summary>
+internal sealed class KeyedQueue<T>
+    where T : class
+{
+    private const int ShardCount = 64;
+    private readonly Shard[] _shards = [.. Enumerable.Range(0, ShardCount).Select(_ => new Shard())];
+
+    /// <summary>Waits for the key's turn. What is returned comes from the holder before, if there was one.</summary>
+    /// <exception cref="OperationCanceledException">The wait was ended; the turn is not held.</exception>
+    public ValueTask<T?> EnterAsync(string key, CancellationToken cancellationToken)
+    {
+        var shard = ShardOf(key);
+        TaskCompletionSource<T?> turn;
+        lock (shard.Sync)
+        {
+            if (!shard.Waiting.TryGetValue(key, out var queue))
+            {
+                shard.Waiting.Add(key, null);
+                return default;
+            }
+
+            turn = new TaskCompletionSource<T?>(TaskCreationOptions.RunContinuationsAsynchronously);
+            if (queue is null)
+            {
+                shard.Waiting[key] = queue = new Queue<TaskCompletionSource<T?>>();
+            }
+
+            queue.Enqueue(turn);
+        }
+
+        return cancellationToken.CanBeCanceled ? WaitAsync(turn, cancellationToken) : new ValueTask<T?>(turn.Task);
+    }
+
+    public void Leave(string key, T? handOn)
+    {
+        var shard = ShardOf(key);
+        lock (shard.Sync)
+        {
+            var queue = shard.Waiting[key];
+            while (queue is not null && queue.TryDequeue(out var next))
+            {
+                // False for one that gave up waiting.
+                if (next.TrySetResult(handOn))
+                {
+                    return;
+                }
+            }
+
+            shard.Waiting.Remove(key);
+        }
+    }
+
+    private static async ValueTask<T?> WaitAsync(TaskCompletionSource<T?> turn, CancellationToken cancellationToken)
+    {
+        await using (cancellationToken.UnsafeRegister(static (state, token) => ((TaskCompletionSource<T?>)state!).TrySetCanceled(token), turn).ConfigureAwait(false))
+        {
+            return await turn.Task.ConfigureAwait(false);
+        }
+    }
+
+    private Shard ShardOf(string key) => _shards[(uint)key.GetHashCode(StringComparison.Ordinal) % ShardCount];
+
+    private sealed class Shard
+    {
+        public Lock Sync { get; } = new();
+
+        public Dictionary<string, Queue<TaskCompletionSource<T?>>?> Waiting { get; } = new(StringComparer.Ordinal);
+    }
+}

@@ -1,0 +1,55 @@
+using Microsoft.Extensions.Options;
+
+namespace Sojourn;
+
+/// <summary>Checks the options when the application starts; every message says what to do.</summary>
+internal sealed class SojournOptionsValidator : IValidateOptions<SojournOptions>
+{
+    private static readonly TimeSpan LongestCookie = TimeSpan.FromDays(400);
+
+    public ValidateOptionsResult Validate(string? name, SojournOptions options)
+    {
+        var problems = new ValidateOptionsResultBuilder();
+        void Require(bool condition, string problem)
+        {
+            if (!condition)
+            {
+                problems.AddError(problem);
+            }
+        }
+
+        Require(options.ApplicationName is not "" && !options.ApplicationName.Contains('\0'), "ApplicationName must be set, and hold no NUL.");
+        Require(options.IdleTimeout >= TimeSpan.FromSeconds(1) && options.IdleTimeout <= LongestCookie, "IdleTimeout must be 1 second to 400 days.");
+        Require(options.AbsoluteTimeout is null || options.AbsoluteTimeout >= TimeSpan.FromSeconds(1), "AbsoluteTimeout must be null or at least 1 second.");
+        Require(
+            options.TouchInterval is null || (options.TouchInterval >= TimeSpan.Zero && options.TouchInterval < options.IdleTimeout),
+            "TouchInterval must be null, or at least zero and shorter than IdleTimeout; else sessions in use would end.");
+        Require(options.MaxDocumentBytes is >= 1024 and <= 16 * 1024 * 1024, "MaxDocumentBytes must be 1,024 to 16,777,216.");
+        Require(options.StoreTimeout > TimeSpan.Zero, "StoreTimeout must be more than zero.");
+        Require(options.ExclusiveTimeout > TimeSpan.Zero, "ExclusiveTimeout must be more than zero.");
+        Require(options.PruneInterval > TimeSpan.Zero, "PruneInterval must be more than zero.");
+        Require(Enum.IsDefined(options.Unset), "Unset must be Keep or Destroy.");
+
+        var cookie = options.Cookie;
+        Require(cookie.Name is null || IsToken(cookie.Name), "Cookie.Name must be a cookie name (RFC 6265: letters, digits and !#$%&'*+-.^_`|~).");
+        Require(IsAttribute(cookie.Path) && cookie.Path.StartsWith('/'), "Cookie.Path must start with '/' and hold no ';' or control character.");
+        Require(cookie.Domain is null || (IsAttribute(cookie.Domain) && cookie.Domain.Length > 0), "Cookie.Domain must be null or a domain name.");
+        Require(cookie.MaxAge is null || (cookie.MaxAge > TimeSpan.Zero && cookie.MaxAge <= LongestCookie), "Cookie.MaxAge must be null, or more than zero and at most 400 days (RFC 6265bis, 5.5).");
+        Require(Enum.IsDefined(cookie.SameSite) && Enum.IsDefined(cookie.Secure) && Enum.IsDefined(cookie.Priority), "Cookie.SameSite, Cookie.Secure and Cookie.Priority must be values of their types.");
+        var isSecure = cookie.Secure is CookieSecure.Always or CookieSecure.ByEnvironment;
+        Require(cookie.SameSite != SessionSameSite.None || isSecure, "Cookie.SameSite None needs Cookie.Secure Always: browsers drop the cookie otherwise.");
+        Require(!cookie.Partitioned || isSecure, "Cookie.Partitioned needs Cookie.Secure Always: browsers drop the cookie otherwise.");
+        var name1 = cookie.Name ?? "";
+        Require(
+            !name1.StartsWith("__Host-", StringComparison.OrdinalIgnoreCase) || (isSecure && cookie.Path == "/" && cookie.Domain is null),
+            "A Cookie.Name that begins with __Host- needs Cookie.Secure Always, Cookie.Path '/' and no Cookie.Domain (RFC 6265bis, 4.1.3); or take another Cookie.Name.");
+        Require(
+            !name1.StartsWith("__Secure-", StringComparison.OrdinalIgnoreCase) || isSecure,
+            "A Cookie.Name that begins with __Secure- needs Cookie.Secure Always (RFC 6265bis, 4.1.3); or take another Cookie.Name.");
+        return problems.Build();
+    }
+
+    private static bool IsToken(string text) => text.Length > 0 && text.All(c => char.IsAsciiLetterOrDigit(c) || "!#$%&'*+-.^_`|~".Contains(c, StringComparison.Ordinal));
+
+    private static bool IsAttribute(string text) => text.All(c => c is >= ' ' and not ';' and < '\x7f');
+}

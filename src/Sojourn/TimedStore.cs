@@ -1,0 +1,95 @@
+using Sojourn.Diagnostics;
+using Sojourn.Storage;
+
+namespace Sojourn;
+
+/// <summary>The store as the manager calls it: no call takes longer than it may, and every failure is a <see cref="SessionStoreException"/>.</summary>
+internal sealed class TimedStore(ISessionStore store, TimeSpan timeout, TimeProvider time, SessionMetrics metrics)
+{
+    public ValueTask<SessionRecord?> ReadAsync(string key, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return TimedAsync(store.ReadAsync(key, cancellationToken), "read", cancellationToken);
+        }
+        catch (Exception e) when (IsFailure(e, cancellationToken))
+        {
+            throw Failed("read", e);
+        }
+    }
+
+    public ValueTask<bool> CreateAsync(string key, SessionRecord record, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return TimedAsync(store.CreateAsync(key, record, cancellationToken), "create", cancellationToken);
+        }
+        catch (Exception e) when (IsFailure(e, cancellationToken))
+        {
+            throw Failed("create", e);
+        }
+    }
+
+    public ValueTask<WriteResult> ReplaceAsync(string key, SessionRecord current, SessionRecord next, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return TimedAsync(store.ReplaceAsync(key, current, next, cancellationToken), "replace", cancellationToken);
+        }
+        catch (Exception e) when (IsFailure(e, cancellationToken))
+        {
+            throw Failed("replace", e);
+        }
+    }
+
+    public ValueTask<WriteResult> TouchAsync(string key, SessionRecord current, DateTimeOffset expiresAt, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return TimedAsync(store.TouchAsync(key, current, expiresAt, cancellationToken), "touch", cancellationToken);
+        }
+        catch (Exception e) when (IsFailure(e, cancellationToken))
+        {
+            throw Failed("touch", e);
+        }
+    }
+
+    public ValueTask<WriteResult> DeleteAsync(string key, SessionRecord? current, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return TimedAsync(store.DeleteAsync(key, current, cancellationToken), "delete", cancellationToken);
+        }
+        catch (Exception e) when (IsFailure(e, cancellationToken))
+        {
+            throw Failed("delete", e);
+        }
+    }
+
+    private static bool IsFailure(Exception e, CancellationToken cancellationToken) =>
+        e is not SessionStoreException && !(e is OperationCanceledException && cancellationToken.IsCancellationRequested);
+
+    /// <summary>A call that is answered at once, as the memory store's, costs no more than the call.</summary>
+    private ValueTask<T> TimedAsync<T>(ValueTask<T> call, string verb, CancellationToken cancellationToken) =>
+        call.IsCompletedSuccessfully ? call : WaitAsync(call.AsTask(), verb, cancellationToken);
+
+    private async ValueTask<T> WaitAsync<T>(Task<T> call, string verb, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await call.WaitAsync(timeout, time, cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception e) when (IsFailure(e, cancellationToken))
+        {
+            throw Failed(verb, e);
+        }
+    }
+
+    private SessionStoreException Failed(string verb, Exception e)
+    {
+        metrics.StoreFailed(verb);
+        return new SessionStoreException(e is TimeoutException
+            ? $"The session store did not answer the {verb} within {timeout.TotalSeconds:0.###} s. Whether it was done is not known."
+            : $"The session store failed at the {verb}.", e);
+    }
+}
