@@ -21,7 +21,6 @@ public static class SojournCoreExtensions
     {
         ArgumentNullException.ThrowIfNull(services);
         services.AddMetrics();
-        services.AddLogging();
         services.TryAddSingleton(TimeProvider.System);
         services.TryAddSingleton<SessionMetrics>();
         services.TryAddSingleton(provider => new SessionManager(
@@ -29,7 +28,7 @@ public static class SojournCoreExtensions
             provider.GetRequiredService<IOptions<SojournOptions>>(),
             provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<SessionMetrics>(),
-            provider.GetRequiredService<ILogger<SessionManager>>()));
+            provider.GetService<ILogger<SessionManager>>() ?? Logging.Abstractions.NullLogger<SessionManager>.Instance));
         services.AddOptions<SojournOptions>().ValidateOnStart();
         services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<SojournOptions>, SojournOptionsValidator>());
         services.TryAddEnumerable(ServiceDescriptor.Singleton<IHostedService, PruneService>());
