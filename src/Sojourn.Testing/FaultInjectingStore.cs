@@ -1,4 +1,3 @@
-using System.Numerics;
 using Sojourn.Storage;
 
 namespace Sojourn.Testing;
@@ -8,71 +7,81 @@ namespace Sojourn.Testing;
 /// does when its database has a bad day.
 /// </summary>
 /// <remarks>
-/// <para>Thread-safe. Where nothing is arranged, every call goes straight through. Being cancelled while it waits, a call throws without
-/// having reached the store.</para>
+/// <para>Thread-safe. Without rules every call goes straight through. A call that is cancelled while it waits throws without having reached
+/// the store. Which rules a call obeys is settled when it arrives.</para>
+/// <para>The verbs of <see cref="IExpiringStore"/> and <see cref="ISessionIndex"/> are handed on to the store inside, and neither counted nor
+/// ruled. Where that is no expiring store, there is nothing to prune; where it is no index, they throw.</para>
 /// <example>
 /// <code>
-/// var store = FaultInjectingStore.Around(new MemorySessionStore());
+/// var store = new FaultInjectingStore(new MemorySessionStore());
 /// store.On(StoreVerb.Replace).Fail(times: 2);
-/// store.On(StoreVerb.Read | StoreVerb.Touch).LoseAnswer();
-/// var hold = store.On(StoreVerb.Delete).Hold();
-/// await hold.Arrived;
-/// hold.Release();
+/// store.On(StoreVerb.Create).LoseAnswer(times: 1);
+/// var held = store.On(StoreVerb.Delete).Hold();
+/// // let the application delete
+/// await held.Arrived;
+/// held.Release();
 /// </code>
 /// </example>
 /// </remarks>
-public class FaultInjectingStore : ISessionStore
+public sealed class FaultInjectingStore : ISessionStore, IExpiringStore, ISessionIndex
 {
-    /// <summary>As a number of times: every call, until <see cref="Clear"/>.</summary>
-    public const int Always = int.MaxValue;
-
     private readonly ISessionStore _inner;
     private readonly Lock _gate = new();
-    private readonly List<Fault> _faults = [];
-    private readonly long[] _calls = new long[BitOperations.PopCount((uint)StoreVerb.All)];
+    private readonly List<FaultRule.Rule> _rules = [];
+    private readonly int[] _calls = new int[Enum.GetValues<StoreVerb>().Length];
 
-    private FaultInjectingStore(ISessionStore inner, TimeProvider timeProvider)
-    {
-        _inner = inner;
-        TimeProvider = timeProvider;
-    }
-
-    internal TimeProvider TimeProvider { get; }
-
-    /// <summary>Wraps a store. The wrapper is an <see cref="IExpiringStore"/> and an <see cref="ISessionIndex"/> where the store is.</summary>
+    /// <summary>Wraps a store.</summary>
     /// <param name="inner">The store that does the work; whoever made it disposes of it.</param>
-    /// <param name="timeProvider">What delays are measured by; the system's clock when <see langword="null"/>.</param>
-    /// <returns>The wrapper, with nothing arranged.</returns>
-    public static FaultInjectingStore Around(ISessionStore inner, TimeProvider? timeProvider = null)
+    /// <param name="time">What delays are measured by; the system's clock when <see langword="null"/>.</param>
+    public FaultInjectingStore(ISessionStore inner, TimeProvider? time = null)
     {
         ArgumentNullException.ThrowIfNull(inner);
-        timeProvider ??= TimeProvider.System;
-        return (inner is IExpiringStore, inner is ISessionIndex) switch
-        {
-            (true, true) => new ExpiringAndIndexed(inner, timeProvider),
-            (true, false) => new Expiring(inner, timeProvider),
-            (false, true) => new Indexed(inner, timeProvider),
-            _ => new FaultInjectingStore(inner, timeProvider),
-        };
+        _inner = inner;
+        Time = time ?? TimeProvider.System;
     }
 
-    /// <summary>Arranges what shall befall the next calls of some verbs.</summary>
-    /// <param name="verbs">One verb or several.</param>
-    /// <returns>What can be arranged.</returns>
-    public StoreFaults On(StoreVerb verbs) => new(this, verbs);
+    /// <summary>How often the store was asked, failed calls included; the calls of all verbs.</summary>
+    public int Calls
+    {
+        get
+        {
+            lock (_gate) return _calls.Sum();
+        }
+    }
 
-    /// <summary>Forgets what is arranged and has not happened yet. A call that is held stays held.</summary>
+    internal TimeProvider Time { get; }
+
+    private ISessionIndex Index => _inner as ISessionIndex
+        ?? throw new NotSupportedException($"{_inner.GetType().Name}, which the {nameof(FaultInjectingStore)} wraps, is no {nameof(ISessionIndex)}.");
+
+    /// <summary>Adds rules for a verb.</summary>
+    /// <param name="verb">The verb.</param>
+    /// <returns>What adds them.</returns>
+    /// <exception cref="ArgumentOutOfRangeException">There is no such verb.</exception>
+    public FaultRule On(StoreVerb verb)
+    {
+        if (!Enum.IsDefined(verb)) throw new ArgumentOutOfRangeException(nameof(verb), verb, "There is no such verb.");
+        return new(this, verb);
+    }
+
+    /// <summary>Removes all rules. A call that waits already goes on waiting.</summary>
     public void Clear()
     {
-        lock (_gate) _faults.Clear();
+        lock (_gate) _rules.Clear();
     }
 
-    /// <summary>Counts the calls so far, failed ones included.</summary>
-    /// <param name="verbs">One verb or several; all by default.</param>
-    /// <returns>How often the store was asked to do any of them.</returns>
-    public long Calls(StoreVerb verbs = StoreVerb.All)
+    /// <summary>How often the store was asked to do one thing, failed calls included.</summary>
+    /// <param name="verb">The verb.</param>
+    /// <returns>The number of calls that have arrived since the store was made or <see cref="ResetCounts"/> was called.</returns>
+    public int CallsOf(StoreVerb verb)
     {
-        lock (_gate) return _calls.Where((_, bit) => verbs.HasFlag((StoreVerb)(1 << bit))).Sum();
+        lock (_gate) return _calls[(int)verb];
+    }
+
+    /// <summary>Counts from zero again; rules stay.</summary>
+    public void ResetCounts()
+    {
+        lock (_gate) Array.Clear(_calls);
     }
 
     /// <inheritdoc/>
@@ -95,77 +104,62 @@ public class FaultInjectingStore : ISessionStore
     public ValueTask<WriteResult> DeleteAsync(string key, SessionRecord? current, CancellationToken cancellationToken)
         => CallAsync(StoreVerb.Delete, () => _inner.DeleteAsync(key, current, cancellationToken), cancellationToken);
 
-    internal void Arrange(StoreVerb verbs, int times, Func<CancellationToken, ValueTask>? before = null, Exception? after = null)
+    /// <inheritdoc/>
+    public ValueTask<long> PruneAsync(DateTimeOffset now, CancellationToken cancellationToken)
+        => _inner is IExpiringStore expiring ? expiring.PruneAsync(now, cancellationToken) : new(0);
+
+    /// <inheritdoc/>
+    /// <exception cref="NotSupportedException">The store inside is no index.</exception>
+    public ValueTask<IReadOnlyList<KeyValuePair<string, SessionRecord>>> FindAsync(string label, CancellationToken cancellationToken)
+        => Index.FindAsync(label, cancellationToken);
+
+    /// <inheritdoc/>
+    /// <exception cref="NotSupportedException">The store inside is no index.</exception>
+    public ValueTask<IReadOnlyList<KeyValuePair<string, SessionRecord>>> PageAsync(string? afterKey, int limit, CancellationToken cancellationToken)
+        => Index.PageAsync(afterKey, limit, cancellationToken);
+
+    /// <inheritdoc/>
+    /// <exception cref="NotSupportedException">The store inside is no index.</exception>
+    public ValueTask<long> CountAsync(CancellationToken cancellationToken) => Index.CountAsync(cancellationToken);
+
+    /// <inheritdoc/>
+    /// <exception cref="NotSupportedException">The store inside is no index.</exception>
+    public ValueTask<long> DeleteByLabelAsync(string label, CancellationToken cancellationToken) => Index.DeleteByLabelAsync(label, cancellationToken);
+
+    internal void Add(FaultRule.Rule rule)
     {
-        ArgumentOutOfRangeException.ThrowIfLessThan(times, 1);
-        lock (_gate) _faults.Add(new(verbs, before, after) { Left = times });
+        lock (_gate) _rules.Add(rule);
     }
-
-    private ValueTask<long> PruneAsync(DateTimeOffset now, CancellationToken cancellationToken)
-        => CallAsync(StoreVerb.Prune, () => ((IExpiringStore)_inner).PruneAsync(now, cancellationToken), cancellationToken);
-
-    private ValueTask<IReadOnlyList<KeyValuePair<string, SessionRecord>>> FindAsync(string label, CancellationToken cancellationToken)
-        => CallAsync(StoreVerb.Find, () => ((ISessionIndex)_inner).FindAsync(label, cancellationToken), cancellationToken);
-
-    private ValueTask<IReadOnlyList<KeyValuePair<string, SessionRecord>>> PageAsync(string? afterKey, int limit, CancellationToken cancellationToken)
-        => CallAsync(StoreVerb.Page, () => ((ISessionIndex)_inner).PageAsync(afterKey, limit, cancellationToken), cancellationToken);
-
-    private ValueTask<long> CountAsync(CancellationToken cancellationToken)
-        => CallAsync(StoreVerb.Count, () => ((ISessionIndex)_inner).CountAsync(cancellationToken), cancellationToken);
-
-    private ValueTask<long> DeleteByLabelAsync(string label, CancellationToken cancellationToken)
-        => CallAsync(StoreVerb.DeleteByLabel, () => ((ISessionIndex)_inner).DeleteByLabelAsync(label, cancellationToken), cancellationToken);
 
     private async ValueTask<T> CallAsync<T>(StoreVerb verb, Func<ValueTask<T>> call, CancellationToken cancellationToken)
     {
-        var fault = Next(verb);
-        if (fault?.Before is { } before) await before(cancellationToken).ConfigureAwait(false);
+        var rules = Arrive(verb);
+        foreach (var rule in rules)
+        {
+            if (rule.Wait is { } wait) await wait(cancellationToken).ConfigureAwait(false);
+        }
+        var effect = rules.Count == 0 ? FaultRule.Effect.Wait : rules[^1].Effect;
+        if (effect == FaultRule.Effect.Fail) throw new InjectedFaultException(verb, tookEffect: false);
         var answer = await call().ConfigureAwait(false);
-        return fault?.After is { } lost ? throw lost : answer;
+        return effect == FaultRule.Effect.LoseAnswer ? throw new InjectedFaultException(verb, tookEffect: true) : answer;
     }
 
-    private Fault? Next(StoreVerb verb)
+    /// <summary>Counts a call and takes the rules that it obeys; only the last of them can make it fail.</summary>
+    private List<FaultRule.Rule> Arrive(StoreVerb verb)
     {
         lock (_gate)
         {
-            _calls[BitOperations.TrailingZeroCount((uint)verb)]++;
-            var fault = _faults.Find(fault => fault.Verbs.HasFlag(verb));
-            if (fault is not null && fault.Left != Always && --fault.Left == 0) _faults.Remove(fault);
-            return fault;
+            _calls[(int)verb]++;
+            List<FaultRule.Rule> obeyed = [];
+            foreach (var rule in _rules)
+            {
+                if (rule.Verb != verb) continue;
+                obeyed.Add(rule);
+                rule.CallsLeft--;
+                if (rule.Effect != FaultRule.Effect.Wait) break;
+            }
+            _rules.RemoveAll(rule => rule.CallsLeft == 0);
+            return obeyed;
         }
-    }
-
-    private sealed class Fault(StoreVerb verbs, Func<CancellationToken, ValueTask>? before, Exception? after)
-    {
-        public StoreVerb Verbs => verbs;
-
-        public Func<CancellationToken, ValueTask>? Before => before;
-
-        public Exception? After => after;
-
-        public int Left { get; set; }
-    }
-
-    private sealed class Expiring(ISessionStore inner, TimeProvider timeProvider) : FaultInjectingStore(inner, timeProvider), IExpiringStore
-    {
-        ValueTask<long> IExpiringStore.PruneAsync(DateTimeOffset now, CancellationToken cancellationToken) => PruneAsync(now, cancellationToken);
-    }
-
-    private class Indexed(ISessionStore inner, TimeProvider timeProvider) : FaultInjectingStore(inner, timeProvider), ISessionIndex
-    {
-        ValueTask<IReadOnlyList<KeyValuePair<string, SessionRecord>>> ISessionIndex.FindAsync(string label, CancellationToken cancellationToken)
-            => FindAsync(label, cancellationToken);
-
-        ValueTask<IReadOnlyList<KeyValuePair<string, SessionRecord>>> ISessionIndex.PageAsync(string? afterKey, int limit, CancellationToken cancellationToken)
-            => PageAsync(afterKey, limit, cancellationToken);
-
-        ValueTask<long> ISessionIndex.CountAsync(CancellationToken cancellationToken) => CountAsync(cancellationToken);
-
-        ValueTask<long> ISessionIndex.DeleteByLabelAsync(string label, CancellationToken cancellationToken) => DeleteByLabelAsync(label, cancellationToken);
-    }
-
-    private sealed class ExpiringAndIndexed(ISessionStore inner, TimeProvider timeProvider) : Indexed(inner, timeProvider), IExpiringStore
-    {
-        ValueTask<long> IExpiringStore.PruneAsync(DateTimeOffset now, CancellationToken cancellationToken) => PruneAsync(now, cancellationToken);
     }
 }

@@ -212,13 +212,15 @@ public abstract partial class SessionStoreConformance
     {
         _ = LabelIndex;
         var (key, current) = await CreatedAsync(Record("0", labels: ["subject:1", "phase:0"]));
+        using var found = new CancellationTokenSource();
         await RaceAsync<bool>(
         [
             async store =>
             {
-                for (var round = 0; round < RaceRounds; round++)
+                // It writes for as long as the other looks, so that every look has a write beside it.
+                for (var phase = 1; !found.IsCancellationRequested; phase++)
                 {
-                    var name = round.ToString(CultureInfo.InvariantCulture);
+                    var name = phase.ToString(CultureInfo.InvariantCulture);
                     var answer = await store.ReplaceAsync(key, current, Record(name, labels: ["phase:" + name, "subject:1"]), Cancel);
                     Assert.Equal(WriteOutcome.Done, answer.Outcome);
                     current = answer.Record ?? await ReadAsync(key);
@@ -227,7 +229,14 @@ public abstract partial class SessionStoreConformance
             },
             async store =>
             {
-                for (var round = 0; round < RaceRounds; round++) AssertKeys([key], await ((ISessionIndex)store).FindAsync("subject:1", Cancel));
+                try
+                {
+                    for (var look = 0; look < 10 * RaceRounds; look++) AssertKeys([key], await ((ISessionIndex)store).FindAsync("subject:1", Cancel));
+                }
+                finally
+                {
+                    await found.CancelAsync();
+                }
                 return true;
             },
         ]);
@@ -284,7 +293,7 @@ public abstract partial class SessionStoreConformance
                 for (var spin = default(SpinWait); Volatile.Read(ref missing) > 0;) spin.SpinOnce(sleep1Threshold: -1);
                 return contender(Instance(number)).AsTask();
             },
-            Cancel,
+            CancellationToken.None, // One that never started would leave the others waiting.
             TaskCreationOptions.LongRunning,
             TaskScheduler.Default).Unwrap()));
     }

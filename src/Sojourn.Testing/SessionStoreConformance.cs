@@ -39,7 +39,9 @@ public abstract partial class SessionStoreConformance : IAsyncLifetime
 
     /// <summary>How many rounds a race runs, 1 or more: <c>SOJOURN_RACE_ROUNDS</c>, 200 by default.</summary>
     protected virtual int RaceRounds
-        => int.TryParse(Environment.GetEnvironmentVariable("SOJOURN_RACE_ROUNDS"), NumberStyles.None, CultureInfo.InvariantCulture, out var rounds) ? rounds : 200;
+        => int.TryParse(Environment.GetEnvironmentVariable("SOJOURN_RACE_ROUNDS"), NumberStyles.None, CultureInfo.InvariantCulture, out var rounds) && rounds > 0
+            ? rounds
+            : 200;
 
     /// <summary>How many characters of <c>A-Z a-z 0-9 _ -</c> a key may have; 200 by default. Keys of the engine's have 43.</summary>
     protected virtual int MaxKeyLength => 200;
