@@ -47,6 +47,9 @@ public sealed partial class Session
     /// <summary>Whether a record this request knew under an id it had before was destroyed by it.</summary>
     internal bool HasDestroyed { get; private set; }
 
+    /// <summary>Whether this request changed the cookie's attributes.</summary>
+    internal bool HasChangedCookie { get; private set; }
+
     internal bool IsReadOnly { get; set; }
 
     internal string Key
@@ -112,6 +115,7 @@ public sealed partial class Session
             if (_cookie is not null && _cookie != _cookieSeen)
             {
                 RequireWritable();
+                HasChangedCookie = true;
                 _cookieSeen = _cookie with { };
                 Do(new CookieChange(CookieJson.Write(_cookie, _operations.Time.GetUtcNow())));
             }
@@ -281,14 +285,22 @@ public sealed partial class Session
         }
     }
 
+    /// <summary>What ASP.NET Core's own session calls commit: an untouched new session stays unstored.</summary>
+    internal ValueTask SaveIfChangedAsync(CancellationToken cancellationToken) => _operations.SaveAsync(this, evenIfEmpty: false, cancellationToken);
+
     internal bool TryGetRaw(string name, out ReadOnlyMemory<byte> value)
     {
         lock (_sync)
         {
             WasUsed = true;
             CollectWatched();
-            var found = TryOpen(name, out value);
-            return found;
+            if (!TryOpen(name, out value))
+            {
+                return false;
+            }
+
+            NoteHandedOut(name, value, mutable: null, null!);
+            return true;
         }
     }
 
@@ -353,42 +365,76 @@ public sealed partial class Session
 
     private bool TryGetUnlocked<T>(string name, JsonTypeInfo<T> type, out T? value)
     {
+        if (FindWatched(name, typeof(T)) is { } instance)
+        {
+            value = (T)instance;
+            return true;
+        }
+
+        if (!TryOpen(name, out var utf8))
+        {
+            value = default;
+            return false;
+        }
+
+        value = EntryValue.Read(name, utf8.Span, type);
+        NoteHandedOut(name, utf8, ValueKind<T>.IsImmutable ? null : value, type);
+        return true;
+    }
+
+    /// <summary>As Get, for a type that is known only when the program runs.</summary>
+    internal object? GetObject(string name, Type type)
+    {
+        EntryName.Require(name);
+        lock (_sync)
+        {
+            WasUsed = true;
+            if (FindWatched(name, type) is { } instance)
+            {
+                return instance;
+            }
+
+            if (!TryOpen(name, out var utf8))
+            {
+                return null;
+            }
+
+            var typeInfo = _operations.Options.GetJson().GetTypeInfo(type);
+            var value = EntryValue.Read(name, utf8.Span, typeInfo);
+            NoteHandedOut(name, utf8, value, typeInfo);
+            return value;
+        }
+    }
+
+    private object? FindWatched(string name, Type type)
+    {
         foreach (var watched in _watched)
         {
-            if (watched.Type == typeof(T) && string.Equals(watched.Name, name, StringComparison.Ordinal))
+            if (watched.Type == type && string.Equals(watched.Name, name, StringComparison.Ordinal))
             {
-                value = (T)watched.Instance;
-                return true;
+                return watched.Instance;
             }
         }
 
-        if (!_document.TryGet(name, out var entry))
-        {
-            value = default;
-            return false;
-        }
+        return null;
+    }
 
-        var envelope = Envelope.Open(entry);
-        if (envelope.Until is { } until && until <= _operations.Time.GetUtcNow())
+    /// <summary>Remembers what a read entails: a flash entry goes at commit, a mutable object is looked at again.</summary>
+    private void NoteHandedOut(string name, ReadOnlyMemory<byte> utf8, object? mutable, JsonTypeInfo type)
+    {
+        _document.TryGet(name, out var entry);
+        var isPlain = entry.Length == utf8.Length;
+        if (isPlain)
         {
-            value = default;
-            return false;
-        }
-
-        value = EntryValue.Read(name, envelope.Value.Span, type);
-        if (envelope.IsFlash)
-        {
-            if (!IsReadOnly && State == SessionState.Live && !_flashesSet.Contains(name))
+            if (mutable is not null)
             {
-                _flashesRead[name] = entry;
+                _watched.Add(new WatchedObject(name, mutable, type, utf8, isOurWriting: false));
             }
         }
-        else if (value is not null && envelope.Until is null && !ValueKind<T>.IsImmutable)
+        else if (Envelope.Open(entry).IsFlash && !IsReadOnly && State == SessionState.Live && !_flashesSet.Contains(name))
         {
-            _watched.Add(new WatchedObject(name, value, type, envelope.Value, isOurWriting: false));
+            _flashesRead[name] = entry;
         }
-
-        return true;
     }
 
     private void SetUnlocked(string name, byte[] utf8)
@@ -461,7 +507,7 @@ public sealed partial class Session
         IsTouchAsked = false;
     }
 
-    private JsonTypeInfo<T> TypeOf<T>() => (JsonTypeInfo<T>)_operations.Options.Json.GetTypeInfo(typeof(T));
+    private JsonTypeInfo<T> TypeOf<T>() => (JsonTypeInfo<T>)_operations.Options.GetJson().GetTypeInfo(typeof(T));
 
     private void RequireNewIdPossible()
     {

@@ -32,6 +32,8 @@ public enum CookieSecure
 /// <remarks>Read once at start; a later change has no effect.</remarks>
 public sealed class SojournOptions
 {
+    private JsonSerializerOptions _json = Document.SessionJson.CreateOptions();
+
     /// <summary>
     /// What tokens are signed with: the first signs, all verify, so that a new secret is put in front and the old one removed
     /// when its tokens have gone. Needed outside Development, where one is made and kept. None by default.
@@ -89,7 +91,8 @@ public sealed class SojournOptions
     /// <summary>How often expired sessions are removed from a store that does not do so by itself. 1 minute by default; more than zero.</summary>
     public TimeSpan PruneInterval { get; set; } = TimeSpan.FromMinutes(1);
 
-    internal JsonSerializerOptions Json { get; private set; } = Document.SessionJson.CreateOptions();
+    /// <summary>A method, so that the binder of configuration leaves it alone.</summary>
+    internal JsonSerializerOptions GetJson() => _json;
 
     internal TimeSpan EffectiveTouchInterval => TouchInterval ?? IdleTimeout / 20;
 
@@ -102,7 +105,7 @@ public sealed class SojournOptions
     public void UseJson(JsonSerializerOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
-        Json = options;
+        _json = options;
     }
 }
 

@@ -91,6 +91,18 @@ internal static class EntryValue
         }
     }
 
+    public static object? Read(string name, ReadOnlySpan<byte> utf8, JsonTypeInfo type)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize(utf8, type);
+        }
+        catch (Exception e) when (e is JsonException or NotSupportedException)
+        {
+            throw new SessionEntryException(name, type.Type, "cannot be read", (e as JsonException)?.Path, e);
+        }
+    }
+
     public static byte[] Write<T>(string name, T? value, JsonTypeInfo<T> type)
     {
         try

@@ -1,0 +1,57 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Text;
+using System.Text.Json;
+using System.Text.Unicode;
+using Microsoft.AspNetCore.Http;
+
+namespace Sojourn.AspNetCore.Compatibility;
+
+/// <summary>
+/// ASP.NET Core's own session over the same entries: bytes that are UTF-8 text without control characters are a JSON string,
+/// others <c>{"$bytes":"base64"}</c>; an entry of another JSON kind reads as its UTF-8 text.
+/// </summary>
+internal sealed class AspNetSession(Session session) : ISession
+{
+    public bool IsAvailable => true;
+
+    public string Id => session.Id;
+
+    public IEnumerable<string> Keys => session.Names;
+
+    public void Clear() => session.Clear();
+
+    public Task CommitAsync(CancellationToken cancellationToken = default) => session.SaveIfChangedAsync(cancellationToken).AsTask();
+
+    /// <summary>Loaded before the handler already.</summary>
+    public Task LoadAsync(CancellationToken cancellationToken = default) => Task.CompletedTask;
+
+    public void Remove(string key) => session.Remove(key);
+
+    public void Set(string key, byte[] value)
+    {
+        ArgumentNullException.ThrowIfNull(value);
+        session.SetRaw(key, IsText(value)
+            ? JsonSerializer.SerializeToUtf8Bytes(Encoding.UTF8.GetString(value), Document.SimpleTypesContext.Default.String)
+            : [.. "{\"$bytes\":\""u8, .. Encoding.ASCII.GetBytes(Convert.ToBase64String(value)), .. "\"}"u8]);
+    }
+
+    public bool TryGetValue(string key, [NotNullWhen(true)] out byte[]? value)
+    {
+        if (!session.TryGetRaw(key, out var utf8))
+        {
+            value = null;
+            return false;
+        }
+
+        var reader = new Utf8JsonReader(utf8.Span);
+        reader.Read();
+        value = reader.TokenType == JsonTokenType.String ? Encoding.UTF8.GetBytes(reader.GetString()!) : Bytes(ref reader) ?? utf8.ToArray();
+        return true;
+    }
+
+    private static byte[]? Bytes(ref Utf8JsonReader reader) =>
+        reader.TokenType == JsonTokenType.StartObject && reader.Read() && reader.TokenType == JsonTokenType.PropertyName && reader.ValueTextEquals("$bytes"u8)
+        && reader.Read() && reader.TokenType == JsonTokenType.String && reader.TryGetBytesFromBase64(out var bytes) ? bytes : null;
+
+    private static bool IsText(byte[] value) => !value.AsSpan().ContainsAnyInRange((byte)0, (byte)31) && !value.AsSpan().Contains((byte)127) && Utf8.IsValid(value);
+}

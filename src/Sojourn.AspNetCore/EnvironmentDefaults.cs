@@ -1,0 +1,65 @@
+using System.Security.Cryptography;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+
+namespace Sojourn.AspNetCore;
+
+/// <summary>Fills in what depends on the environment: the application's name, the cookie's name and Secure, and Development's secret.</summary>
+internal sealed class EnvironmentDefaults(IHostEnvironment environment, ILogger<SojournOptions> logger) : IPostConfigureOptions<SojournOptions>, IValidateOptions<SojournOptions>
+{
+    public void PostConfigure(string? name, SojournOptions options)
+    {
+        var isDevelopment = environment.IsDevelopment();
+        if (options.ApplicationName is "")
+        {
+            options.ApplicationName = environment.ApplicationName;
+        }
+
+        options.Cookie.Name ??= isDevelopment ? "sid" : "__Host-sid";
+        if (options.Cookie.Secure == CookieSecure.ByEnvironment)
+        {
+            options.Cookie.Secure = isDevelopment ? CookieSecure.AsRequest : CookieSecure.Always;
+        }
+
+        if (isDevelopment && options.Secrets.Count == 0)
+        {
+            options.Secrets = [DevelopmentSecret(options.ApplicationName)];
+        }
+    }
+
+    public ValidateOptionsResult Validate(string? name, SojournOptions options) =>
+        options.Secrets.Count == 0
+            ? ValidateOptionsResult.Fail(
+                "No secret: set SojournOptions.Secrets, or Sojourn:Secrets:0 in the configuration, to at least 32 random characters (openssl rand -base64 32), the same on every instance.")
+        : options.Secrets.Any(string.IsNullOrEmpty)
+            ? ValidateOptionsResult.Fail("SojournOptions.Secrets holds an empty secret. Remove it.")
+        : ValidateOptionsResult.Success;
+
+    /// <summary>Kept under the user's data directory, so that sessions survive a restart without any set-up.</summary>
+    private string DevelopmentSecret(string applicationName)
+    {
+        var data = Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData, Environment.SpecialFolderOption.Create);
+        var folder = Path.Combine(data is "" ? environment.ContentRootPath : data, "Sojourn");
+        var path = Path.Combine(folder, string.Concat(applicationName.Select(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '-' ? c : '_')) + ".secret");
+        logger.DevelopmentSecret(path);
+        Directory.CreateDirectory(folder);
+        try
+        {
+            var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write };
+            if (!OperatingSystem.IsWindows())
+            {
+                options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+            }
+
+            using var writer = new StreamWriter(path, options);
+            writer.Write(RandomNumberGenerator.GetString("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789", 43));
+        }
+        catch (IOException) when (File.Exists(path))
+        {
+            // Made by an earlier run.
+        }
+
+        return File.ReadAllText(path);
+    }
+}

@@ -1,0 +1,197 @@
+using System.Buffers;
+using System.IO.Pipelines;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+
+namespace Sojourn.AspNetCore;
+
+/// <summary>Holds the response back until the session is saved: what a response says was saved, was saved. Every way to a first byte leads through here.</summary>
+internal sealed class ResponseGuard(HttpResponse response, IHttpResponseBodyFeature inner, SessionFeature session) : IHttpResponseBodyFeature
+{
+    private GuardedStream? _stream;
+    private GuardedWriter? _writer;
+    private ArrayBufferWriter<byte>? _held;
+    private bool _isOpen;
+
+    public Stream Stream => _stream ??= new GuardedStream(this);
+
+    public PipeWriter Writer => _writer ??= new GuardedWriter(this);
+
+    /// <summary>Whether bytes go straight through: once the response has started, or was given up to an error of ours.</summary>
+    private bool IsOpen => _isOpen || (response.HasStarted && _held is null);
+
+    public void DisableBuffering() => inner.DisableBuffering();
+
+    public async Task StartAsync(CancellationToken cancellationToken = default)
+    {
+        await OpenAsync().ConfigureAwait(false);
+        await inner.StartAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    public async Task SendFileAsync(string path, long offset, long? count, CancellationToken cancellationToken = default)
+    {
+        await OpenAsync().ConfigureAwait(false);
+        await inner.SendFileAsync(path, offset, count, cancellationToken).ConfigureAwait(false);
+    }
+
+    public async Task CompleteAsync()
+    {
+        await OpenAsync().ConfigureAwait(false);
+        await inner.CompleteAsync().ConfigureAwait(false);
+    }
+
+    /// <summary>Saves the session, then lets through what was held back.</summary>
+    public ValueTask OpenAsync()
+    {
+        if (IsOpen)
+        {
+            return default;
+        }
+
+        var commit = response.HasStarted ? default : session.CommitAsync();
+        return commit.IsCompletedSuccessfully && _held is null ? default : OpenSlowlyAsync(commit);
+    }
+
+    /// <summary>Throws away what was held back: the handler's answer is not the answer.</summary>
+    public void DropHeld() => _held = null;
+
+    /// <summary>Lets an error of ours through, past the session.</summary>
+    public void GiveUp()
+    {
+        DropHeld();
+        _isOpen = true;
+    }
+
+    private async ValueTask OpenSlowlyAsync(ValueTask commit)
+    {
+        await commit.ConfigureAwait(false);
+        if (_held is { } held)
+        {
+            _held = null;
+            inner.Writer.Write(held.WrittenSpan);
+        }
+    }
+
+    private ArrayBufferWriter<byte> Hold() => _held ??= new ArrayBufferWriter<byte>();
+
+    private sealed class GuardedWriter(ResponseGuard guard) : PipeWriter
+    {
+        private PipeWriter Through => guard.InnerWriter;
+
+        public override bool CanGetUnflushedBytes => Through.CanGetUnflushedBytes;
+
+        public override long UnflushedBytes => (guard._held?.WrittenCount ?? 0) + Through.UnflushedBytes;
+
+        public override void Advance(int bytes)
+        {
+            if (guard.IsOpen)
+            {
+                Through.Advance(bytes);
+            }
+            else
+            {
+                guard.Hold().Advance(bytes);
+            }
+        }
+
+        public override Memory<byte> GetMemory(int sizeHint = 0) => guard.IsOpen ? Through.GetMemory(sizeHint) : guard.Hold().GetMemory(sizeHint);
+
+        public override Span<byte> GetSpan(int sizeHint = 0) => guard.IsOpen ? Through.GetSpan(sizeHint) : guard.Hold().GetSpan(sizeHint);
+
+        public override void CancelPendingFlush() => Through.CancelPendingFlush();
+
+        /// <summary>The server completes the response when the request ends; a commit cannot be waited for here.</summary>
+        public override void Complete(Exception? exception = null)
+        {
+            if (guard.IsOpen)
+            {
+                Through.Complete(exception);
+            }
+        }
+
+        public override async ValueTask CompleteAsync(Exception? exception = null)
+        {
+            await guard.OpenAsync().ConfigureAwait(false);
+            await Through.CompleteAsync(exception).ConfigureAwait(false);
+        }
+
+        public override ValueTask<FlushResult> FlushAsync(CancellationToken cancellationToken = default)
+        {
+            var open = guard.OpenAsync();
+            return open.IsCompletedSuccessfully ? Through.FlushAsync(cancellationToken) : FlushSlowlyAsync(open, cancellationToken);
+        }
+
+        private async ValueTask<FlushResult> FlushSlowlyAsync(ValueTask open, CancellationToken cancellationToken)
+        {
+            await open.ConfigureAwait(false);
+            return await Through.FlushAsync(cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    private PipeWriter InnerWriter => inner.Writer;
+
+    private sealed class GuardedStream(ResponseGuard guard) : Stream
+    {
+        private readonly Stream _through = guard.InnerStream;
+
+        public override bool CanRead => false;
+
+        public override bool CanSeek => false;
+
+        public override bool CanWrite => true;
+
+        public override long Length => throw new NotSupportedException();
+
+        public override long Position
+        {
+            get => throw new NotSupportedException();
+            set => throw new NotSupportedException();
+        }
+
+        public override async Task FlushAsync(CancellationToken cancellationToken)
+        {
+            await guard.OpenAsync().ConfigureAwait(false);
+            await _through.FlushAsync(cancellationToken).ConfigureAwait(false);
+        }
+
+        public override async ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
+        {
+            await guard.OpenAsync().ConfigureAwait(false);
+            await _through.WriteAsync(buffer, cancellationToken).ConfigureAwait(false);
+        }
+
+        public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
+            WriteAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
+
+        /// <summary>A commit cannot be waited for here, so the bytes are held until the next asynchronous write or the end of the request.</summary>
+        public override void Write(ReadOnlySpan<byte> buffer)
+        {
+            if (guard.IsOpen)
+            {
+                _through.Write(buffer);
+            }
+            else
+            {
+                guard.Hold().Write(buffer);
+            }
+        }
+
+        public override void Write(byte[] buffer, int offset, int count) => Write(buffer.AsSpan(offset, count));
+
+        public override void Flush()
+        {
+            if (guard.IsOpen)
+            {
+                _through.Flush();
+            }
+        }
+
+        public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+
+        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+
+        public override void SetLength(long value) => throw new NotSupportedException();
+    }
+
+    private Stream InnerStream => inner.Stream;
+}

@@ -1,0 +1,29 @@
+namespace Sojourn.AspNetCore;
+
+/// <summary>How an endpoint uses the session.</summary>
+public enum SessionUse
+{
+    /// <summary>Loaded before the handler, saved before the response: what every endpoint has that says nothing.</summary>
+    ReadWrite,
+
+    /// <summary>Not loaded: the request costs no call of the store.</summary>
+    None,
+
+    /// <summary>Loaded; a write throws.</summary>
+    ReadOnly,
+
+    /// <summary>
+    /// Requests of one session run one after another, within this process. One that waits longer than
+    /// <see cref="SojournOptions.ExclusiveTimeout"/> gets 503.
+    /// </summary>
+    Exclusive,
+}
+
+/// <summary>Says how an endpoint, a controller or an action uses the session; the nearest counts.</summary>
+/// <param name="use">How.</param>
+[AttributeUsage(AttributeTargets.Class | AttributeTargets.Method)]
+public sealed class SessionUseAttribute(SessionUse use) : Attribute
+{
+    /// <summary>How the endpoint uses the session.</summary>
+    public SessionUse Use { get; } = use;
+}

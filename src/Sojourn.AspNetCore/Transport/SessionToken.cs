@@ -1,0 +1,115 @@
+using System.Buffers.Text;
+using System.Security.Cryptography;
+using System.Text;
+using Microsoft.Extensions.Options;
+
+namespace Sojourn.AspNetCore.Transport;
+
+/// <summary>
+/// The signed id as it travels: <c>s:</c> + id + <c>.</c> + base64(HMAC-SHA256(id, secret)) without <c>=</c>, percent-encoded in a cookie.
+/// express-session's own format, so that both sides read each other's cookies.
+/// </summary>
+internal sealed class SessionToken(IOptions<SojournOptions> options)
+{
+    private const int SignatureLength = 43;
+    private const int MaxIdBytes = 256;
+    private const int MaxTokenBytes = 2 + MaxIdBytes + 1 + SignatureLength;
+    private const int MaxEncodedLength = MaxTokenBytes * 3;
+    private readonly byte[][] _secrets = [.. options.Value.Secrets.Select(Encoding.UTF8.GetBytes)];
+
+    /// <summary>Writes the token of an id as a cookie's value, signed with the first secret.</summary>
+    public string Write(string id)
+    {
+        Span<byte> signature = stackalloc byte[SignatureLength + 1];
+        Sign(Encoding.UTF8.GetBytes(id), _secrets[0], signature);
+        var text = Encoding.ASCII.GetString(signature[..SignatureLength]).Replace("+", "%2B", StringComparison.Ordinal).Replace("/", "%2F", StringComparison.Ordinal);
+        return $"s%3A{Uri.EscapeDataString(id)}.{text}";
+    }
+
+    /// <summary>Verifies a cookie's value in constant time against every secret. Allocates nothing but the id of a token that verifies.</summary>
+    /// <param name="value">The cookie's value as it came.</param>
+    /// <param name="id">The id, when it verifies.</param>
+    /// <param name="isSignedWithFirst">Whether the first secret signed it; if not, it is to be signed anew.</param>
+    public bool TryRead(ReadOnlySpan<char> value, [System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out string? id, out bool isSignedWithFirst)
+    {
+        Span<byte> token = stackalloc byte[MaxTokenBytes];
+        if (TryVerify(value, token, out var idLength, out isSignedWithFirst))
+        {
+            id = Encoding.UTF8.GetString(token.Slice(2, idLength));
+            return true;
+        }
+
+        id = null;
+        return false;
+    }
+
+    /// <summary>The check itself, without an allocation.</summary>
+    internal bool TryVerify(ReadOnlySpan<char> value, Span<byte> token, out int idLength, out bool isSignedWithFirst)
+    {
+        isSignedWithFirst = false;
+        idLength = 0;
+        if (value.Length > MaxEncodedLength || !TryDecode(value, token, out var length))
+        {
+            return false;
+        }
+
+        var text = token[..length];
+        idLength = length - 2 - 1 - SignatureLength;
+        if (idLength < 1 || !text.StartsWith("s:"u8) || text[2 + idLength] != (byte)'.')
+        {
+            return false;
+        }
+
+        var idBytes = text.Slice(2, idLength);
+        var signature = text[(2 + idLength + 1)..];
+        Span<byte> expected = stackalloc byte[SignatureLength + 1];
+        for (var i = 0; i < _secrets.Length; i++)
+        {
+            Sign(idBytes, _secrets[i], expected);
+            if (CryptographicOperations.FixedTimeEquals(signature, expected[..SignatureLength]))
+            {
+                isSignedWithFirst = i == 0;
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    private static void Sign(ReadOnlySpan<byte> id, byte[] secret, Span<byte> signature)
+    {
+        Span<byte> hash = stackalloc byte[HMACSHA256.HashSizeInBytes];
+        HMACSHA256.HashData(secret, id, hash);
+        Base64.EncodeToUtf8(hash, signature, out _, out _);
+    }
+
+    private static bool TryDecode(ReadOnlySpan<char> value, Span<byte> token, out int length)
+    {
+        length = 0;
+        for (var i = 0; i < value.Length; i++)
+        {
+            var c = value[i];
+            if (c is <= ' ' or >= '\x7f' || length == token.Length)
+            {
+                return false;
+            }
+
+            if (c == '%')
+            {
+                if (i + 2 >= value.Length || !byte.TryParse(value.Slice(i + 1, 2), System.Globalization.NumberStyles.AllowHexSpecifier, null, out var decoded))
+                {
+                    return false;
+                }
+
+                token[length++] = decoded;
+                i += 2;
+            }
+            else
+            {
+                token[length++] = (byte)c;
+            }
+        }
+
+        return true;
+    }
+}

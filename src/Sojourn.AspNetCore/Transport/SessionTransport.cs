@@ -1,0 +1,185 @@
+using System.Globalization;
+using System.Text;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.OutputCaching;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+using Microsoft.Extensions.Primitives;
+using Sojourn.Diagnostics;
+
+namespace Sojourn.AspNetCore.Transport;
+
+/// <summary>What a request says about its session: the id its token verifies for, if any.</summary>
+internal readonly record struct IncomingToken(string? Id, bool IsSignedWithFirst);
+
+/// <summary>Reads the token from the raw Cookie header, and is the one place that writes cookies and caching headers, so that attributes always agree.</summary>
+internal sealed class SessionTransport(IOptions<SojournOptions> options, SessionToken token, SessionMetrics metrics, ILogger<SessionTransport> logger)
+{
+    private const int MaxCandidates = 8;
+    private readonly string _name = options.Value.Cookie.Name!;
+
+    /// <summary>Of several cookies of the name the one that verifies counts; two that verify for different sessions are refused together.</summary>
+    public IncomingToken Read(HttpRequest request)
+    {
+        var header = request.Headers.Cookie;
+        string? found = null;
+        var isSignedWithFirst = false;
+        var candidates = 0;
+        for (var i = 0; i < header.Count; i++)
+        {
+            var rest = header[i].AsSpan();
+            while (TakeCookie(ref rest, out var value))
+            {
+                // A header full of forged cookies must not buy any amount of HMACs.
+                if (++candidates > MaxCandidates)
+                {
+                    return Refuse("ambiguous");
+                }
+
+                if (!token.TryRead(value, out var id, out var isFirst))
+                {
+                    metrics.TokenRefused("invalid");
+                    continue;
+                }
+
+                if (found is not null && !string.Equals(found, id, StringComparison.Ordinal))
+                {
+                    return Refuse("ambiguous");
+                }
+
+                found = id;
+                isSignedWithFirst = isFirst;
+            }
+        }
+
+        return new IncomingToken(found, isSignedWithFirst);
+    }
+
+    /// <summary>Called when the response starts: sets, renews, signs anew or clears the cookie, and keeps shared caches away.</summary>
+    public void WriteHeaders(HttpContext context, Session session, IncomingToken incoming)
+    {
+        var setsCookie = true;
+        var isStored = session.Record is not null && session.State is SessionState.Live;
+        if (isStored && IsCookieDue(session, incoming))
+        {
+            context.Response.Headers.Append("Set-Cookie", Format(token.Write(session.Id), session.Cookie, session.Cookie.MaxAge));
+        }
+        else if (!isStored && session.HasDestroyed && incoming.Id is not null)
+        {
+            context.Response.Headers.Append("Set-Cookie", Format("", session.CookieAsLoaded, TimeSpan.Zero));
+        }
+        else
+        {
+            setsCookie = false;
+        }
+
+        if (setsCookie || session.WasUsed)
+        {
+            KeepFromCaches(context, setsCookie);
+        }
+    }
+
+    private bool IsCookieDue(Session session, IncomingToken incoming) =>
+        !string.Equals(session.Id, incoming.Id, StringComparison.Ordinal)
+        || !incoming.IsSignedWithFirst
+        || options.Value.Rolling
+        || session.HasChangedCookie
+        || (session.WasWritten && session.Cookie.MaxAge is not null);
+
+    private static void KeepFromCaches(HttpContext context, bool setsCookie)
+    {
+        var headers = context.Response.Headers;
+        if (setsCookie || StringValues.IsNullOrEmpty(headers.CacheControl))
+        {
+            headers.CacheControl = "no-store";
+        }
+
+        if (!headers.Vary.ToString().Contains("Cookie", StringComparison.OrdinalIgnoreCase))
+        {
+            headers.Append("Vary", "Cookie");
+        }
+
+        if (context.Features.Get<IOutputCacheFeature>() is { } outputCache)
+        {
+            outputCache.Context.AllowCacheStorage = false;
+        }
+    }
+
+    private string Format(string value, SessionCookie cookie, TimeSpan? maxAge)
+    {
+        var text = new StringBuilder(_name, 256).Append('=').Append(value);
+        if (cookie.Domain is { } domain)
+        {
+            text.Append("; Domain=").Append(domain);
+        }
+
+        text.Append("; Path=").Append(cookie.Path);
+        if (maxAge is { } age)
+        {
+            text.Append(CultureInfo.InvariantCulture, $"; Max-Age={(long)age.TotalSeconds}");
+            if (age == TimeSpan.Zero)
+            {
+                text.Append("; Expires=Thu, 01 Jan 1970 00:00:00 GMT");
+            }
+        }
+
+        if (cookie.HttpOnly)
+        {
+            text.Append("; HttpOnly");
+        }
+
+        if (cookie.Secure == true)
+        {
+            text.Append("; Secure");
+        }
+
+        if (cookie.Partitioned)
+        {
+            text.Append("; Partitioned");
+        }
+
+        if (cookie.Priority != SessionCookiePriority.Unset)
+        {
+            text.Append("; Priority=").Append(cookie.Priority);
+        }
+
+        if (cookie.SameSite != SessionSameSite.Unset)
+        {
+            text.Append("; SameSite=").Append(cookie.SameSite);
+        }
+
+        return text.ToString();
+    }
+
+    private IncomingToken Refuse(string reason)
+    {
+        metrics.TokenRefused(reason);
+        logger.AmbiguousCookies(_name);
+        return default;
+    }
+
+    /// <summary>Takes cookies off the header until one has exactly our name (RFC 6265bis, 5.7): no decoding, nothing trimmed but spaces and tabs.</summary>
+    private bool TakeCookie(ref ReadOnlySpan<char> rest, out ReadOnlySpan<char> value)
+    {
+        while (!rest.IsEmpty)
+        {
+            var end = rest.IndexOf(';');
+            var pair = end < 0 ? rest : rest[..end];
+            rest = end < 0 ? default : rest[(end + 1)..];
+            pair = pair.Trim(" \t");
+            if (pair.Length > _name.Length && pair[_name.Length] == '=' && pair.StartsWith(_name, StringComparison.Ordinal))
+            {
+                value = pair[(_name.Length + 1)..];
+                if (value.Length >= 2 && value[0] == '"' && value[^1] == '"')
+                {
+                    value = value[1..^1];
+                }
+
+                return true;
+            }
+        }
+
+        value = default;
+        return false;
+    }
+}
