@@ -1,0 +1,61 @@
+using Microsoft.Data.Sqlite;
+using SQLitePCL;
+
+namespace Sojourn.Sqlite;
+
+/// <summary>An open connection and its prepared statements; used by one thread at a time.</summary>
+internal sealed class Connection : IDisposable
+{
+    private readonly SqliteConnection _connection;
+    private readonly sqlite3 _handle;
+    private readonly Dictionary<string, Statement> _statements = new(ReferenceEqualityComparer.Instance);
+
+    public Connection(SqliteConnection open, string path, int generation)
+    {
+        _connection = open;
+        _handle = open.Handle!;
+        Path = path;
+        Generation = generation;
+    }
+
+    public string Path { get; }
+
+    public int Generation { get; }
+
+    /// <summary>A statement, prepared at its first use. The text has to be a constant: it is found by reference.</summary>
+    public Statement Prepared(string sql)
+    {
+        if (!_statements.TryGetValue(sql, out var statement)) _statements.Add(sql, statement = new(_handle, sql));
+        else statement.Reset();
+        return statement;
+    }
+
+    /// <summary>Takes the write lock at once: a transaction that took it later could find that it had read what has changed since.</summary>
+    public void Begin() => Prepared("BEGIN IMMEDIATE").Execute();
+
+    public void Commit() => Prepared("COMMIT").Execute();
+
+    /// <summary>SQLite has rolled back by itself after some errors.</summary>
+    public void Rollback()
+    {
+        if (raw.sqlite3_get_autocommit(_handle) == 0) Prepared("ROLLBACK").Execute();
+    }
+
+    public void ExecuteScript(string sql)
+    {
+        var result = raw.sqlite3_exec(_handle, sql);
+        if (result is not raw.SQLITE_OK) SqliteException.ThrowExceptionForRC(result, _handle);
+    }
+
+    public long Pragma(string name)
+    {
+        using var statement = new Statement(_handle, "PRAGMA " + name);
+        return statement.Step() ? statement.Number(0) : 0;
+    }
+
+    public void Dispose()
+    {
+        foreach (var statement in _statements.Values) statement.Dispose();
+        _connection.Dispose();
+    }
+}

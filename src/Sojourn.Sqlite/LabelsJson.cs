@@ -1,0 +1,37 @@
+using System.Buffers;
+using System.Collections.Immutable;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+
+namespace Sojourn.Sqlite;
+
+/// <summary>Labels as the column <c>labels</c> holds them: a JSON array of texts, from which SQLite itself fills its index.</summary>
+internal static class LabelsJson
+{
+    private static readonly JsonWriterOptions Relaxed = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    public static Statement BindLabels(this Statement statement, int parameter, ImmutableArray<string> labels)
+    {
+        if (labels.IsEmpty) return statement.BindNull(parameter);
+        var buffer = new ArrayBufferWriter<byte>(128);
+        using (var json = new Utf8JsonWriter(buffer, Relaxed))
+        {
+            json.WriteStartArray();
+            foreach (var label in labels) json.WriteStringValue(label);
+            json.WriteEndArray();
+        }
+        return statement.BindText(parameter, buffer.WrittenSpan);
+    }
+
+    public static ImmutableArray<string> Parse(ReadOnlySpan<byte> column)
+    {
+        if (column.IsEmpty) return [];
+        var labels = ImmutableArray.CreateBuilder<string>(2);
+        var json = new Utf8JsonReader(column);
+        while (json.Read())
+        {
+            if (json.TokenType is JsonTokenType.String) labels.Add(json.GetString()!);
+        }
+        return labels.DrainToImmutable();
+    }
+}
