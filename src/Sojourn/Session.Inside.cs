@@ -44,9 +44,6 @@ public sealed partial class Session
     /// <summary>Whether this request wrote the record or moved its expiry.</summary>
     internal bool WasWritten { get; private set; }
 
-    /// <summary>Whether a record this request knew under an id it had before was destroyed by it.</summary>
-    internal bool HasDestroyed { get; private set; }
-
     /// <summary>Whether this request changed the cookie's attributes.</summary>
     internal bool HasChangedCookie { get; private set; }
 
@@ -79,18 +76,8 @@ public sealed partial class Session
         }
     }
 
-    /// <summary>The cookie as it was loaded, for clearing it with the attributes it was set with.</summary>
-    internal SessionCookie CookieAsLoaded
-    {
-        get
-        {
-            lock (_sync)
-            {
-                _ = CookieUnlocked;
-                return _cookieSeen!;
-            }
-        }
-    }
+    /// <summary>The destroyed session's cookie as it was stored: it is cleared with the very attributes it was set with.</summary>
+    internal SessionCookie? DestroyedCookie { get; private set; }
 
     internal DateTimeOffset FreshExpiry(DateTimeOffset now) =>
         Deadlines.ExpiresAt(now, _operations.Options.IdleTimeout, Metadata.AbsoluteExpiresAt ?? (Record is null ? NewAbsoluteDeadline() : null));
@@ -239,8 +226,11 @@ public sealed partial class Session
         lock (_sync)
         {
             State = SessionState.Destroyed;
-            HasDestroyed |= Record is not null;
-            _ = CookieUnlocked;
+            if (Record is not null)
+            {
+                DestroyedCookie ??= CookieJson.Parse((SessionDocument.Parse(Record.Document) ?? new SessionDocument()).Cookie.Span);
+            }
+
             DropPending();
             _document = new SessionDocument();
             _metadata = SessionMetadata.None;

@@ -64,9 +64,9 @@ internal sealed class SessionTransport(IOptions<SojournOptions> options, Session
         {
             context.Response.Headers.Append("Set-Cookie", Format(token.Write(session.Id), session.Cookie, session.Cookie.MaxAge));
         }
-        else if (!isStored && session.HasDestroyed && incoming.Id is not null)
+        else if (!isStored && session.DestroyedCookie is { } destroyed && incoming.Id is not null)
         {
-            context.Response.Headers.Append("Set-Cookie", Format("", session.CookieAsLoaded, TimeSpan.Zero));
+            context.Response.Headers.Append("Set-Cookie", Format("", destroyed, TimeSpan.Zero));
         }
         else
         {
