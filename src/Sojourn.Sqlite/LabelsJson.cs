@@ -10,16 +10,24 @@ internal static class LabelsJson
 {
     private static readonly JsonWriterOptions Relaxed = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
+    // The writer's thread uses them for every write.
+    [ThreadStatic]
+    private static ArrayBufferWriter<byte>? _buffer;
+
+    [ThreadStatic]
+    private static Utf8JsonWriter? _json;
+
     public static Statement BindLabels(this Statement statement, int parameter, ImmutableArray<string> labels)
     {
         if (labels.IsEmpty) return statement.BindNull(parameter);
-        var buffer = new ArrayBufferWriter<byte>(128);
-        using (var json = new Utf8JsonWriter(buffer, Relaxed))
-        {
-            json.WriteStartArray();
-            foreach (var label in labels) json.WriteStringValue(label);
-            json.WriteEndArray();
-        }
+        var buffer = _buffer ??= new();
+        var json = _json ??= new(buffer, Relaxed);
+        buffer.ResetWrittenCount();
+        json.Reset();
+        json.WriteStartArray();
+        foreach (var label in labels) json.WriteStringValue(label);
+        json.WriteEndArray();
+        json.Flush();
         return statement.BindText(parameter, buffer.WrittenSpan);
     }
 
