@@ -8,7 +8,7 @@ internal static class Schema
     [
         // A table with rowids: rows of 1 KB would overflow in the index that a table WITHOUT ROWID is.
         // Due is no later than expires and is what the index is on: a touch moves expires alone and leaves the index as it is;
-        // pruning files a row anew when it comes due and has not expired. Triggers keep both rules, whoever writes.
+        // pruning files a row anew when it comes due and has not expired. The table labels is an index that triggers keep.
         """
         CREATE TABLE sessions (
             id INTEGER PRIMARY KEY,
@@ -20,10 +20,6 @@ internal static class Schema
             document BLOB NOT NULL
         ) STRICT;
         CREATE INDEX sessions_due ON sessions (due);
-        CREATE TRIGGER sessions_due_moves AFTER UPDATE OF expires ON sessions WHEN new.expires < old.due
-        BEGIN
-            UPDATE sessions SET due = new.expires WHERE id = new.id;
-        END;
 
         CREATE TABLE labels (label TEXT NOT NULL, session INTEGER NOT NULL, PRIMARY KEY (label, session)) STRICT, WITHOUT ROWID;
         CREATE TRIGGER sessions_labels_made AFTER INSERT ON sessions WHEN new.labels IS NOT NULL
