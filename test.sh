@@ -1,0 +1,61 @@
+#!/usr/bin/env bash
+# Builds everything once, checks the formatting, and runs every test suite. Ends with the line "N passed, N failed".
+#   ./test.sh                  all suites
+#   ./test.sh Sojourn.Tests    the named ones
+#   ./test.sh --full           races of 5000 rounds instead of 200
+set -uo pipefail
+cd "$(dirname "$0")"
+export DOTNET_CLI_UI_LANGUAGE=en DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1
+
+suites=()
+for argument in "$@"; do
+  case $argument in
+    --full) export SOJOURN_RACE_ROUNDS=5000 ;;
+    -*) echo "Unknown option $argument" >&2; exit 2 ;;
+    *) suites+=("$argument") ;;
+  esac
+done
+if [ ${#suites[@]} -eq 0 ]; then
+  for project in tests/*.Tests; do suites+=("$(basename "$project")"); done
+fi
+
+passed=0 failed=0 skipped=0
+fail() { echo "FAILED: $1"; failed=$((failed + 1)); }
+
+# The browser tests drive chromium; native AOT publishing links with clang and zlib.
+missing=()
+command -v chromium > /dev/null || missing+=(chromium)
+command -v clang > /dev/null || missing+=(clang)
+[ -e /usr/include/zlib.h ] || missing+=(zlib1g-dev)
+if [ ${#missing[@]} -gt 0 ]; then
+  sudo=; [ "$(id -u)" -eq 0 ] || sudo=sudo
+  { $sudo apt-get update -qq && $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"; } > /dev/null \
+    || fail "installing ${missing[*]}"
+fi
+
+if dotnet build Sojourn.slnx -c Release; then
+  dotnet format Sojourn.slnx --verify-no-changes --no-restore || fail "formatting: run dotnet format"
+  for suite in "${suites[@]}"; do
+    echo "== $suite"
+    program=artifacts/bin/$suite/release/$suite
+    log=$(mktemp)
+    dotnet exec "$program.dll" --no-ansi --progress off 2>&1 | tee "$log"
+    status=${PIPESTATUS[0]}
+    count() { sed -nE "s/^  $1: ([0-9]+)$/\1/p" "$log" | tail -1; }
+    total=$(count total) suite_failed=$(count failed)
+    suite_passed=$(count succeeded) suite_skipped=$(count skipped)
+    passed=$((passed + ${suite_passed:-0}))
+    skipped=$((skipped + ${suite_skipped:-0}))
+    failed=$((failed + ${suite_failed:-0}))
+    rm -f "$log"
+    if [ "${total:-0}" -eq 0 ]; then fail "$suite ran no tests (exit code $status)"
+    elif [ "$status" -ne 0 ] && [ "${suite_failed:-0}" -eq 0 ]; then fail "$suite ended with exit code $status"
+    fi
+  done
+else
+  fail "build"
+fi
+
+[ "$skipped" -eq 0 ] || echo "$skipped skipped: listed above with their reasons."
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]
