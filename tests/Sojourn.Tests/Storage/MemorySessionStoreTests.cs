@@ -158,21 +158,23 @@ public sealed class MemorySessionStoreTests : SessionStoreConformance
         });
     }
 
-    /// <summary>Each time an expiry is brought forward its key is filed once more, until the wheel is filed anew.</summary>
+    /// <summary>Each time an expiry is brought forward its key is filed once more, until the wheel is filed anew: nobody may be left out then.</summary>
     [Fact]
-    public async Task An_expiry_that_moved_back_and_forth_a_thousand_times_is_kept()
+    public async Task Expiries_are_kept_when_one_of_them_moves_back_and_forth_a_thousand_times()
     {
         var store = new MemorySessionStore(timeProvider: new FakeTimeProvider(Start));
-        await store.CreateAsync("key", Expiring(Start.AddHours(9)), Cancel);
-        var current = await store.ReadAsync("key", Cancel);
+        for (var number = 0; number < 1_000; number++)
+        {
+            await store.CreateAsync(number.ToString(CultureInfo.InvariantCulture), Expiring(Start.AddMinutes(20)), Cancel);
+        }
+        var current = await store.ReadAsync("7", Cancel);
         for (var round = 0; round < 1_000; round++)
         {
-            await store.TouchAsync("key", current!, Start.AddMinutes(30), Cancel);
-            await store.TouchAsync("key", current!, Start.AddHours(9), Cancel);
+            await store.TouchAsync("7", current!, Start.AddMinutes(10), Cancel);
+            await store.TouchAsync("7", current!, Start.AddMinutes(30), Cancel);
         }
-        Assert.Equal(0, await store.PruneAsync(Start.AddHours(1), Cancel));
-        await store.TouchAsync("key", current!, Start.AddHours(2), Cancel);
-        Assert.Equal(1, await store.PruneAsync(Start.AddHours(2), Cancel));
+        Assert.Equal(999, await store.PruneAsync(Start.AddMinutes(20), Cancel));
+        Assert.Equal(1, await store.PruneAsync(Start.AddMinutes(30), Cancel));
     }
 
     [Fact]
