@@ -30,6 +30,27 @@ internal sealed class Connection : IDisposable
         return statement;
     }
 
+    /// <summary>
+    /// Turns the file to write-ahead logging, which it keeps. Of several that do so at the same moment SQLite refuses some without a wait:
+    /// they wait for the write lock, as SQLite does wait for that, and find it done.
+    /// </summary>
+    public void UseWal()
+    {
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                ExecuteScript("PRAGMA journal_mode = WAL");
+                return;
+            }
+            catch (SqliteException e) when (e.SqliteErrorCode is raw.SQLITE_BUSY && attempt < 10)
+            {
+                Begin();
+                Rollback();
+            }
+        }
+    }
+
     /// <summary>Takes the write lock at once: a transaction that took it later could find that it had read what has changed since.</summary>
     public void Begin() => Prepared("BEGIN IMMEDIATE").Execute();
 

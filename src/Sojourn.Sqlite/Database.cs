@@ -13,10 +13,9 @@ internal sealed class Database : IDisposable
     private readonly Lock _opening = new();
     private readonly ConcurrentBag<Connection> _idle = [];
     private readonly int _maxIdle = 2 * Environment.ProcessorCount;
-    private readonly bool _isPlainPath;
     private long _lastLook;
     private int _generation;
-    private volatile bool _opened;
+    private volatile string? _file;
     private volatile bool _disposed;
 
     public Database(string connectionString, SqliteSessionStoreOptions options, TimeProvider timeProvider)
@@ -25,12 +24,12 @@ internal sealed class Database : IDisposable
         _connectionString = parts.ToString();
         _options = options;
         _timeProvider = timeProvider;
-        _isPlainPath = !parts.DataSource.StartsWith("file:", StringComparison.OrdinalIgnoreCase) && !parts.DataSource.StartsWith('|');
-        Path = _isPlainPath ? System.IO.Path.GetFullPath(parts.DataSource) : parts.DataSource;
+        var isPlain = !parts.DataSource.StartsWith("file:", StringComparison.OrdinalIgnoreCase) && !parts.DataSource.StartsWith('|');
+        Path = isPlain ? System.IO.Path.GetFullPath(parts.DataSource) : parts.DataSource;
     }
 
     /// <summary>The database file, for messages; as it was given where only SQLite can tell what it means.</summary>
-    public string Path { get; private set; }
+    public string Path { get; }
 
     /// <summary>Refuses what is not a file.</summary>
     public static SqliteConnectionStringBuilder Parse(string connectionString)
@@ -93,7 +92,7 @@ internal sealed class Database : IDisposable
     /// <exception cref="SqliteStoreException">It was deleted; with the next call an empty one is made.</exception>
     public void ThrowIfDeleted()
     {
-        if (!_opened || File.Exists(Path)) return;
+        if (_file is not { } file || File.Exists(file)) return;
         GiveUp();
         throw new SqliteStoreException(Path, "was deleted while it was in use, and its sessions with it. An empty one is made in its place.");
     }
@@ -119,7 +118,7 @@ internal sealed class Database : IDisposable
     /// <summary>Lets every connection be closed instead of used again.</summary>
     private void GiveUp()
     {
-        _opened = false;
+        _file = null;
         Interlocked.Increment(ref _generation);
         while (_idle.TryTake(out var connection)) connection.Dispose();
     }
@@ -163,13 +162,12 @@ internal sealed class Database : IDisposable
             {
                 var generation = Volatile.Read(ref _generation);
                 open.Open();
-                if (!_isPlainPath) Path = raw.sqlite3_db_filename(open.Handle!, "main").utf8_to_string();
                 // SQLite's own wait: the driver's polls an order of magnitude more slowly.
                 _ = raw.sqlite3_busy_timeout(open.Handle!, (int)_options.BusyTimeout.TotalMilliseconds);
                 var connection = new Connection(open, Path, generation);
-                connection.ExecuteScript("PRAGMA journal_mode = WAL");
+                connection.UseWal();
                 Schema.Ensure(connection);
-                _opened = true;
+                _file = raw.sqlite3_db_filename(open.Handle!, "main").utf8_to_string();
                 return connection;
             }
             catch
