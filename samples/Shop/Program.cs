@@ -35,12 +35,12 @@ app.MapPut("/checkout/draft/{field}", (Session session, string field, [FromBody]
 {
     if (!Draft.Fields.Contains(field))
     {
-        return Results.NotFound();
+        return Results.Problem(statusCode: 404, title: "The form has no such field.");
     }
 
     if (!session.Contains("cart"))
     {
-        return Results.Conflict();
+        return Results.Problem(statusCode: 409, title: "There is no cart to check out.");
     }
 
     session.Update<Draft>("checkout", draft => (draft ?? new()).With(field, value));
