@@ -89,3 +89,54 @@ if [ "$what" = http ]; then
   cat "$work/http.md"
   exit
 fi
+
+# The server's programs are done with; what follows has the machine to itself.
+for p in "${pid[@]}"; do kill "$p"; done
+wait
+pid=()
+
+bench="dotnet ../artifacts/bin/Sojourn.Benchmarks/release/Sojourn.Benchmarks.dll"
+$bench sqlite-commits > "$work/commits"
+$bench memory-million > "$work/million"
+$bench path > "$work/path"
+(cd "$work" && dotnet "$OLDPWD/../artifacts/bin/Sojourn.Benchmarks/release/Sojourn.Benchmarks.dll" --filter '*' --join --inProcess > bdn.log 2>&1) || tail -20 "$work/bdn.log" >&2
+cat "$work/commits" "$work/million" "$work/path" >&2
+summary=$(ls "$work"/BenchmarkDotNet.Artifacts/results/*-report-github.md 2> /dev/null || true)
+result() { awk '$1 == "RESULT" { print $2 }' "$1"; }
+
+notes=$(sed -n '/^<!-- notes -->/,$p' RESULTS.md 2> /dev/null || true)
+{
+  echo "# Results"
+  echo
+  echo "Written by \`benchmarks/run.sh\`; all ratios of one run, on a machine with 2 cores, server on one and client on the other."
+  echo "Only the ratios mean anything: the machine is shared."
+  echo
+  echo "## Over HTTP"
+  echo
+  echo "Best of $rounds rounds of $seconds s each, modes interleaved, 32 connections, 256 sessions of 1 KB. \`none\` is ASP.NET Core without a session,"
+  echo "\`builtin\` ASP.NET Core's own on its memory cache. *By processor time*: requests for each second of processor time that the server used,"
+  echo "which says what a session costs however busy the machine is; *by the clock*: requests a second."
+  echo
+  cat "$work/http.md"
+  echo
+  echo "## At the stores"
+  echo
+  echo "| measured | ratio | target |"
+  echo "| --- | --- | --- |"
+  echo "| SQLite, durable commits a second: 64 waiters / one waiter | $(result "$work/commits") | 20 or more |"
+  echo "| memory store, 1,000,000 sessions of 1 KB: heap / payload | $(result "$work/million") | 1.3 or less |"
+  echo
+  echo "## In the process"
+  echo
+  echo "The middleware on a response that goes nowhere, over the memory store, processor time and bytes a request (\`none\` is the bare pipeline):"
+  echo
+  sed 's/^/- /' "$work/path"
+  if [ -n "$summary" ]; then
+    echo
+    sed -n '/^|/p' $summary
+  fi
+  echo
+  echo "${notes:-<!-- notes -->}"
+} > "$work/RESULTS.md"
+mv "$work/RESULTS.md" RESULTS.md
+cat RESULTS.md
