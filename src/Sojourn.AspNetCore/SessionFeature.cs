@@ -29,6 +29,9 @@ internal sealed class SessionFeature : ISessionFeature, ISessionHost
     /// <summary>What the endpoint says of the session, as far as it was known when the session was loaded.</summary>
     public SessionUse? UseAtLoad { get; set; }
 
+    /// <summary>What holds the response back; other middleware may have wrapped the response body around it.</summary>
+    public ResponseGuard? Guard { get; set; }
+
     public Exception? CommitFailure { get; private set; }
 
     ISession ISessionFeature.Session

@@ -18,7 +18,7 @@ internal sealed class SojournMiddleware(RequestDelegate next, SessionServices se
         // A pipeline run again by an exception handler or a status-code page goes on with the same session.
         if (context.Features.Get<ISessionFeature>() is SessionFeature feature)
         {
-            return RunAsync(context, feature, (ResponseGuard)context.Features.Get<SessionGuard>()!.Guard);
+            return RunAsync(context, feature, feature.Guard!);
         }
 
         var use = UseOf(context);
@@ -83,7 +83,7 @@ internal sealed class SojournMiddleware(RequestDelegate next, SessionServices se
         var guard = new ResponseGuard(context.Response, context.Features.GetRequiredFeature<IHttpResponseBodyFeature>(), feature);
         context.Features.Set<ISessionFeature>(feature);
         context.Features.Set<IHttpResponseBodyFeature>(guard);
-        context.Features.Set(new SessionGuard(guard));
+        feature.Guard = guard;
         context.RequestServices.GetRequiredService<SessionHolder>().Feature = feature;
 
         // Registered first, so that it runs after everybody else's.
@@ -184,6 +184,3 @@ internal sealed class SojournMiddleware(RequestDelegate next, SessionServices se
         }
     }
 }
-
-/// <summary>Keeps the guard findable when other middleware has wrapped the response body around it.</summary>
-internal sealed record SessionGuard(ResponseGuard Guard);

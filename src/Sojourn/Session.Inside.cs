@@ -23,7 +23,7 @@ internal enum SessionState
 /// <summary>The session's inside: what the verbs share, and what the session manager works on.</summary>
 public sealed partial class Session
 {
-    private readonly Dictionary<string, Task<object?>> _fetches = new(StringComparer.Ordinal);
+    private Dictionary<string, Task<object?>>? _fetches;
 
     internal SessionState State { get; private set; }
 
@@ -92,12 +92,16 @@ public sealed partial class Session
                 return false;
             }
 
-            foreach (var (name, seen) in _flashesRead)
+            if (_flashesRead is not null)
             {
-                Do(new FlashReadChange(name, seen));
+                foreach (var (name, seen) in _flashesRead)
+                {
+                    Do(new FlashReadChange(name, seen));
+                }
+
+                _flashesRead = null;
             }
 
-            _flashesRead.Clear();
             CollectWatched();
             if (_cookie is not null && _cookie != _cookieSeen)
             {
@@ -421,9 +425,9 @@ public sealed partial class Session
                 _watched.Add(new WatchedObject(name, mutable, type, utf8, isOurWriting: false));
             }
         }
-        else if (Envelope.Open(entry).IsFlash && !IsReadOnly && State == SessionState.Live && !_flashesSet.Contains(name))
+        else if (Envelope.Open(entry).IsFlash && !IsReadOnly && State == SessionState.Live && _flashesSet?.Contains(name) != true)
         {
-            _flashesRead[name] = entry;
+            (_flashesRead ??= new(StringComparer.Ordinal))[name] = entry;
         }
     }
 
@@ -492,8 +496,8 @@ public sealed partial class Session
     {
         _changes.Clear();
         _watched.Clear();
-        _flashesRead.Clear();
-        _flashesSet.Clear();
+        _flashesRead = null;
+        _flashesSet = null;
         IsTouchAsked = false;
     }
 

@@ -16,8 +16,8 @@ public sealed partial class Session
     private readonly ISessionHost? _host;
     private readonly List<Change> _changes = [];
     private readonly List<WatchedObject> _watched = [];
-    private readonly Dictionary<string, ReadOnlyMemory<byte>> _flashesRead = new(StringComparer.Ordinal);
-    private readonly HashSet<string> _flashesSet = new(StringComparer.Ordinal);
+    private Dictionary<string, ReadOnlyMemory<byte>>? _flashesRead;
+    private HashSet<string>? _flashesSet;
     private SessionDocument _document;
     private SessionMetadata? _metadata;
     private SessionCookie? _cookie;
@@ -228,7 +228,7 @@ public sealed partial class Session
         {
             RequireWritable();
             _watched.Clear();
-            _flashesRead.Clear();
+            _flashesRead = null;
             var names = _document.Names();
             if (names.Count > 0)
             {
@@ -348,7 +348,7 @@ public sealed partial class Session
         lock (_sync)
         {
             SetUnlocked(name, utf8);
-            _flashesSet.Add(name);
+            (_flashesSet ??= new(StringComparer.Ordinal)).Add(name);
         }
     }
 
@@ -387,6 +387,7 @@ public sealed partial class Session
         Task<object?> fetch;
         lock (_sync)
         {
+            _fetches ??= new(StringComparer.Ordinal);
             if (!_fetches.TryGetValue(name, out fetch!))
             {
                 RequireWritable();
@@ -407,7 +408,7 @@ public sealed partial class Session
             lock (_sync)
             {
                 SetUnlocked(name, utf8);
-                _fetches.Remove(name);
+                _fetches!.Remove(name);
             }
 
             ours.SetResult(value);
@@ -417,7 +418,7 @@ public sealed partial class Session
         {
             lock (_sync)
             {
-                _fetches.Remove(name);
+                _fetches!.Remove(name);
             }
 
             ours.SetException(e);

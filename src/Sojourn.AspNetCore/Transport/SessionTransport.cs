@@ -94,7 +94,11 @@ internal sealed class SessionTransport(IOptions<SojournOptions> options, Session
             headers.CacheControl = "no-store";
         }
 
-        if (!headers.Vary.ToString().Contains("Cookie", StringComparison.OrdinalIgnoreCase))
+        if (headers.Vary is { Count: 0 })
+        {
+            headers.Vary = "Cookie";
+        }
+        else if (!headers.Vary.ToString().Contains("Cookie", StringComparison.OrdinalIgnoreCase))
         {
             headers.Append("Vary", "Cookie");
         }

@@ -10,6 +10,7 @@ namespace Sojourn.Document;
 internal sealed class SessionDocument
 {
     public const int MaxDepth = 1000;
+    private static readonly byte[] DefaultMetadataName = "$sojourn"u8.ToArray();
     private Entry[] _entries = [];
     private int _count;
 
@@ -20,7 +21,7 @@ internal sealed class SessionDocument
     public ReadOnlyMemory<byte> Metadata { get; set; }
 
     /// <summary>What the metadata member is called: <c>_sojourn</c> where a database dislikes the dollar.</summary>
-    public ReadOnlyMemory<byte> MetadataName { get; private set; } = "$sojourn"u8.ToArray();
+    public ReadOnlyMemory<byte> MetadataName { get; private set; } = DefaultMetadataName;
 
     /// <summary>Whether no entry is there that the application could have made.</summary>
     public bool IsEmpty
