@@ -2,6 +2,7 @@ using System.Net;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Logging;
@@ -32,7 +33,11 @@ internal sealed class TestApp : IAsyncDisposable
     /// <param name="services">Further services.</param>
     /// <param name="time">The clock.</param>
     /// <param name="useSojourn">Whether UseSojourn is called before <paramref name="configure"/>.</param>
+    /// <param name="useRouting">Whether UseRouting is called first of all.</param>
     /// <param name="environment">Development by default: plain http.</param>
+    /// <param name="protocols">HTTP/1.1 by default; HTTP/2 alone means that clients begin with it without asking.</param>
+    /// <param name="kestrelOptions">Further options of the server.</param>
+    /// <param name="configuration">Configuration, by key.</param>
     public static async Task<TestApp> StartAsync(
         Action<WebApplication> configure,
         ISessionStore? store = null,
@@ -40,13 +45,23 @@ internal sealed class TestApp : IAsyncDisposable
         Action<IServiceCollection>? services = null,
         TimeProvider? time = null,
         bool useSojourn = true,
-        string environment = "Development")
+        bool useRouting = true,
+        string environment = "Development",
+        HttpProtocols protocols = HttpProtocols.Http1,
+        Action<KestrelServerOptions>? kestrelOptions = null,
+        IReadOnlyDictionary<string, string?>? configuration = null)
     {
-        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { EnvironmentName = environment, ApplicationName = "tests" });
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { EnvironmentName = environment, ApplicationName = typeof(TestApp).Assembly.GetName().Name });
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
         {
-            kestrel.Listen(IPAddress.Loopback, 0, listen => listen.Protocols = HttpProtocols.Http1);
+            kestrel.Listen(IPAddress.Loopback, 0, listen => listen.Protocols = protocols);
+            kestrelOptions?.Invoke(kestrel);
         });
+        if (configuration is not null)
+        {
+            builder.Configuration.AddInMemoryCollection(configuration);
+        }
+
         builder.Services.AddRoutingCore();
         builder.Services.AddLogging(logging => logging.ClearProviders());
         if (time is not null)
@@ -66,7 +81,11 @@ internal sealed class TestApp : IAsyncDisposable
 
         services?.Invoke(builder.Services);
         var app = builder.Build();
-        app.UseRouting();
+        if (useRouting)
+        {
+            app.UseRouting();
+        }
+
         if (useSojourn)
         {
             app.UseSojourn();
