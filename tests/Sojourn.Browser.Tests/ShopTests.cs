@@ -256,7 +256,7 @@ public sealed class ShopTests(ShopFixture fixture) : IAsyncLifetime
     }
 
     /// <summary>Types into a field of the checkout and waits until the server has kept it.</summary>
-    private Task TypeAsync(string label, string value, string field) => _page.RunAndWaitForResponseAsync(
+    private Task<IResponse> TypeAsync(string label, string value, string field) => _page.RunAndWaitForResponseAsync(
         () => _page.GetByLabel(label).PressSequentiallyAsync(value),
         response => response.Status == 204 && response.Url.EndsWith($"/checkout/draft/{field}", StringComparison.Ordinal) && response.Request.PostData == $"\"{value}\"");
 
