@@ -19,7 +19,7 @@ internal sealed class SessionToken(IOptions<SojournOptions> options)
 
     /// <summary>Each thread's own keyed hashes: setting up the key costs several times the hashing.</summary>
     [ThreadStatic]
-    private static (SessionToken? Owner, IncrementalHash[] Hmacs) t_mine;
+    private static (SessionToken? Owner, IncrementalHash[] Hmacs) _mine;
 
     /// <summary>Writes the token of an id as a cookie's value, signed with the first secret.</summary>
     public string Write(string id)
@@ -82,13 +82,13 @@ internal sealed class SessionToken(IOptions<SojournOptions> options)
 
     private void Sign(ReadOnlySpan<byte> id, int secret, Span<byte> signature)
     {
-        if (t_mine.Owner != this)
+        if (_mine.Owner != this)
         {
-            t_mine = (this, [.. _secrets.Select(key => IncrementalHash.CreateHMAC(HashAlgorithmName.SHA256, key))]);
+            _mine = (this, [.. _secrets.Select(key => IncrementalHash.CreateHMAC(HashAlgorithmName.SHA256, key))]);
         }
 
         Span<byte> hash = stackalloc byte[HMACSHA256.HashSizeInBytes];
-        var hmac = t_mine.Hmacs[secret];
+        var hmac = _mine.Hmacs[secret];
         hmac.AppendData(id);
         hmac.GetHashAndReset(hash);
         Base64.EncodeToUtf8(hash, signature, out _, out _);
