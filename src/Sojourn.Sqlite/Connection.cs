@@ -6,14 +6,23 @@ namespace Sojourn.Sqlite;
 /// <summary>An open connection and its prepared statements; used by one thread at a time.</summary>
 internal sealed class Connection : IDisposable
 {
+    /// <summary>
+    /// Milliseconds. The pauses of SQLite's own wait grow to 100 ms, and a process that writes all the time leaves gaps that are much
+    /// shorter: asked anew, SQLite starts with short pauses.
+    /// </summary>
+    private const int BusyRound = 20;
+
     private readonly SqliteConnection _connection;
     private readonly sqlite3 _handle;
     private readonly Dictionary<string, Statement> _statements = new(ReferenceEqualityComparer.Instance);
+    private readonly int _busyTimeout;
 
-    public Connection(SqliteConnection open, string path, int generation)
+    public Connection(SqliteConnection open, string path, TimeSpan busyTimeout, int generation)
     {
         _connection = open;
         _handle = open.Handle!;
+        _busyTimeout = (int)busyTimeout.TotalMilliseconds;
+        SetBusyTimeout(_busyTimeout);
         Path = path;
         Generation = generation;
     }
@@ -52,7 +61,29 @@ internal sealed class Connection : IDisposable
     }
 
     /// <summary>Takes the write lock at once: a transaction that took it later could find that it had read what has changed since.</summary>
-    public void Begin() => Prepared("BEGIN IMMEDIATE").Execute();
+    public void Begin()
+    {
+        SetBusyTimeout(Math.Min(BusyRound, _busyTimeout));
+        try
+        {
+            for (var waited = BusyRound; ; waited += BusyRound)
+            {
+                try
+                {
+                    Prepared("BEGIN IMMEDIATE").Execute();
+                    return;
+                }
+                catch (SqliteException e) when (e.SqliteErrorCode is raw.SQLITE_BUSY && waited < _busyTimeout)
+                {
+                    // The next round.
+                }
+            }
+        }
+        finally
+        {
+            SetBusyTimeout(_busyTimeout);
+        }
+    }
 
     public void Commit() => Prepared("COMMIT").Execute();
 
@@ -79,4 +110,7 @@ internal sealed class Connection : IDisposable
         foreach (var statement in _statements.Values) statement.Dispose();
         _connection.Dispose();
     }
+
+    /// <summary>SQLite's own wait: the driver's polls an order of magnitude more slowly.</summary>
+    private void SetBusyTimeout(int milliseconds) => _ = raw.sqlite3_busy_timeout(_handle, milliseconds);
 }

@@ -162,9 +162,7 @@ internal sealed class Database : IDisposable
             {
                 var generation = Volatile.Read(ref _generation);
                 open.Open();
-                // SQLite's own wait: the driver's polls an order of magnitude more slowly.
-                _ = raw.sqlite3_busy_timeout(open.Handle!, (int)_options.BusyTimeout.TotalMilliseconds);
-                var connection = new Connection(open, Path, generation);
+                var connection = new Connection(open, Path, _options.BusyTimeout, generation);
                 connection.UseWal();
                 Schema.Ensure(connection);
                 _file = raw.sqlite3_db_filename(open.Handle!, "main").utf8_to_string();

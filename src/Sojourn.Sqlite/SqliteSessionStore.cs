@@ -7,7 +7,8 @@ namespace Sojourn.Sqlite;
 /// </summary>
 /// <remarks>
 /// <para>Thread-safe. The file and its tables are made, and brought up to date, by the first call; until then a file that cannot be used
-/// does not keep the application from starting. Several processes of one machine may share the file; a network drive is no place for it.</para>
+/// does not keep the application from starting. Several processes of one machine may share the file; a network drive is no place for it.
+/// Whoever replaces a sound file by another stops the application first: SQLite goes on with the file that it has open.</para>
 /// <para>Reads run on the caller's thread and complete synchronously; they wait for no writer. Writes of one process are made by one writer
 /// that groups those which arrive together. A call that is cancelled stops waiting: a write that had not begun is dropped, one that had
 /// is finished.</para>

@@ -30,7 +30,7 @@ public sealed class SqliteStoreException : Exception
         SQLitePCL.raw.SQLITE_FULL =>
             "has no room on its disk; nothing of this change was stored. Free some space.",
         SQLitePCL.raw.SQLITE_NOTADB or SQLitePCL.raw.SQLITE_CORRUPT =>
-            "is damaged, or is not a SQLite database, or is encrypted with another password. Restore it from a backup, or move it and the files '-wal' and '-shm' beside it away, and an empty one is made.",
+            "is damaged, or is not a SQLite database, or is encrypted with another password. Move it and the files '-wal' and '-shm' beside it away: an empty one is made, unless a backup is put in its place.",
         SQLitePCL.raw.SQLITE_BUSY or SQLitePCL.raw.SQLITE_LOCKED =>
             $"is locked: another process held its write lock for longer than {nameof(SqliteSessionStoreOptions.BusyTimeout)}. Find the process that keeps a transaction open.",
         SQLitePCL.raw.SQLITE_IOERR =>

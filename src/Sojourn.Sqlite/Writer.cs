@@ -118,9 +118,11 @@ internal sealed class Writer(Database database)
         {
             Undo(e);
             // One bad change never fails the others: each has its own transaction now, unless it is the file that is bad.
+            var eachAlone = _group.Count > 1 && _connection is not null;
+            if (!eachAlone) Mistrust(e);
             foreach (var write in _group)
             {
-                if (_group.Count > 1 && _connection is not null) CommitAlone(write);
+                if (eachAlone) CommitAlone(write);
                 else write.Fail(database.Explain(e) ?? e);
             }
             return;
@@ -140,6 +142,7 @@ internal sealed class Writer(Database database)
         catch (Exception e)
         {
             Undo(e);
+            Mistrust(e);
             write.Fail(database.Explain(e) ?? e);
         }
     }
@@ -163,6 +166,12 @@ internal sealed class Writer(Database database)
         {
             GiveUp();
         }
+    }
+
+    /// <summary>A statement that SQLite cannot make sense of: the tables are not what they were, and who opens the file looks after them.</summary>
+    private void Mistrust(Exception error)
+    {
+        if (error is SqliteException { SqliteErrorCode: SQLitePCL.raw.SQLITE_ERROR }) GiveUp();
     }
 
     private void GiveUp()

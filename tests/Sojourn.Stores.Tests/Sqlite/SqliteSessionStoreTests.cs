@@ -217,6 +217,16 @@ public sealed class SqliteSessionStoreTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Tables_that_were_dropped_are_told_and_made_again()
+    {
+        Assert.True(await CreateAsync("lost"));
+        using (var raw = await OpenRawAsync()) Scalar(raw, "DROP TABLE sessions; DROP TABLE labels; PRAGMA user_version = 0");
+        Assert.Contains("no such table", (await Assert.ThrowsAsync<SqliteStoreException>(async () => await CreateAsync("new"))).Message, StringComparison.Ordinal);
+        await AssertWorksAsync();
+        Assert.Null(await ReadAsync("lost"));
+    }
+
+    [Fact]
     public async Task A_deleted_file_is_told_to_readers_within_a_second()
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows does not delete a file that is open.");
