@@ -19,7 +19,7 @@ internal sealed class EnvironmentDefaults(IHostEnvironment environment, ILogger<
         options.Cookie.Name ??= isDevelopment ? "sid" : "__Host-sid";
         if (options.Cookie.Secure == CookieSecure.ByEnvironment)
         {
-            options.Cookie.Secure = isDevelopment ? CookieSecure.AsRequest : CookieSecure.Always;
+            options.Cookie.Secure = isDevelopment && !NeedsSecure(options.Cookie) ? CookieSecure.AsRequest : CookieSecure.Always;
         }
 
         if (isDevelopment && options.Secrets.Count == 0)
@@ -35,6 +35,10 @@ internal sealed class EnvironmentDefaults(IHostEnvironment environment, ILogger<
         : options.Secrets.Any(string.IsNullOrEmpty)
             ? ValidateOptionsResult.Fail("SojournOptions.Secrets holds an empty secret. Remove it.")
         : ValidateOptionsResult.Success;
+
+    /// <summary>What browsers accept with Secure alone must not fail in Development for want of it: they take localhost for secure.</summary>
+    private static bool NeedsSecure(SessionCookieOptions cookie) =>
+        cookie.SameSite == SessionSameSite.None || cookie.Partitioned || cookie.Name!.StartsWith("__", StringComparison.Ordinal);
 
     /// <summary>Kept under the user's data directory, so that sessions survive a restart without any set-up.</summary>
     private string DevelopmentSecret(string applicationName)

@@ -172,7 +172,7 @@ internal sealed class SojournMiddleware(RequestDelegate next, SessionServices se
         await TypedResults.Problem(
             statusCode: status,
             type: isEnded ? "urn:sojourn:session-ended" : "urn:sojourn:session-unavailable",
-            title: isEnded ? "The session ended while the request ran. Nothing was saved." : "The session is not available right now. Whether anything was saved is not known; please try again.")
+            title: isEnded ? "The session ended while the request ran. Nothing was saved." : "The session is not available right now. Please try again.")
             .ExecuteAsync(context).ConfigureAwait(false);
     }
 

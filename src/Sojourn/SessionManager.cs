@@ -180,9 +180,9 @@ public sealed class SessionManager : ISessionOperations
 
     async ValueTask ISessionOperations.RenewIdAsync(Session session, string? subject, CancellationToken cancellationToken)
     {
-        if (session.Failure is { } failure)
+        if (session.Failure is not null)
         {
-            throw failure;
+            throw session.Failure;
         }
 
         session.CollectChanges();
@@ -207,9 +207,9 @@ public sealed class SessionManager : ISessionOperations
             await MoveAsync(session, oldKey, newId, newKey, cancellationToken).ConfigureAwait(false);
             _metrics.Ended("renewed");
         }
-        catch (SessionStoreException e)
+        catch (Exception e) when (Unknown(e) is { } failure)
         {
-            session.Failure = e;
+            session.Failure = failure;
             throw;
         }
         finally
@@ -217,6 +217,14 @@ public sealed class SessionManager : ISessionOperations
             _commits.Leave(oldKey, null);
         }
     }
+
+    /// <summary>After a failure or a cancelled wait nobody knows what is stored: the failure that every later commit of the request reports.</summary>
+    private static SessionStoreException? Unknown(Exception e) => e switch
+    {
+        SessionStoreException failure => failure,
+        OperationCanceledException => new SessionStoreException("The wait for the session store was cancelled. Whether the changes are stored is not known.", e),
+        _ => null,
+    };
 
     private static string Start(string key) => key.Length <= 8 ? key : key[..8];
 
@@ -306,13 +314,14 @@ public sealed class SessionManager : ISessionOperations
 
                 if (attempt > 2)
                 {
-                    await Task.Delay(TimeSpan.FromMilliseconds(RandomNumberGenerator.GetInt32(1, Math.Min(1 << attempt, 50))), Time, cancellationToken).ConfigureAwait(false);
+                    // By the real clock: a clock that an application's test holds still must not hold up a retry.
+                    await Task.Delay(RandomNumberGenerator.GetInt32(1, Math.Min(1 << attempt, 50)), cancellationToken).ConfigureAwait(false);
                 }
             }
         }
-        catch (SessionStoreException e)
+        catch (Exception e) when (Unknown(e) is { } failure)
         {
-            session.Failure = e;
+            session.Failure = failure;
             throw;
         }
         finally
@@ -333,17 +342,20 @@ public sealed class SessionManager : ISessionOperations
         _metrics.Created();
     }
 
-    /// <summary>Begins from what the commit before this one stored, or from the store where this request does not know the version.</summary>
+    /// <summary>
+    /// Begins from what the commit before this one stored, or from the store where this request does not know the version, or has outlived the deadline
+    /// that it knew: a session that others kept alive goes on, one that expired stays expired.
+    /// </summary>
     private async ValueTask GetFreshAsync(Session session, string key, SessionRecord? handedOn, CancellationToken cancellationToken)
     {
         var fresh = handedOn;
-        if (fresh is null && session.IsVersionUnknown)
+        if (fresh is null && (session.IsVersionUnknown || session.Record!.ExpiresAt <= Time.GetUtcNow()))
         {
             fresh = await _store.ReadAsync(key, cancellationToken).ConfigureAwait(false);
             RequireAlive(session, fresh);
         }
 
-        if (fresh is not null && (session.IsVersionUnknown || fresh.Version != session.Record!.Version))
+        if (fresh is not null && (session.IsVersionUnknown || fresh.Version != session.Record!.Version || fresh.ExpiresAt != session.Record.ExpiresAt))
         {
             session.Rebase(fresh);
         }
@@ -360,12 +372,14 @@ public sealed class SessionManager : ISessionOperations
 
     private ValueTask TouchIfDueAsync(Session session, SessionRecord record, CancellationToken cancellationToken)
     {
-        if (session.IsVersionUnknown)
+        var now = Time.GetUtcNow();
+        if (session.IsVersionUnknown || record.ExpiresAt <= now)
         {
+            // Just stored, or outlived by this very request: there is nothing to keep alive.
             return default;
         }
 
-        var expiresAt = session.FreshExpiry(Time.GetUtcNow());
+        var expiresAt = session.FreshExpiry(now);
         var interval = session.IsTouchAsked ? TimeSpan.Zero : Options.EffectiveTouchInterval;
         return Deadlines.TouchIsDue(record.ExpiresAt, expiresAt, interval) ? TouchAsync(session, record, expiresAt, cancellationToken) : default;
     }
@@ -403,9 +417,9 @@ public sealed class SessionManager : ISessionOperations
                     _metrics.Ended("destroyed");
                 }
             }
-            catch (SessionStoreException e)
+            catch (Exception e) when (Unknown(e) is { } failure)
             {
-                session.Failure = e;
+                session.Failure = failure;
                 throw;
             }
             finally

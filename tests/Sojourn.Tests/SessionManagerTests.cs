@@ -250,6 +250,54 @@ public sealed class SessionManagerTests
     }
 
     [Fact]
+    public async Task A_request_that_outlives_the_deadline_revives_nothing()
+    {
+        var manager = Manager();
+        var id = await StoredAsync(manager);
+        var (writer, reader, renewer) = (await LoadedAsync(manager, id), await LoadedAsync(manager, id), await LoadedAsync(manager, id));
+        writer.Set("late", 1);
+        _time.Advance(TimeSpan.FromMinutes(20));
+        await manager.CommitAsync(reader, Token);
+        await Assert.ThrowsAsync<SessionEndedException>(async () => await manager.CommitAsync(writer, Token));
+        await Assert.ThrowsAsync<SessionEndedException>(async () => await renewer.RenewIdAsync(Token));
+        Assert.Null(await manager.LoadAsync(id, Token));
+        Assert.Equal(0, await _memory.CountAsync(Token));
+    }
+
+    [Fact]
+    public async Task A_request_that_outlives_the_deadline_it_knew_is_saved_where_others_kept_the_session_alive()
+    {
+        var manager = Manager();
+        var id = await StoredAsync(manager);
+        var writer = await LoadedAsync(manager, id);
+        writer.Set("late", 1);
+        _time.Advance(TimeSpan.FromMinutes(10));
+        await manager.CommitAsync(await LoadedAsync(manager, id), Token);
+        _time.Advance(TimeSpan.FromMinutes(10));
+        await manager.CommitAsync(writer, Token);
+        Assert.True((await LoadedAsync(manager, id)).Contains("late"));
+    }
+
+    [Fact]
+    public async Task A_save_that_its_caller_cancelled_is_never_done_twice()
+    {
+        var store = new FaultInjectingStore(_memory);
+        var manager = Manager(store);
+        var id = await StoredAsync(manager);
+        var session = await LoadedAsync(manager, id);
+        session.Update<int>("count", count => count + 1);
+        using var cancelled = CancellationTokenSource.CreateLinkedTokenSource(Token);
+        var held = store.On(StoreVerb.Replace).Hold();
+        var save = session.SaveAsync(cancelled.Token).AsTask();
+        await held.Arrived;
+        await cancelled.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => save);
+        held.Release();
+        await Assert.ThrowsAsync<SessionStoreException>(async () => await manager.CommitAsync(session, Token));
+        Assert.InRange((await LoadedAsync(manager, id)).Get<int>("count"), 0, 1);
+    }
+
+    [Fact]
     public async Task An_unchanged_session_costs_one_touch_when_it_is_due_and_none_before()
     {
         var store = new FaultInjectingStore(_memory);
