@@ -76,6 +76,9 @@ public sealed partial class Session
         }
     }
 
+    /// <summary>Whether the browser is told how long to keep the cookie, and so is to be told again when the session is written.</summary>
+    internal bool HasMaxAge => (_cookie is not null || !CookieJson.IsBrowserLength(_document.Cookie.Span)) && CookieUnlocked.MaxAge is not null;
+
     /// <summary>The destroyed session's cookie as it was stored: it is cleared with the very attributes it was set with.</summary>
     internal SessionCookie? DestroyedCookie { get; private set; }
 
@@ -122,7 +125,7 @@ public sealed partial class Session
         {
             CollectChanges();
             EnsureBegun();
-            if (CookieUnlocked.MaxAge is not null)
+            if (HasMaxAge)
             {
                 // The browser is told anew how long to keep the cookie, and so is whoever reads the record.
                 _document.Cookie = CookieJson.Write(CookieUnlocked, now);

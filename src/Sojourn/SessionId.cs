@@ -10,6 +10,10 @@ internal sealed class SessionId
     private const int IdBytes = 32;
     private readonly byte[] _application;
 
+    /// <summary>Each thread's own hash: setting one up costs as much as the hashing.</summary>
+    [ThreadStatic]
+    private static IncrementalHash? _sha;
+
     public SessionId(string applicationName)
     {
         // The NUL ends the name, so that no name and id together read as another name and id.
@@ -35,12 +39,13 @@ internal sealed class SessionId
     /// <summary>The key of an id in this application: what a thief of the database holds, and can do nothing with.</summary>
     public string KeyOf(string id)
     {
-        var length = _application.Length + Encoding.UTF8.GetMaxByteCount(id.Length);
+        var length = Encoding.UTF8.GetMaxByteCount(id.Length);
         Span<byte> text = length <= 512 ? stackalloc byte[length] : new byte[length];
-        _application.CopyTo(text);
-        var written = _application.Length + Encoding.UTF8.GetBytes(id, text[_application.Length..]);
+        var sha = _sha ??= IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        sha.AppendData(_application);
+        sha.AppendData(text[..Encoding.UTF8.GetBytes(id, text)]);
         Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
-        SHA256.HashData(text[..written], hash);
+        sha.GetHashAndReset(hash);
         return Base64Url.EncodeToString(hash);
     }
 }

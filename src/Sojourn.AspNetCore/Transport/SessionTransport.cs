@@ -84,7 +84,7 @@ internal sealed class SessionTransport(IOptions<SojournOptions> options, Session
         || !incoming.IsSignedWithFirst
         || options.Value.Rolling
         || session.HasChangedCookie
-        || (session.WasWritten && session.Cookie.MaxAge is not null);
+        || (session.WasWritten && session.HasMaxAge);
 
     private static void KeepFromCaches(HttpContext context, bool setsCookie)
     {

@@ -63,6 +63,9 @@ internal static class CookieJson
         writer.WriteEndObject();
     });
 
+    /// <summary>Whether the browser keeps the cookie for as long as it runs, seen without reading the member: express-session writes this one first.</summary>
+    public static bool IsBrowserLength(ReadOnlySpan<byte> utf8) => utf8.StartsWith("{\"originalMaxAge\":null"u8);
+
     /// <summary>Reads the member; what is missing or strange in it is as if it were not there.</summary>
     public static SessionCookie Parse(ReadOnlySpan<byte> utf8)
     {

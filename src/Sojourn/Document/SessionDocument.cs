@@ -215,7 +215,7 @@ internal sealed class SessionDocument
     {
         if (_count == _entries.Length)
         {
-            Array.Resize(ref _entries, _count == 0 ? 8 : _count * 2);
+            Array.Resize(ref _entries, _count == 0 ? 6 : _count * 2);
         }
 
         _entries[_count++] = entry;
