@@ -68,7 +68,9 @@ internal sealed class ResponseGuard(HttpResponse response, IHttpResponseBodyFeat
         if (_held is { } held)
         {
             _held = null;
-            inner.Writer.Write(held.WrittenSpan);
+
+            // Flushed too: middleware outside may put another writer in place once the pipeline has ended.
+            await inner.Writer.WriteAsync(held.WrittenMemory).ConfigureAwait(false);
         }
     }
 

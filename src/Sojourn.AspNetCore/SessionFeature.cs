@@ -42,6 +42,8 @@ internal sealed class SessionFeature : ISessionFeature, ISessionHost
 
     bool ISessionHost.CanSendCookie => !_context.Response.HasStarted;
 
+    void ISessionHost.OnUsed() => SessionTransport.KeepFromOutputCache(_context);
+
     SessionCookie ISessionHost.NewCookie()
     {
         var cookie = _services.Options.Cookie;

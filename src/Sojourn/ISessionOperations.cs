@@ -26,6 +26,9 @@ internal interface ISessionHost
     /// <summary>Whether a cookie can still be sent: not once the response has started.</summary>
     bool CanSendCookie { get; }
 
+    /// <summary>The request has looked at its session for the first time: its response is not for others.</summary>
+    void OnUsed();
+
     /// <summary>The attributes that a session begun by this request has.</summary>
     SessionCookie NewCookie();
 }

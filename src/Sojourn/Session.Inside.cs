@@ -49,6 +49,9 @@ public sealed partial class Session
 
     internal bool IsReadOnly { get; set; }
 
+    /// <summary>Whether the session goes by this id, asked without looking at it on anybody's behalf.</summary>
+    internal bool IsCalled(string? id) => string.Equals(_id, id, StringComparison.Ordinal);
+
     internal string Key
     {
         get
@@ -289,7 +292,7 @@ public sealed partial class Session
     {
         lock (_sync)
         {
-            WasUsed = true;
+            MarkUsed();
             CollectWatched();
             if (!TryOpen(name, out value))
             {
@@ -306,6 +309,15 @@ public sealed partial class Session
         lock (_sync)
         {
             SetUnlocked(name, utf8);
+        }
+    }
+
+    private void MarkUsed()
+    {
+        if (!WasUsed)
+        {
+            WasUsed = true;
+            _host?.OnUsed();
         }
     }
 
@@ -385,7 +397,7 @@ public sealed partial class Session
         EntryName.Require(name);
         lock (_sync)
         {
-            WasUsed = true;
+            MarkUsed();
             if (FindWatched(name, type) is { } instance)
             {
                 return instance;
@@ -520,7 +532,7 @@ public sealed partial class Session
 
     private void RequireWritable()
     {
-        WasUsed = true;
+        MarkUsed();
         RequireNotReadOnly();
         if (State is SessionState.Destroyed or SessionState.Unset)
         {

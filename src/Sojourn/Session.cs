@@ -53,7 +53,7 @@ public sealed partial class Session
         {
             lock (_sync)
             {
-                WasUsed = true;
+                MarkUsed();
                 return _id ??= SessionId.New();
             }
         }
@@ -69,7 +69,7 @@ public sealed partial class Session
         {
             lock (_sync)
             {
-                WasUsed = true;
+                MarkUsed();
                 if (Metadata.Handle is { } handle)
                 {
                     return handle;
@@ -113,7 +113,7 @@ public sealed partial class Session
         {
             lock (_sync)
             {
-                WasUsed = true;
+                MarkUsed();
                 return CookieUnlocked;
             }
         }
@@ -130,7 +130,7 @@ public sealed partial class Session
         EntryName.Require(name);
         lock (_sync)
         {
-            WasUsed = true;
+            MarkUsed();
             return TryOpen(name, out _);
         }
     }
@@ -165,7 +165,7 @@ public sealed partial class Session
         ArgumentNullException.ThrowIfNull(type);
         lock (_sync)
         {
-            WasUsed = true;
+            MarkUsed();
             return TryGetUnlocked(name, type, out value);
         }
     }
@@ -536,7 +536,7 @@ public sealed partial class Session
     {
         lock (_sync)
         {
-            WasUsed = true;
+            MarkUsed();
             return read(this);
         }
     }

@@ -80,33 +80,51 @@ internal sealed class SessionTransport(IOptions<SojournOptions> options, Session
     }
 
     private bool IsCookieDue(Session session, IncomingToken incoming) =>
-        !string.Equals(session.Id, incoming.Id, StringComparison.Ordinal)
+        !session.IsCalled(incoming.Id)
         || !incoming.IsSignedWithFirst
         || options.Value.Rolling
         || session.HasChangedCookie
         || (session.WasWritten && session.HasMaxAge);
 
-    private static void KeepFromCaches(HttpContext context, bool setsCookie)
+    /// <summary>ASP.NET Core's output cache stores before the response may have started, so it is told at the first use.</summary>
+    public static void KeepFromOutputCache(HttpContext context)
     {
-        var headers = context.Response.Headers;
-        if (setsCookie || StringValues.IsNullOrEmpty(headers.CacheControl))
-        {
-            headers.CacheControl = "no-store";
-        }
-
-        if (headers.Vary is { Count: 0 })
-        {
-            headers.Vary = "Cookie";
-        }
-        else if (!headers.Vary.ToString().Contains("Cookie", StringComparison.OrdinalIgnoreCase))
-        {
-            headers.Append("Vary", "Cookie");
-        }
-
         if (context.Features.Get<IOutputCacheFeature>() is { } outputCache)
         {
             outputCache.Context.AllowCacheStorage = false;
         }
+    }
+
+    private static void KeepFromCaches(HttpContext context, bool setsCookie)
+    {
+        var headers = context.Response.Headers;
+        if (setsCookie || !IsPrivate(headers.CacheControl))
+        {
+            headers.CacheControl = "no-store";
+        }
+
+        if (headers.Vary.Count == 0)
+        {
+            headers.Vary = "Cookie";
+        }
+        else if (!headers.GetCommaSeparatedValues("Vary").Any(static name => name is "*" || name.Equals("Cookie", StringComparison.OrdinalIgnoreCase)))
+        {
+            headers.Append("Vary", "Cookie");
+        }
+    }
+
+    /// <summary>Whether the application said itself that no shared cache may serve the response to others.</summary>
+    private static bool IsPrivate(StringValues cacheControl)
+    {
+        foreach (var value in cacheControl)
+        {
+            if (value is not null && (value.Contains("private", StringComparison.OrdinalIgnoreCase) || value.Contains("no-store", StringComparison.OrdinalIgnoreCase)))
+            {
+                return true;
+            }
+        }
+
+        return false;
     }
 
     private string Format(string value, SessionCookie cookie, TimeSpan? maxAge)
