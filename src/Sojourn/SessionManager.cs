@@ -203,8 +203,8 @@ public sealed class SessionManager : ISessionOperations
         var handedOn = await _commits.EnterAsync(oldKey, cancellationToken).ConfigureAwait(false);
         try
         {
-            await GetFreshAsync(session, oldKey, handedOn, cancellationToken).ConfigureAwait(false);
-            await MoveAsync(session, oldKey, newId, newKey, cancellationToken).ConfigureAwait(false);
+            var now = await GetFreshAsync(session, oldKey, handedOn, cancellationToken).ConfigureAwait(false);
+            await MoveAsync(session, oldKey, newId, newKey, now, cancellationToken).ConfigureAwait(false);
             _metrics.Ended("renewed");
         }
         catch (Exception e) when (Unknown(e) is { } failure)
@@ -229,9 +229,9 @@ public sealed class SessionManager : ISessionOperations
     private static string Start(string key) => key.Length <= 8 ? key : key[..8];
 
     /// <summary>Creates the record under the new key, then removes the old one: never the other way, so that a crash in between signs nobody out.</summary>
-    private async ValueTask MoveAsync(Session session, string oldKey, string newId, string newKey, CancellationToken cancellationToken)
+    private async ValueTask MoveAsync(Session session, string oldKey, string newId, string newKey, DateTimeOffset now, CancellationToken cancellationToken)
     {
-        var (record, changes) = session.TakeBatch(Time.GetUtcNow());
+        var (record, changes) = session.TakeBatch(now);
         if (!await _store.CreateAsync(newKey, record, cancellationToken).ConfigureAwait(false))
         {
             throw new SessionStoreException("The new id's key is taken.");
@@ -262,7 +262,7 @@ public sealed class SessionManager : ISessionOperations
 
             // A writer of the old id was faster: its work goes into the new record before the old one is removed.
             session.Rebase(late);
-            (record, changes) = session.TakeBatch(Time.GetUtcNow());
+            (record, changes) = session.TakeBatch(now);
             var stored = await _store.ReadAsync(newKey, cancellationToken).ConfigureAwait(false);
             if (stored is null || (await _store.ReplaceAsync(newKey, stored, record, cancellationToken).ConfigureAwait(false)).Outcome != WriteOutcome.Done)
             {
@@ -285,10 +285,10 @@ public sealed class SessionManager : ISessionOperations
                 return;
             }
 
-            await GetFreshAsync(session, key, handedOn, cancellationToken).ConfigureAwait(false);
+            var now = await GetFreshAsync(session, key, handedOn, cancellationToken).ConfigureAwait(false);
             for (var attempt = 1; ; attempt++)
             {
-                var (record, changes) = session.TakeBatch(Time.GetUtcNow());
+                var (record, changes) = session.TakeBatch(now);
                 var result = await _store.ReplaceAsync(key, session.Record!, record, cancellationToken).ConfigureAwait(false);
                 if (result.Outcome == WriteOutcome.Done)
                 {
@@ -304,7 +304,7 @@ public sealed class SessionManager : ISessionOperations
                     return;
                 }
 
-                RequireAlive(session, fresh);
+                now = RequireAlive(session, fresh);
                 _metrics.Conflict();
                 session.Rebase(fresh!);
                 if (attempt == MaxAttempts)
@@ -346,28 +346,35 @@ public sealed class SessionManager : ISessionOperations
     /// Begins from what the commit before this one stored, or from the store where this request does not know the version, or has outlived the deadline
     /// that it knew: a session that others kept alive goes on, one that expired stays expired.
     /// </summary>
-    private async ValueTask GetFreshAsync(Session session, string key, SessionRecord? handedOn, CancellationToken cancellationToken)
+    /// <returns>The instant at which the session was alive. The new deadline counts from it, so that none is given to a session that expires meanwhile.</returns>
+    private async ValueTask<DateTimeOffset> GetFreshAsync(Session session, string key, SessionRecord? handedOn, CancellationToken cancellationToken)
     {
-        var fresh = handedOn;
-        if (fresh is null && (session.IsVersionUnknown || session.Record!.ExpiresAt <= Time.GetUtcNow()))
+        if (handedOn is not null && (session.IsVersionUnknown || handedOn.Version != session.Record!.Version || handedOn.ExpiresAt != session.Record.ExpiresAt))
         {
-            fresh = await _store.ReadAsync(key, cancellationToken).ConfigureAwait(false);
-            RequireAlive(session, fresh);
+            session.Rebase(handedOn);
         }
 
-        if (fresh is not null && (session.IsVersionUnknown || fresh.Version != session.Record!.Version || fresh.ExpiresAt != session.Record.ExpiresAt))
+        var now = Time.GetUtcNow();
+        if (session.IsVersionUnknown || session.Record!.ExpiresAt <= now)
         {
-            session.Rebase(fresh);
+            var fresh = await _store.ReadAsync(key, cancellationToken).ConfigureAwait(false);
+            now = RequireAlive(session, fresh);
+            session.Rebase(fresh!);
         }
+
+        return now;
     }
 
-    private void RequireAlive(Session session, SessionRecord? fresh)
+    private DateTimeOffset RequireAlive(Session session, SessionRecord? fresh)
     {
-        if (fresh is null || fresh.ExpiresAt <= Time.GetUtcNow())
+        var now = Time.GetUtcNow();
+        if (fresh is null || fresh.ExpiresAt <= now)
         {
             session.MarkEnded();
             throw new SessionEndedException();
         }
+
+        return now;
     }
 
     private ValueTask TouchIfDueAsync(Session session, SessionRecord record, CancellationToken cancellationToken)

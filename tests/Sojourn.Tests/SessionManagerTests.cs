@@ -264,6 +264,55 @@ public sealed class SessionManagerTests
         Assert.Equal(0, await _memory.CountAsync(Token));
     }
 
+    [Theory]
+    [InlineData("write")]
+    [InlineData("renew")]
+    [InlineData("touch")]
+    [InlineData("conflict")]
+    public async Task A_session_that_expires_in_the_midst_of_its_own_commit_is_not_given_a_new_deadline(string commit)
+    {
+        // At each look at the clock in turn, the whole idle timeout has gone by.
+        for (var look = 1; look <= 12; look++)
+        {
+            var clock = new LeapingClock();
+            var manager = Manager(time: clock);
+            var id = await StoredAsync(manager);
+            var session = await LoadedAsync(manager, id);
+            if (commit == "conflict")
+            {
+                await ChangeAsync(Manager(time: clock), id, other => other.Set("other", 1));
+            }
+
+            if (commit is "write" or "conflict")
+            {
+                session.Set("late", 1);
+            }
+
+            clock.LeapAt(look);
+            try
+            {
+                if (commit == "touch")
+                {
+                    session.Touch();
+                }
+
+                if (commit == "renew")
+                {
+                    await session.RenewIdAsync(Token);
+                }
+
+                await manager.CommitAsync(session, Token);
+            }
+            catch (SessionEndedException)
+            {
+            }
+
+            clock.LeapNow();
+            Assert.Null(await manager.LoadAsync(id, Token));
+            Assert.Null(await manager.LoadAsync(session.Id, Token));
+        }
+    }
+
     [Fact]
     public async Task A_request_that_outlives_the_deadline_it_knew_is_saved_where_others_kept_the_session_alive()
     {
@@ -403,10 +452,10 @@ public sealed class SessionManagerTests
 
     private static string KeyOf(SessionManager manager, string id) => manager.KeyOf(id);
 
-    private SessionManager Manager(ISessionStore? store = null, Action<SojournOptions>? options = null)
+    private SessionManager Manager(ISessionStore? store = null, Action<SojournOptions>? options = null, TimeProvider? time = null)
     {
         var services = new ServiceCollection();
-        services.AddSingleton<TimeProvider>(_time);
+        services.AddSingleton(time ?? _time);
         services.AddSojournCore().UseStore(_ => store ?? _memory);
         services.Configure<SojournOptions>(o =>
         {
@@ -414,6 +463,35 @@ public sealed class SessionManagerTests
             options?.Invoke(o);
         });
         return services.BuildServiceProvider().GetRequiredService<SessionManager>();
+    }
+
+    /// <summary>A clock that leaps by the idle timeout, once: between two looks at it.</summary>
+    private sealed class LeapingClock : TimeProvider
+    {
+        private DateTimeOffset _now = DateTimeOffset.UnixEpoch.AddYears(60);
+        private int? _looksLeft;
+        private bool _hasLeapt;
+
+        public void LeapAt(int look) => _looksLeft = look;
+
+        public void LeapNow()
+        {
+            if (!_hasLeapt)
+            {
+                _hasLeapt = true;
+                _now += TimeSpan.FromMinutes(20);
+            }
+        }
+
+        public override DateTimeOffset GetUtcNow()
+        {
+            if (_looksLeft is { } left && (_looksLeft = left - 1) == 0)
+            {
+                LeapNow();
+            }
+
+            return _now;
+        }
     }
 
     private sealed class Cart
