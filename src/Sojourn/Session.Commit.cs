@@ -1,0 +1,264 @@
+using System.Collections.Immutable;
+using Sojourn.Document;
+using Sojourn.Storage;
+
+namespace Sojourn;
+
+/// <content>What the session manager works on: the record, the changes still to be saved, and what became of them.</content>
+public sealed partial class Session
+{
+    internal SessionState State { get; private set; }
+
+    /// <summary>The record as this request last knew it; <see langword="null"/> while nothing is stored.</summary>
+    internal SessionRecord? Record { get; private set; }
+
+    /// <summary>A record that this request created, whose version only the store knows.</summary>
+    internal bool IsVersionUnknown { get; private set; }
+
+    /// <summary>Why the outcome of a commit is not known: nothing more is saved, and every further try says so.</summary>
+    internal SessionStoreException? Failure { get; set; }
+
+    /// <summary>Whether the request looked at the session at all: if so, its response is not for shared caches.</summary>
+    internal bool WasUsed { get; private set; }
+
+    internal bool IsTouchAsked { get; private set; }
+
+    /// <summary>Whether this request wrote the record or moved its expiry.</summary>
+    internal bool WasWritten { get; private set; }
+
+    /// <summary>Whether this request changed the cookie's attributes.</summary>
+    internal bool HasChangedCookie { get; private set; }
+
+    internal bool IsReadOnly { get; set; }
+
+    /// <summary>Whether the session goes by this id, asked without looking at it on anybody's behalf.</summary>
+    internal bool IsCalled(string? id) => string.Equals(_id, id, StringComparison.Ordinal);
+
+    internal string Key
+    {
+        get
+        {
+            lock (_sync)
+            {
+                return _key ??= _operations.KeyOf(_id ??= SessionId.New());
+            }
+        }
+    }
+
+    /// <summary>Whether the browser is told how long to keep the cookie, and so is to be told again when the session is written.</summary>
+    internal bool HasMaxAge => (_cookie is not null || !CookieJson.IsBrowserLength(_document.Cookie.Span)) && CookieUnlocked.MaxAge is not null;
+
+    /// <summary>The destroyed session's cookie as it was stored: it is cleared with the very attributes it was set with.</summary>
+    internal SessionCookie? DestroyedCookie { get; private set; }
+
+    internal DateTimeOffset FreshExpiry(DateTimeOffset now) =>
+        Deadlines.ExpiresAt(now, _operations.Options.IdleTimeout, Metadata.AbsoluteExpiresAt ?? (Record is null ? NewAbsoluteDeadline() : null));
+
+    /// <summary>Whether there is anything to save. Looks at the objects that were handed out.</summary>
+    internal bool CollectChanges()
+    {
+        lock (_sync)
+        {
+            if (State is SessionState.Unset or SessionState.Destroyed)
+            {
+                return false;
+            }
+
+            if (_flashesRead is not null)
+            {
+                foreach (var (name, seen) in _flashesRead)
+                {
+                    Do(new FlashReadChange(name, seen));
+                }
+
+                _flashesRead = null;
+            }
+
+            CollectWatched();
+            if (_cookie is not null && _cookie != _cookieSeen)
+            {
+                RequireWritable();
+                HasChangedCookie = true;
+                _cookieSeen = _cookie with { };
+                Do(new CookieChange(CookieJson.Write(_cookie, _operations.Time.GetUtcNow())));
+            }
+
+            return _changes.Count > 0;
+        }
+    }
+
+    /// <summary>The record to store, and how many changes are in it.</summary>
+    internal (SessionRecord Record, int Changes) TakeBatch(DateTimeOffset now)
+    {
+        lock (_sync)
+        {
+            CollectChanges();
+            EnsureBegun();
+            if (HasMaxAge)
+            {
+                // The browser is told anew how long to keep the cookie, and so is whoever reads the record.
+                _document.Cookie = CookieJson.Write(CookieUnlocked, now);
+            }
+
+            var length = _document.Length;
+            if (length > _operations.Options.MaxDocumentBytes)
+            {
+                throw new SessionTooLargeException(length, _operations.Options.MaxDocumentBytes);
+            }
+
+            return (new SessionRecord(_document.ToUtf8(), FreshExpiry(now), Labels()), _changes.Count);
+        }
+    }
+
+    /// <summary>Whether a new session is worth a record: nothing is stored before the first entry is set.</summary>
+    internal bool IsWorthStoring
+    {
+        get
+        {
+            lock (_sync)
+            {
+                return Record is not null || !_document.IsEmpty || Metadata.Subject is not null || _operations.Options.SaveUninitialized;
+            }
+        }
+    }
+
+    /// <summary>The first <paramref name="changes"/> changes are in the record now; later ones are still to be saved.</summary>
+    internal void MarkStored(SessionRecord record, int changes, bool isVersionUnknown)
+    {
+        lock (_sync)
+        {
+            Record = record;
+            IsVersionUnknown = isVersionUnknown;
+            WasWritten = true;
+            _changes.RemoveRange(0, changes);
+        }
+    }
+
+    internal void MarkTouched(SessionRecord record)
+    {
+        lock (_sync)
+        {
+            Record = record;
+            WasWritten = true;
+            IsTouchAsked = false;
+        }
+    }
+
+    /// <summary>Takes a fresh record and does the request's changes to it.</summary>
+    internal void Rebase(SessionRecord fresh)
+    {
+        lock (_sync)
+        {
+            var document = SessionDocument.Parse(fresh.Document)
+                ?? throw new SessionStoreException("The stored session became unreadable while the request ran.");
+            foreach (var change in _changes)
+            {
+                change.Apply(document);
+            }
+
+            Record = fresh;
+            IsVersionUnknown = false;
+            _document = document;
+            _metadata = null;
+        }
+    }
+
+    /// <summary>Forgets what is not saved, as for a handler that threw.</summary>
+    internal void Discard()
+    {
+        lock (_sync)
+        {
+            DropPending();
+            Failure = null;
+            if (State == SessionState.Live)
+            {
+                _document = Record is null ? new SessionDocument() : SessionDocument.Parse(Record.Document) ?? new SessionDocument();
+                _metadata = null;
+                _cookie = null;
+            }
+        }
+    }
+
+    internal void MarkReloaded(SessionRecord fresh)
+    {
+        lock (_sync)
+        {
+            State = SessionState.Live;
+            Discard();
+            Rebase(fresh);
+        }
+    }
+
+    internal void MarkEnded()
+    {
+        lock (_sync)
+        {
+            State = SessionState.Ended;
+        }
+    }
+
+    internal void MarkDestroyed()
+    {
+        lock (_sync)
+        {
+            State = SessionState.Destroyed;
+            if (Record is not null)
+            {
+                DestroyedCookie ??= CookieJson.Parse((SessionDocument.Parse(Record.Document) ?? new SessionDocument()).Cookie.Span);
+            }
+
+            DropPending();
+            _document = new SessionDocument();
+            _metadata = SessionMetadata.None;
+        }
+    }
+
+    /// <summary>Begins an empty session under a new id in place of this one.</summary>
+    internal void BeginAnew()
+    {
+        lock (_sync)
+        {
+            MarkDestroyed();
+            State = SessionState.Live;
+            Record = null;
+            IsVersionUnknown = false;
+            IsNew = true;
+            Failure = null;
+            _cookie = null;
+            _cookieSeen = null;
+            _metadata = null;
+            _id = SessionId.New();
+            _key = null;
+        }
+    }
+
+    /// <summary>Takes the new id; the record, if there is one, has been created under it.</summary>
+    internal void TakeId(string id, string key)
+    {
+        lock (_sync)
+        {
+            _id = id;
+            _key = key;
+        }
+    }
+
+    internal void SetSubject(string subject)
+    {
+        lock (_sync)
+        {
+            var absolute = NewAbsoluteDeadline();
+            Do(new MetadataChange(metadata => metadata with { Subject = subject, AbsoluteExpiresAt = absolute }));
+        }
+    }
+
+    /// <summary>What ASP.NET Core's own session calls commit: an untouched new session stays unstored.</summary>
+    internal ValueTask SaveIfChangedAsync(CancellationToken cancellationToken) => _operations.SaveAsync(this, evenIfEmpty: false, cancellationToken);
+
+    private ImmutableArray<string> Labels() => (Metadata.Subject, Metadata.Handle) switch
+    {
+        (null, null) => [],
+        ({ } subject, null) => [SessionLabels.Subject(subject)],
+        (null, { } handle) => [SessionLabels.Handle(handle)],
+        ({ } subject, { } handle) => [SessionLabels.Subject(subject), SessionLabels.Handle(handle)],
+    };
+}

@@ -1,0 +1,254 @@
+using System.Text.Json.Serialization.Metadata;
+using Sojourn.Document;
+
+namespace Sojourn;
+
+/// <content>What the verbs share: how an entry is read and changed, and what the session remembers about it until the commit.</content>
+public sealed partial class Session
+{
+    private SessionMetadata Metadata => _metadata ??= SessionMetadata.Parse(_document.Metadata) ?? SessionMetadata.None;
+
+    private SessionCookie CookieUnlocked
+    {
+        get
+        {
+            if (_cookie is null)
+            {
+                _cookie = Record is null && _document.Cookie.IsEmpty ? NewCookie() : CookieJson.Parse(_document.Cookie.Span);
+                _cookieSeen = _cookie with { };
+            }
+
+            return _cookie;
+        }
+    }
+
+    internal bool TryGetRaw(string name, out ReadOnlyMemory<byte> value)
+    {
+        lock (_sync)
+        {
+            MarkUsed();
+            CollectWatched();
+            if (!TryOpen(name, out value))
+            {
+                return false;
+            }
+
+            NoteHandedOut(name, value, mutable: null, null!);
+            return true;
+        }
+    }
+
+    internal void SetRaw(string name, byte[] utf8)
+    {
+        lock (_sync)
+        {
+            SetUnlocked(name, utf8);
+        }
+    }
+
+    private void MarkUsed()
+    {
+        if (!WasUsed)
+        {
+            WasUsed = true;
+            _host?.OnUsed();
+        }
+    }
+
+    /// <summary>Does a change to the request's own document and remembers it for the commit. A change that throws is not remembered.</summary>
+    private void Do(Change change)
+    {
+        RequireWritable();
+        EnsureBegun();
+        change.Apply(_document);
+        _changes.Add(change);
+        if (change is MetadataChange)
+        {
+            _metadata = null;
+        }
+    }
+
+    /// <summary>Gives a new session the members that it is stored with. Not before they are needed: most new sessions are never stored.</summary>
+    private void EnsureBegun()
+    {
+        if (Record is null && _document.Cookie.IsEmpty)
+        {
+            var now = _operations.Time.GetUtcNow();
+            _document.Cookie = CookieJson.Write(CookieUnlocked, now);
+            _document.Metadata = new SessionMetadata { CreatedAt = now, AbsoluteExpiresAt = NewAbsoluteDeadline() }.ToUtf8();
+            _metadata = null;
+        }
+    }
+
+    private SessionCookie NewCookie() => _host?.NewCookie() ?? _operations.Options.Cookie.ToSessionCookie(isSecure: _operations.Options.Cookie.Secure != CookieSecure.Never);
+
+    private DateTimeOffset? NewAbsoluteDeadline() =>
+        _operations.Options.AbsoluteTimeout is { } timeout ? _operations.Time.GetUtcNow() + timeout : null;
+
+    private bool TryOpen(string name, out ReadOnlyMemory<byte> value)
+    {
+        if (!_document.TryGet(name, out var entry))
+        {
+            value = default;
+            return false;
+        }
+
+        var envelope = Envelope.Open(entry);
+        value = envelope.Value;
+        return envelope.Until is not { } until || until > _operations.Time.GetUtcNow();
+    }
+
+    private bool TryGetUnlocked<T>(string name, JsonTypeInfo<T> type, out T? value)
+    {
+        if (FindWatched(name, typeof(T)) is { } instance)
+        {
+            value = (T)instance;
+            return true;
+        }
+
+        if (!TryOpen(name, out var utf8))
+        {
+            value = default;
+            return false;
+        }
+
+        value = EntryValue.Read(name, utf8.Span, type);
+        NoteHandedOut(name, utf8, ValueKind<T>.IsImmutable ? null : value, type);
+        return true;
+    }
+
+    /// <summary>As Get, for a type that is known only when the program runs.</summary>
+    internal object? GetObject(string name, Type type)
+    {
+        EntryName.Require(name);
+        lock (_sync)
+        {
+            MarkUsed();
+            if (FindWatched(name, type) is { } instance)
+            {
+                return instance;
+            }
+
+            if (!TryOpen(name, out var utf8))
+            {
+                return null;
+            }
+
+            var typeInfo = _operations.Options.GetJson().GetTypeInfo(type);
+            var value = EntryValue.Read(name, utf8.Span, typeInfo);
+            NoteHandedOut(name, utf8, value, typeInfo);
+            return value;
+        }
+    }
+
+    private object? FindWatched(string name, Type type)
+    {
+        foreach (var watched in _watched)
+        {
+            if (watched.Type == type && string.Equals(watched.Name, name, StringComparison.Ordinal))
+            {
+                return watched.Instance;
+            }
+        }
+
+        return null;
+    }
+
+    /// <summary>Remembers what a read entails: a flash entry goes at commit, a mutable object is looked at again.</summary>
+    private void NoteHandedOut(string name, ReadOnlyMemory<byte> utf8, object? mutable, JsonTypeInfo type)
+    {
+        _document.TryGet(name, out var entry);
+        var isPlain = entry.Length == utf8.Length;
+        if (isPlain)
+        {
+            if (mutable is not null)
+            {
+                _watched.Add(new WatchedObject(name, mutable, type, utf8, isOurWriting: false));
+            }
+        }
+        else if (Envelope.Open(entry).IsFlash && !IsReadOnly && State == SessionState.Live && _flashesSet?.Contains(name) != true)
+        {
+            (_flashesRead ??= new(StringComparer.Ordinal))[name] = entry;
+        }
+    }
+
+    private void SetUnlocked(string name, byte[] utf8)
+    {
+        RequireWritable();
+        StopWatching(name);
+        if (!_document.TryGet(name, out var current) || !current.Span.SequenceEqual(utf8))
+        {
+            Do(new SetChange(name, utf8));
+        }
+    }
+
+    /// <summary>Records in-place changes of one entry's objects, which then belong to the session no more.</summary>
+    private void SaveWatched(string name)
+    {
+        CollectWatched();
+        StopWatching(name);
+    }
+
+    private void CollectWatched()
+    {
+        List<WatchedObject>? changed = null;
+        foreach (var watched in _watched)
+        {
+            if (watched.TakeChange() is not { } utf8)
+            {
+                continue;
+            }
+
+            if (changed?.Find(other => string.Equals(other.Name, watched.Name, StringComparison.Ordinal)) is { } twin)
+            {
+                throw new SessionEntryException(watched.Name, watched.Type, $"was changed as {twin.Type} too, and cannot be saved");
+            }
+
+            (changed ??= []).Add(watched);
+            Do(new SetChange(watched.Name, utf8));
+        }
+    }
+
+    private void StopWatching(string name)
+    {
+        if (_watched.Count > 0)
+        {
+            _watched.RemoveAll(watched => string.Equals(watched.Name, name, StringComparison.Ordinal));
+        }
+    }
+
+    private void DropPending()
+    {
+        _changes.Clear();
+        _watched.Clear();
+        _flashesRead = null;
+        _flashesSet = null;
+        IsTouchAsked = false;
+    }
+
+    private JsonTypeInfo<T> TypeOf<T>() => (JsonTypeInfo<T>)_operations.Options.GetJson().GetTypeInfo(typeof(T));
+
+    private void RequireWritable()
+    {
+        MarkUsed();
+        RequireNotReadOnly();
+        if (State is SessionState.Destroyed or SessionState.Unset)
+        {
+            throw new InvalidOperationException("This request has destroyed the session. Call RegenerateAsync to begin another.");
+        }
+
+        if (Record is null && _host is { CanSendCookie: false })
+        {
+            throw new InvalidOperationException(
+                "The response has started, so the cookie of a new session cannot be sent to the visitor. Put something into the session before the first byte is written.");
+        }
+    }
+
+    private void RequireNotReadOnly()
+    {
+        if (IsReadOnly)
+        {
+            throw new InvalidOperationException("This endpoint has the session read-only (WithReadOnlySession). Remove that to write.");
+        }
+    }
+}

@@ -1,0 +1,240 @@
+using System.Security.Cryptography;
+using Sojourn.Diagnostics;
+using Sojourn.Document;
+using Sojourn.Storage;
+
+namespace Sojourn;
+
+/// <content>Everything that changes what the store holds, one commit of a session at a time.</content>
+public sealed partial class SessionManager
+{
+    /// <summary>The one compare-and-swap: on a conflict the changes are done again to the fresh record, and nothing is written over one that is gone.</summary>
+    private async ValueTask WriteAsync(Session session, bool isResave, CancellationToken cancellationToken)
+    {
+        var key = session.Key;
+        SessionRecord? handOn = null;
+        var handedOn = await _commits.EnterAsync(key, cancellationToken).ConfigureAwait(false);
+        try
+        {
+            if (session.Record is null)
+            {
+                await CreateAsync(session, key, cancellationToken).ConfigureAwait(false);
+                return;
+            }
+
+            var now = await GetFreshAsync(session, key, handedOn, cancellationToken).ConfigureAwait(false);
+            for (var attempt = 1; ; attempt++)
+            {
+                var (record, changes) = session.TakeBatch(now);
+                var result = await _store.ReplaceAsync(key, session.Record!, record, cancellationToken).ConfigureAwait(false);
+                if (result.Outcome == WriteOutcome.Done)
+                {
+                    handOn = result.Record;
+                    session.MarkStored(result.Record ?? record, changes, isVersionUnknown: result.Record is null);
+                    return;
+                }
+
+                var fresh = result.Outcome == WriteOutcome.Gone ? null : result.Record ?? await _store.ReadAsync(key, cancellationToken).ConfigureAwait(false);
+                if (isResave)
+                {
+                    // Nothing of this request's own is lost, whatever the other request did.
+                    return;
+                }
+
+                now = RequireAlive(session, fresh);
+                _metrics.Conflict();
+                session.Rebase(fresh!);
+                if (attempt == MaxAttempts)
+                {
+                    throw new SessionConflictException(attempt);
+                }
+
+                if (attempt > 2)
+                {
+                    // By the real clock: a clock that an application's test holds still must not hold up a retry.
+                    await Task.Delay(RandomNumberGenerator.GetInt32(1, Math.Min(1 << attempt, 50)), cancellationToken).ConfigureAwait(false);
+                }
+            }
+        }
+        catch (Exception e) when (Unknown(e) is { } failure)
+        {
+            session.Failure = failure;
+            throw;
+        }
+        finally
+        {
+            _commits.Leave(key, handOn);
+        }
+    }
+
+    private async ValueTask CreateAsync(Session session, string key, CancellationToken cancellationToken)
+    {
+        var (record, changes) = session.TakeBatch(Time.GetUtcNow());
+        if (!await _store.CreateAsync(key, record, cancellationToken).ConfigureAwait(false))
+        {
+            throw new SessionStoreException("The new session's key is taken.");
+        }
+
+        session.MarkStored(record, changes, isVersionUnknown: true);
+        _metrics.Created();
+    }
+
+    /// <summary>
+    /// Begins from what the commit before this one stored, or from the store where this request does not know the version, or has outlived the deadline
+    /// that it knew: a session that others kept alive goes on, one that expired stays expired.
+    /// </summary>
+    /// <returns>The instant at which the session was alive. The new deadline counts from it, so that none is given to a session that expires meanwhile.</returns>
+    private async ValueTask<DateTimeOffset> GetFreshAsync(Session session, string key, SessionRecord? handedOn, CancellationToken cancellationToken)
+    {
+        if (handedOn is not null && (session.IsVersionUnknown || handedOn.Version != session.Record!.Version || handedOn.ExpiresAt != session.Record.ExpiresAt))
+        {
+            session.Rebase(handedOn);
+        }
+
+        var now = Time.GetUtcNow();
+        if (session.IsVersionUnknown || session.Record!.ExpiresAt <= now)
+        {
+            var fresh = await _store.ReadAsync(key, cancellationToken).ConfigureAwait(false);
+            now = RequireAlive(session, fresh);
+            session.Rebase(fresh!);
+        }
+
+        return now;
+    }
+
+    private DateTimeOffset RequireAlive(Session session, SessionRecord? fresh)
+    {
+        var now = Time.GetUtcNow();
+        if (fresh is null || fresh.ExpiresAt <= now)
+        {
+            session.MarkEnded();
+            throw new SessionEndedException();
+        }
+
+        return now;
+    }
+
+    async ValueTask ISessionOperations.RenewIdAsync(Session session, string? subject, CancellationToken cancellationToken)
+    {
+        if (session.Failure is not null)
+        {
+            throw session.Failure;
+        }
+
+        session.CollectChanges();
+        if (subject is not null)
+        {
+            session.SetSubject(subject);
+        }
+
+        var newId = SessionId.New();
+        var newKey = KeyOf(newId);
+        if (session.Record is null)
+        {
+            session.TakeId(newId, newKey);
+            return;
+        }
+
+        var oldKey = session.Key;
+        var handedOn = await _commits.EnterAsync(oldKey, cancellationToken).ConfigureAwait(false);
+        try
+        {
+            var now = await GetFreshAsync(session, oldKey, handedOn, cancellationToken).ConfigureAwait(false);
+            await MoveAsync(session, oldKey, newId, newKey, now, cancellationToken).ConfigureAwait(false);
+            _metrics.Ended("renewed");
+        }
+        catch (Exception e) when (Unknown(e) is { } failure)
+        {
+            session.Failure = failure;
+            throw;
+        }
+        finally
+        {
+            _commits.Leave(oldKey, null);
+        }
+    }
+
+    /// <summary>Creates the record under the new key, then removes the old one: never the other way, so that a crash in between signs nobody out.</summary>
+    private async ValueTask MoveAsync(Session session, string oldKey, string newId, string newKey, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        var (record, changes) = session.TakeBatch(now);
+        if (!await _store.CreateAsync(newKey, record, cancellationToken).ConfigureAwait(false))
+        {
+            throw new SessionStoreException("The new id's key is taken.");
+        }
+
+        // From here on the visitor has the new id, whatever becomes of the old record.
+        session.TakeId(newId, newKey);
+        for (var attempt = 1; ; attempt++)
+        {
+            var condition = attempt < MaxRenewAttempts ? session.Record : null;
+            var deleted = await _store.DeleteAsync(oldKey, condition, cancellationToken).ConfigureAwait(false);
+            if (deleted.Outcome == WriteOutcome.Done)
+            {
+                session.MarkStored(record, changes, isVersionUnknown: true);
+                return;
+            }
+
+            var late = deleted.Outcome == WriteOutcome.Gone
+                ? null
+                : deleted.Record ?? await _store.ReadAsync(oldKey, cancellationToken).ConfigureAwait(false);
+            if (late is null)
+            {
+                // Destroyed meanwhile, and so must its successor be.
+                await _store.DeleteAsync(newKey, null, cancellationToken).ConfigureAwait(false);
+                session.MarkEnded();
+                throw new SessionEndedException();
+            }
+
+            // A writer of the old id was faster: its work goes into the new record before the old one is removed.
+            session.Rebase(late);
+            (record, changes) = session.TakeBatch(now);
+            var stored = await _store.ReadAsync(newKey, cancellationToken).ConfigureAwait(false);
+            if (stored is null || (await _store.ReplaceAsync(newKey, stored, record, cancellationToken).ConfigureAwait(false)).Outcome != WriteOutcome.Done)
+            {
+                throw new SessionStoreException("The record of the new id was changed before anybody knew the id.");
+            }
+        }
+    }
+
+    async ValueTask ISessionOperations.RegenerateAsync(Session session, CancellationToken cancellationToken)
+    {
+        await DestroyAsync(session, cancellationToken).ConfigureAwait(false);
+        session.BeginAnew();
+    }
+
+    private async ValueTask DestroyAsync(Session session, CancellationToken cancellationToken)
+    {
+        if (session.Record is not null)
+        {
+            var key = session.Key;
+            await _commits.EnterAsync(key, cancellationToken).ConfigureAwait(false);
+            try
+            {
+                if ((await _store.DeleteAsync(key, null, cancellationToken).ConfigureAwait(false)).Outcome == WriteOutcome.Done)
+                {
+                    _metrics.Ended("destroyed");
+                }
+            }
+            catch (Exception e) when (Unknown(e) is { } failure)
+            {
+                session.Failure = failure;
+                throw;
+            }
+            finally
+            {
+                _commits.Leave(key, null);
+            }
+        }
+
+        session.MarkDestroyed();
+    }
+
+    /// <summary>After a failure or a cancelled wait nobody knows what is stored: the failure that every later commit of the request reports.</summary>
+    private static SessionStoreException? Unknown(Exception e) => e switch
+    {
+        SessionStoreException failure => failure,
+        OperationCanceledException => new SessionStoreException("The wait for the session store was cancelled. Whether the changes are stored is not known.", e),
+        _ => null,
+    };
+}
