@@ -1,5 +1,4 @@
 using System.Security.Cryptography;
-using Sojourn.Diagnostics;
 using Sojourn.Document;
 using Sojourn.Storage;
 
