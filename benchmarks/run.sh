@@ -99,7 +99,7 @@ bench="dotnet ../artifacts/bin/Sojourn.Benchmarks/release/Sojourn.Benchmarks.dll
 $bench sqlite-commits > "$work/commits"
 $bench memory-million > "$work/million"
 $bench path > "$work/path"
-(cd "$work" && dotnet "$OLDPWD/../artifacts/bin/Sojourn.Benchmarks/release/Sojourn.Benchmarks.dll" --filter '*' --join --inProcess > bdn.log 2>&1) || tail -20 "$work/bdn.log" >&2
+(cd "$work" && dotnet "$OLDPWD/../artifacts/bin/Sojourn.Benchmarks/release/Sojourn.Benchmarks.dll" --filter '*' --join --job short --inProcess > bdn.log 2>&1) || tail -20 "$work/bdn.log" >&2
 cat "$work/commits" "$work/million" "$work/path" >&2
 summary=$(ls "$work"/BenchmarkDotNet.Artifacts/results/*-report-github.md 2> /dev/null || true)
 result() { awk '$1 == "RESULT" { print $2 }' "$1"; }

@@ -7,7 +7,7 @@ using Sojourn.Document;
 namespace Sojourn.Benchmarks;
 
 /// <summary>The check of a token, which any stranger can ask for: no allocation.</summary>
-[ShortRunJob, MemoryDiagnoser]
+[MemoryDiagnoser]
 public class TokenBenchmarks
 {
     private readonly SessionToken _token = new(Options.Create(new SojournOptions { Secrets = ["the benchmark's secret, 32 characters or more"] }));
@@ -35,7 +35,7 @@ public class TokenBenchmarks
 }
 
 /// <summary>The document of a 1 KB session.</summary>
-[ShortRunJob, MemoryDiagnoser]
+[MemoryDiagnoser]
 public class DocumentBenchmarks
 {
     private readonly byte[] _utf8 = Payload.Document(1024);
@@ -52,7 +52,7 @@ public class DocumentBenchmarks
 }
 
 /// <summary>A 1 KB session over the memory store, from load to commit.</summary>
-[ShortRunJob, MemoryDiagnoser]
+[MemoryDiagnoser]
 public class SessionBenchmarks
 {
     private SessionManager _manager = null!;

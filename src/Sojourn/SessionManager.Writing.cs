@@ -1,5 +1,4 @@
 using System.Security.Cryptography;
-using Sojourn.Document;
 using Sojourn.Storage;
 
 namespace Sojourn;
