@@ -3,17 +3,17 @@
 # line <!-- notes --> on is written by hand and kept.
 #   benchmarks/run.sh          everything
 #   benchmarks/run.sh http     over HTTP only, printed and not written
-# ROUNDS (3) and SECONDS_EACH (3) make it longer or shorter.
+# ROUNDS (20) and SECONDS_EACH (1) make it longer or shorter: the machine's speed drifts, so many short turns tell more than a few long ones.
 set -euo pipefail
 cd "$(dirname "$0")"
 what=${1:-all}
-rounds=${ROUNDS:-3}
-seconds=${SECONDS_EACH:-3}
+rounds=${ROUNDS:-20}
+seconds=${SECONDS_EACH:-1}
 server_core=0
 client_core=1
 modes=(none builtin sojourn-memory sojourn-sqlite)
 declare -A port=([none]=5921 [builtin]=5922 [sojourn-memory]=5923 [sojourn-sqlite]=5924)
-declare -A pid wall cpu
+declare -A pid requests elapsed processor
 
 command -v wrk > /dev/null || apt-get install -y --no-install-recommends wrk > /dev/null
 work=$(mktemp -d)
@@ -31,7 +31,7 @@ dotnet build -c Release -v q --nologo $http/$http.csproj > "$work/build" || { ca
 # Processor time that a process has used, in hundredths of a second.
 ticks() { sed 's/.*) //' "/proc/$1/stat" | awk '{ print $12 + $13 }'; }
 
-# One measurement: prints requests a second by the clock, and by the processor time that the server used.
+# One turn: prints requests, seconds by the clock, and hundredths of a second of processor time that the server used.
 measure() {
   local mode=$1 path=$2 length=$3 before after result
   before=$(ticks "${pid[$mode]}")
@@ -39,7 +39,7 @@ measure() {
   after=$(ticks "${pid[$mode]}")
   echo "$result" | awk -v ticks=$((after - before)) -v mode="$mode" '
     { if ($4 > 0 || $2 == 0) { print mode ": " $4 " requests failed" > "/dev/stderr"; exit 1 }
-      printf "%.0f %.0f\n", $2 / $3, $2 * 100 / ticks }'
+      print $2, $3, ticks }'
 }
 
 for mode in "${modes[@]}"; do
@@ -52,7 +52,7 @@ for mode in "${modes[@]}"; do
 done
 # Warm is who has had processor time enough for the compiler's last tier, however busy the machine is.
 for mode in "${modes[@]}"; do
-  for ((i = 0; i < 10 && $(ticks "${pid[$mode]}") < 600; i++)); do
+  for ((i = 0; i < 20 && $(ticks "${pid[$mode]}") < 1500; i++)); do
     measure "$mode" /read 2 > /dev/null
     measure "$mode" /write 2 > /dev/null
   done
@@ -60,18 +60,20 @@ done
 for ((round = 1; round <= rounds; round++)); do
   for path in /read /write; do
     for mode in "${modes[@]}"; do
-      read -r w c < <(measure "$mode" $path "$seconds")
-      echo "round $round: $mode $path: $w requests/s, $c a second of processor time" >&2
+      read -r n t c < <(measure "$mode" $path "$seconds")
+      echo "round $round: $mode $path: $n requests in $t s, $c hundredths of a second of processor time" >&2
       at=$mode$path
-      [ "$w" -gt "${wall[$at]:-0}" ] && wall[$at]=$w
-      [ "$c" -gt "${cpu[$at]:-0}" ] && cpu[$at]=$c
+      requests[$at]=$((${requests[$at]:-0} + n))
+      elapsed[$at]=$(awk -v a="${elapsed[$at]:-0}" -v b="$t" 'BEGIN { print a + b }')
+      processor[$at]=$((${processor[$at]:-0} + c))
     done
   done
 done
 
-ratio() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.2f", a / b }'; }
 row() { # one mode and path over another, and the target
-  echo "| \`$1\`$2 / \`$3\`$2 | $(ratio "${cpu[$1$2]}" "${cpu[$3$2]}") | $(ratio "${wall[$1$2]}" "${wall[$3$2]}") | $4 |"
+  awk -v a="$1" -v b="$3" -v path="$2" -v target="$4" -v an="${requests[$1$2]}" -v bn="${requests[$3$2]}" \
+    -v ac="${processor[$1$2]}" -v bc="${processor[$3$2]}" -v at="${elapsed[$1$2]}" -v bt="${elapsed[$3$2]}" \
+    'BEGIN { printf "| `%s`%s / `%s`%s | %.2f | %.2f | %s |\n", a, path, b, path, an / ac / (bn / bc), an / at / (bn / bt), target }'
 }
 {
   echo "| requests | by processor time | by the clock | target |"
@@ -113,7 +115,7 @@ notes=$(sed -n '/^<!-- notes -->/,$p' RESULTS.md 2> /dev/null || true)
   echo
   echo "## Over HTTP"
   echo
-  echo "Best of $rounds rounds of $seconds s each, modes interleaved, 32 connections, 256 sessions of 1 KB. \`none\` is ASP.NET Core without a session,"
+  echo "The sum of $rounds turns of $seconds s each, modes in turn, 32 connections, 256 sessions of 1 KB. \`none\` is ASP.NET Core without a session,"
   echo "\`builtin\` ASP.NET Core's own on its memory cache. *By processor time*: requests for each second of processor time that the server used,"
   echo "which says what a session costs however busy the machine is; *by the clock*: requests a second."
   echo
