@@ -11,7 +11,7 @@ internal sealed class Database : IDisposable
     private readonly SqliteSessionStoreOptions _options;
     private readonly TimeProvider _timeProvider;
     private readonly Lock _opening = new();
-    private readonly ConcurrentBag<Connection> _idle = [];
+    private readonly ConcurrentQueue<Connection> _idle = [];
     private readonly int _maxIdle = 2 * Environment.ProcessorCount;
     private long _lastLook;
     private int _generation;
@@ -112,7 +112,7 @@ internal sealed class Database : IDisposable
     public void Dispose()
     {
         _disposed = true;
-        while (_idle.TryTake(out var connection)) connection.Dispose();
+        while (_idle.TryDequeue(out var connection)) connection.Dispose();
     }
 
     /// <summary>Lets every connection be closed instead of used again.</summary>
@@ -120,13 +120,13 @@ internal sealed class Database : IDisposable
     {
         _file = null;
         Interlocked.Increment(ref _generation);
-        while (_idle.TryTake(out var connection)) connection.Dispose();
+        while (_idle.TryDequeue(out var connection)) connection.Dispose();
     }
 
     private Connection Rent()
     {
         ObjectDisposedException.ThrowIf(_disposed, typeof(SqliteSessionStore));
-        while (_idle.TryTake(out var idle))
+        while (_idle.TryDequeue(out var idle))
         {
             if (IsCurrent(idle)) return idle;
             idle.Dispose();
@@ -138,7 +138,7 @@ internal sealed class Database : IDisposable
 
     private void Return(Connection connection)
     {
-        if (IsCurrent(connection) && _idle.Count < _maxIdle && !_disposed) _idle.Add(connection);
+        if (IsCurrent(connection) && _idle.Count < _maxIdle && !_disposed) _idle.Enqueue(connection);
         else connection.Dispose();
         // Who returns one while the rest is closed closes it too.
         if (_disposed) Dispose();
