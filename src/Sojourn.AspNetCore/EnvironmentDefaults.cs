@@ -22,14 +22,14 @@ internal sealed class EnvironmentDefaults(IHostEnvironment environment, ILogger<
             options.Cookie.Secure = isDevelopment && !NeedsSecure(options.Cookie) ? CookieSecure.AsRequest : CookieSecure.Always;
         }
 
-        if (isDevelopment && options.Secrets.Count == 0)
+        if (isDevelopment && options.Secrets.Count == 0 && options.SecretKeys is null)
         {
             options.Secrets = [DevelopmentSecret(options.ApplicationName)];
         }
     }
 
     public ValidateOptionsResult Validate(string? name, SojournOptions options) =>
-        options.Secrets.Count == 0
+        options.Secrets.Count == 0 && options.SecretKeys is null
             ? ValidateOptionsResult.Fail(
                 "No secret: set SojournOptions.Secrets, or Sojourn:Secrets:0 in the configuration, to at least 32 random characters (openssl rand -base64 32), the same on every instance.")
         : options.Secrets.Any(string.IsNullOrEmpty)

@@ -47,8 +47,11 @@ internal sealed class SessionFeature : ISessionFeature, ISessionHost
     SessionCookie ISessionHost.NewCookie()
     {
         var cookie = _services.Options.Cookie;
-        return cookie.ToSessionCookie(cookie.Secure == CookieSecure.Always || (cookie.Secure == CookieSecure.AsRequest && _context.Request.IsHttps));
+        return _services.Express?.NewCookie(_context)
+            ?? cookie.ToSessionCookie(cookie.Secure == CookieSecure.Always || (cookie.Secure == CookieSecure.AsRequest && _context.Request.IsHttps), _services.Time);
     }
+
+    string ISessionHost.NewId() => _services.Express?.NewId(_context) ?? SessionId.New();
 
     public async ValueTask LoadAsync(string? key)
     {

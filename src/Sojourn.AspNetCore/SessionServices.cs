@@ -5,7 +5,7 @@ using Sojourn.AspNetCore.Transport;
 namespace Sojourn.AspNetCore;
 
 /// <summary>What every request's session is served by: one instance for the application.</summary>
-internal sealed class SessionServices(SessionManager manager, SessionTransport transport, IOptions<SojournOptions> options, TimeProvider time, ILogger<SessionServices> logger)
+internal sealed class SessionServices(SessionManager manager, SessionTransport transport, IOptions<SojournOptions> options, TimeProvider time, ILogger<SessionServices> logger, ExpressRules? express = null)
 {
     public SessionManager Manager => manager;
 
@@ -14,6 +14,9 @@ internal sealed class SessionServices(SessionManager manager, SessionTransport t
     public SojournOptions Options { get; } = options.Value;
 
     public TimeProvider Time => time;
+
+    /// <summary>express-session's rules, where they were asked for.</summary>
+    public ExpressRules? Express => express;
 
     public ILogger Logger => logger;
 

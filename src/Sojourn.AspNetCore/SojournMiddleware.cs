@@ -21,6 +21,11 @@ internal sealed class SojournMiddleware(RequestDelegate next, SessionServices se
             return RunAsync(context, feature, feature.Guard!);
         }
 
+        if (services.Express is { } express && !express.Covers(context))
+        {
+            return next(context);
+        }
+
         var use = UseOf(context);
         return use switch
         {

@@ -9,6 +9,7 @@ internal static class Deadlines
         return absolute < sliding ? absolute.Value : sliding;
     }
 
-    /// <summary>Whether moving the expiry is worth a write: not while it is fresher than the interval.</summary>
-    public static bool TouchIsDue(DateTimeOffset stored, DateTimeOffset fresh, TimeSpan interval) => fresh > stored && fresh - stored >= interval;
+    /// <summary>Whether moving the expiry is worth a write: not while it is fresher than the interval. Without an interval it is moved back, too.</summary>
+    public static bool TouchIsDue(DateTimeOffset stored, DateTimeOffset fresh, TimeSpan interval) =>
+        interval == TimeSpan.Zero ? fresh != stored : fresh > stored && fresh - stored >= interval;
 }

@@ -7,6 +7,12 @@ internal interface ISessionOperations
 
     TimeProvider Time { get; }
 
+    /// <summary>How long a session lives without use whose cookie does not say so itself; see <see cref="Storage.INodeLayout"/>.</summary>
+    TimeSpan TimeToLive { get; }
+
+    /// <summary>Whether a session lives as long as its cookie, as with express-session.</summary>
+    bool LivesAsLongAsCookie { get; }
+
     string KeyOf(string id);
 
     ValueTask SaveAsync(Session session, bool evenIfEmpty, CancellationToken cancellationToken);
@@ -28,6 +34,9 @@ internal interface ISessionHost
 
     /// <summary>The request has looked at its session for the first time: its response is not for others.</summary>
     void OnUsed();
+
+    /// <summary>The id of a session begun by this request, or renewed.</summary>
+    string NewId();
 
     /// <summary>The attributes that a session begun by this request has.</summary>
     SessionCookie NewCookie();

@@ -26,6 +26,9 @@ public sealed partial class Session
     /// <summary>Whether this request wrote the record or moved its expiry.</summary>
     internal bool WasWritten { get; private set; }
 
+    /// <summary>Whether this request changed what is stored, saved or not.</summary>
+    internal bool WasModified { get; private set; }
+
     /// <summary>Whether this request changed the cookie's attributes.</summary>
     internal bool HasChangedCookie { get; private set; }
 
@@ -40,7 +43,7 @@ public sealed partial class Session
         {
             lock (_sync)
             {
-                return _key ??= _operations.KeyOf(_id ??= SessionId.New());
+                return _key ??= _operations.KeyOf(_id ??= NewId());
             }
         }
     }
@@ -52,7 +55,21 @@ public sealed partial class Session
     internal SessionCookie? DestroyedCookie { get; private set; }
 
     internal DateTimeOffset FreshExpiry(DateTimeOffset now) =>
-        Deadlines.ExpiresAt(now, _operations.Options.IdleTimeout, Metadata.AbsoluteExpiresAt ?? (Record is null ? NewAbsoluteDeadline() : null));
+        Deadlines.ExpiresAt(now, Lifetime, Metadata.AbsoluteExpiresAt ?? (Record is null ? NewAbsoluteDeadline() : null));
+
+    /// <summary>How long the session lives without use.</summary>
+    private TimeSpan Lifetime => (_operations.LivesAsLongAsCookie && HasMaxAge ? CookieUnlocked.MaxAge : null) ?? _operations.TimeToLive;
+
+    /// <summary>Whether this is the request's first commit, or one that a late <see cref="Touch"/> asks for.</summary>
+    internal bool BeginCommit()
+    {
+        lock (_sync)
+        {
+            var isDue = !_hasCommitted || IsTouchAsked;
+            _hasCommitted = true;
+            return isDue;
+        }
+    }
 
     /// <summary>Whether there is anything to save. Looks at the objects that were handed out.</summary>
     internal bool CollectChanges()
@@ -80,12 +97,22 @@ public sealed partial class Session
                 RequireWritable();
                 HasChangedCookie = true;
                 _cookieSeen = _cookie with { };
-                Do(new CookieChange(CookieJson.Write(_cookie, _operations.Time.GetUtcNow())));
+                Do(new CookieChange(CookieJson.Write(_cookie)));
             }
 
-            return _changes.Count > 0;
+            if (!_isRegenerated && (_changes.Count == 0 || (_operations.Options.IsExpress && HasSameEntriesAsStored())))
+            {
+                return false;
+            }
+
+            WasModified = true;
+            return true;
         }
     }
+
+    /// <summary>express-session saves what differs in the end: an entry that was set back counts for nothing, nor does a cookie's attribute alone.</summary>
+    private bool HasSameEntriesAsStored() =>
+        Record is null ? _document.IsEmpty : SessionDocument.Parse(Record.Document) is { } stored && _document.HasSameEntries(stored);
 
     /// <summary>The record to store, and how many changes are in it.</summary>
     internal (SessionRecord Record, int Changes) TakeBatch(DateTimeOffset now)
@@ -97,7 +124,8 @@ public sealed partial class Session
             if (HasMaxAge)
             {
                 // The browser is told anew how long to keep the cookie, and so is whoever reads the record.
-                _document.Cookie = CookieJson.Write(CookieUnlocked, now);
+                CookieUnlocked.Touch(now);
+                _document.Cookie = CookieJson.Write(CookieUnlocked);
             }
 
             var length = _document.Length;
@@ -117,7 +145,7 @@ public sealed partial class Session
         {
             lock (_sync)
             {
-                return Record is not null || !_document.IsEmpty || Metadata.Subject is not null || _operations.Options.SaveUninitialized;
+                return Record is not null || _isRegenerated || !_document.IsEmpty || Metadata.Subject is not null || _operations.Options.SaveUninitialized;
             }
         }
     }
@@ -128,17 +156,19 @@ public sealed partial class Session
         lock (_sync)
         {
             Record = record;
+            _isRegenerated = false;
             IsVersionUnknown = isVersionUnknown;
             WasWritten = true;
             _changes.RemoveRange(0, changes);
         }
     }
 
-    internal void MarkTouched(SessionRecord record)
+    internal void MarkTouched(SessionRecord record, DateTimeOffset now)
     {
         lock (_sync)
         {
             Record = record;
+            _cookie?.Touch(now);
             WasWritten = true;
             IsTouchAsked = false;
         }
@@ -185,6 +215,9 @@ public sealed partial class Session
         {
             State = SessionState.Live;
             Discard();
+
+            // What another request changed meanwhile counts as changed by this one, for express-session.
+            WasModified = _operations.Options.IsExpress && (WasModified || SessionDocument.Parse(fresh.Document)?.HasSameEntries(_document) == false);
             Rebase(fresh);
         }
     }
@@ -204,7 +237,7 @@ public sealed partial class Session
             State = SessionState.Destroyed;
             if (Record is not null)
             {
-                DestroyedCookie ??= CookieJson.Parse((SessionDocument.Parse(Record.Document) ?? new SessionDocument()).Cookie.Span);
+                DestroyedCookie ??= CookieJson.Parse((SessionDocument.Parse(Record.Document) ?? new SessionDocument()).Cookie.Span, _operations.Time);
             }
 
             DropPending();
@@ -220,6 +253,8 @@ public sealed partial class Session
         {
             MarkDestroyed();
             State = SessionState.Live;
+            _isRegenerated = _operations.Options.IsExpress;
+            _hasCommitted = false;
             Record = null;
             IsVersionUnknown = false;
             IsNew = true;
@@ -227,7 +262,7 @@ public sealed partial class Session
             _cookie = null;
             _cookieSeen = null;
             _metadata = null;
-            _id = SessionId.New();
+            _id = NewId();
             _key = null;
         }
     }

@@ -14,7 +14,7 @@ public sealed partial class Session
         {
             if (_cookie is null)
             {
-                _cookie = Record is null && _document.Cookie.IsEmpty ? NewCookie() : CookieJson.Parse(_document.Cookie.Span);
+                _cookie = Record is null && _document.Cookie.IsEmpty ? NewCookie() : CookieJson.Parse(_document.Cookie.Span, _operations.Time);
                 _cookieSeen = _cookie with { };
             }
 
@@ -74,13 +74,21 @@ public sealed partial class Session
         if (Record is null && _document.Cookie.IsEmpty)
         {
             var now = _operations.Time.GetUtcNow();
-            _document.Cookie = CookieJson.Write(CookieUnlocked, now);
-            _document.Metadata = new SessionMetadata { CreatedAt = now, AbsoluteExpiresAt = NewAbsoluteDeadline() }.ToUtf8();
-            _metadata = null;
+            CookieUnlocked.Touch(now);
+            _document.Cookie = CookieJson.Write(CookieUnlocked);
+            var metadata = new SessionMetadata { CreatedAt = _operations.Options.IsExpress ? null : now, AbsoluteExpiresAt = NewAbsoluteDeadline() };
+            if (metadata != SessionMetadata.None)
+            {
+                _document.Metadata = metadata.ToUtf8();
+                _metadata = null;
+            }
         }
     }
 
-    private SessionCookie NewCookie() => _host?.NewCookie() ?? _operations.Options.Cookie.ToSessionCookie(isSecure: _operations.Options.Cookie.Secure != CookieSecure.Never);
+    internal string NewId() => _host?.NewId() ?? SessionId.New(_operations.Options.IsExpress ? SessionId.ExpressBytes : SessionId.Bytes);
+
+    private SessionCookie NewCookie() =>
+        _host?.NewCookie() ?? _operations.Options.Cookie.ToSessionCookie(isSecure: _operations.Options.Cookie.Secure != CookieSecure.Never, _operations.Time);
 
     private DateTimeOffset? NewAbsoluteDeadline() =>
         _operations.Options.AbsoluteTimeout is { } timeout ? _operations.Time.GetUtcNow() + timeout : null;

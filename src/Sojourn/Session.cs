@@ -24,6 +24,10 @@ public sealed partial class Session
     private SessionCookie? _cookieSeen;
     private string? _id;
     private string? _key;
+    private bool _hasCommitted;
+
+    /// <summary>With express-session a regenerated session is saved, empty as it is.</summary>
+    private bool _isRegenerated;
 
     /// <summary>A session that no request before has stored.</summary>
     internal Session(ISessionOperations operations, ISessionHost? host)
@@ -54,7 +58,7 @@ public sealed partial class Session
             lock (_sync)
             {
                 MarkUsed();
-                return _id ??= SessionId.New();
+                return _id ??= NewId();
             }
         }
     }
@@ -98,7 +102,7 @@ public sealed partial class Session
 
     /// <summary>When the session was last used before this request, to within the touch interval; follows from the stored expiry.</summary>
     public DateTimeOffset LastSeenAt => Read(static session =>
-        session.Record is { } record ? record.ExpiresAt - session._operations.Options.IdleTimeout : session._operations.Time.GetUtcNow());
+        session.Record is { } record ? record.ExpiresAt - session.Lifetime : session._operations.Time.GetUtcNow());
 
     /// <summary>When the session ends unless it is used before.</summary>
     public DateTimeOffset ExpiresAt => Read(static session => session.Record?.ExpiresAt ?? session.FreshExpiry(session._operations.Time.GetUtcNow()));

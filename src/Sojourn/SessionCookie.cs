@@ -39,6 +39,9 @@ public enum SessionCookiePriority
 /// <remarks>A change is saved with the session and sent with the next response. Not thread-safe.</remarks>
 public sealed record SessionCookie
 {
+    private TimeSpan? _maxAge;
+    private DateTimeOffset? _expires;
+
     /// <summary>The path the browser sends the cookie to; starts with a slash.</summary>
     public string Path { get; set; } = "/";
 
@@ -60,6 +63,45 @@ public sealed record SessionCookie
     /// <summary>Which cookies the browser drops first.</summary>
     public SessionCookiePriority Priority { get; set; }
 
-    /// <summary>How long the browser keeps the cookie after each time it is set; <see langword="null"/> for as long as the browser runs.</summary>
-    public TimeSpan? MaxAge { get; set; }
+    /// <summary>
+    /// How long the browser keeps the cookie after each time it is set; <see langword="null"/> for as long as the browser runs.
+    /// express-session's <c>originalMaxAge</c>.
+    /// </summary>
+    public TimeSpan? MaxAge
+    {
+        get => _maxAge;
+        set => (_maxAge, _expires) = (value, Time.GetUtcNow() + value);
+    }
+
+    /// <summary>
+    /// When the browser drops the cookie, as it was last saved; <see langword="null"/> when the browser is closed. Setting it sets
+    /// <see cref="MaxAge"/> to what remains, and each later save counts from there anew, as express-session does.
+    /// </summary>
+    public DateTimeOffset? Expires
+    {
+        get => _expires;
+        set => (_expires, _maxAge) = (value, value - Time.GetUtcNow());
+    }
+
+    /// <summary>Whether <see cref="SameSite"/> was given to express-session as true or false, and stands so in the document.</summary>
+    internal bool IsSameSiteBoolean { get; init; }
+
+    /// <summary>What <see cref="Expires"/> counts by.</summary>
+    internal TimeProvider Time { get; init; } = TimeProvider.System;
+
+    /// <summary>Whether the attributes are the same. When the cookie was last saved does not matter.</summary>
+    /// <param name="other">The other cookie.</param>
+    /// <returns>Whether they are.</returns>
+    public bool Equals(SessionCookie? other) =>
+        other is not null && Path == other.Path && Domain == other.Domain && HttpOnly == other.HttpOnly && Secure == other.Secure && SameSite == other.SameSite
+        && Partitioned == other.Partitioned && Priority == other.Priority && MaxAge == other.MaxAge;
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => HashCode.Combine(Path, Domain, HttpOnly, Secure, SameSite, Partitioned, Priority, MaxAge);
+
+    /// <summary>The lifetime begins anew.</summary>
+    internal void Touch(DateTimeOffset now) => _expires = now + _maxAge;
+
+    /// <summary>As it stands in a document, where the two are told apart.</summary>
+    internal void Restore(TimeSpan? maxAge, DateTimeOffset? expires) => (_maxAge, _expires) = (maxAge, expires);
 }

@@ -7,7 +7,10 @@ namespace Sojourn;
 /// <summary>Makes ids, and the keys that stores file sessions under.</summary>
 internal sealed class SessionId
 {
-    private const int IdBytes = 32;
+    public const int Bytes = 32;
+
+    /// <summary>express-session's: 192 bits, 32 characters.</summary>
+    public const int ExpressBytes = 24;
     private readonly byte[] _application;
 
     /// <summary>Each thread's own hash: setting one up costs as much as the hashing.</summary>
@@ -20,10 +23,10 @@ internal sealed class SessionId
         _application = [.. Encoding.UTF8.GetBytes(applicationName), 0];
     }
 
-    /// <summary>A new id: 256 random bits as 43 characters of base64url.</summary>
-    public static string New()
+    /// <summary>A new id: 256 random bits as 43 characters of base64url, or as many as the caller says.</summary>
+    public static string New(int bytes = Bytes)
     {
-        Span<byte> random = stackalloc byte[IdBytes];
+        Span<byte> random = stackalloc byte[bytes];
         RandomNumberGenerator.Fill(random);
         return Base64Url.EncodeToString(random);
     }

@@ -36,6 +36,11 @@ public sealed partial class SessionManager
                 if (isResave)
                 {
                     // Nothing of this request's own is lost, whatever the other request did.
+                    if (fresh is null)
+                    {
+                        session.MarkEnded();
+                    }
+
                     return;
                 }
 
@@ -73,9 +78,13 @@ public sealed partial class SessionManager
             throw new SessionStoreException("The new session's key is taken.");
         }
 
-        session.MarkStored(record, changes, isVersionUnknown: true);
+        MarkCreated(session, record, changes);
         _metrics.Created();
     }
+
+    /// <summary>Only the store knows the version of what it has just created, unless the version is the content.</summary>
+    private void MarkCreated(Session session, SessionRecord record, int changes) =>
+        session.MarkStored(_layout is null ? record : record.WithVersion(_layout.VersionOf(record)), changes, isVersionUnknown: _layout is null);
 
     /// <summary>
     /// Begins from what the commit before this one stored, or from the store where this request does not know the version, or has outlived the deadline
@@ -125,7 +134,7 @@ public sealed partial class SessionManager
             session.SetSubject(subject);
         }
 
-        var newId = SessionId.New();
+        var newId = session.NewId();
         var newKey = KeyOf(newId);
         if (session.Record is null)
         {
@@ -169,7 +178,7 @@ public sealed partial class SessionManager
             var deleted = await _store.DeleteAsync(oldKey, condition, cancellationToken).ConfigureAwait(false);
             if (deleted.Outcome == WriteOutcome.Done)
             {
-                session.MarkStored(record, changes, isVersionUnknown: true);
+                MarkCreated(session, record, changes);
                 return;
             }
 
@@ -203,7 +212,8 @@ public sealed partial class SessionManager
 
     private async ValueTask DestroyAsync(Session session, CancellationToken cancellationToken)
     {
-        if (session.Record is not null)
+        // express-session destroys what was never stored, too.
+        if (session.Record is not null || Options.IsExpress)
         {
             var key = session.Key;
             await _commits.EnterAsync(key, cancellationToken).ConfigureAwait(false);

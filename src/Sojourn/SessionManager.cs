@@ -18,6 +18,7 @@ public sealed partial class SessionManager : ISessionOperations
     private readonly SessionId _ids;
     private readonly SessionMetrics _metrics;
     private readonly ILogger _logger;
+    private readonly INodeLayout? _layout;
     private readonly KeyedQueue<SessionRecord> _commits = new();
 
     internal SessionManager(ISessionStore store, IOptions<SojournOptions> options, TimeProvider time, SessionMetrics metrics, ILogger<SessionManager> logger)
@@ -25,6 +26,7 @@ public sealed partial class SessionManager : ISessionOperations
         Options = options.Value;
         Time = time;
         _store = new TimedStore(store, Options.StoreTimeout, time, metrics);
+        _layout = store as INodeLayout;
         _ids = new SessionId(Options.ApplicationName);
         _metrics = metrics;
         _logger = logger;
@@ -37,6 +39,10 @@ public sealed partial class SessionManager : ISessionOperations
     SojournOptions ISessionOperations.Options => Options;
 
     TimeProvider ISessionOperations.Time => Time;
+
+    TimeSpan ISessionOperations.TimeToLive => _layout?.TimeToLive ?? Options.IdleTimeout;
+
+    bool ISessionOperations.LivesAsLongAsCookie => _layout is not null || Options.IsExpress;
 
     /// <summary>Begins a session. It has an id and no record: it is stored when something is put into it and it is saved.</summary>
     /// <returns>The session.</returns>
@@ -78,6 +84,12 @@ public sealed partial class SessionManager : ISessionOperations
         }
 
         var isChanged = session.CollectChanges();
+        if (!session.BeginCommit() && !isChanged)
+        {
+            // The commit before this one did what was to be done, or could not.
+            return default;
+        }
+
         if (session.Record is not { } record)
         {
             return session.IsWorthStoring && (isChanged || Options.SaveUninitialized) ? WriteAsync(session, isResave: false, cancellationToken) : default;
@@ -135,7 +147,7 @@ public sealed partial class SessionManager : ISessionOperations
         return null;
     }
 
-    internal string KeyOf(string id) => _ids.KeyOf(id);
+    internal string KeyOf(string id) => _layout is null ? _ids.KeyOf(id) : id;
 
     string ISessionOperations.KeyOf(string id) => KeyOf(id);
 
@@ -162,7 +174,11 @@ public sealed partial class SessionManager : ISessionOperations
         var fresh = await _store.ReadAsync(session.Key, cancellationToken).ConfigureAwait(false);
         if (fresh is null || fresh.ExpiresAt <= Time.GetUtcNow())
         {
-            session.MarkEnded();
+            if (session.Record is not null)
+            {
+                session.MarkEnded();
+            }
+
             throw new SessionEndedException();
         }
 
@@ -171,12 +187,13 @@ public sealed partial class SessionManager : ISessionOperations
 
     ValueTask ISessionOperations.DestroyAsync(Session session, CancellationToken cancellationToken) => DestroyAsync(session, cancellationToken);
 
-    private static string Start(string key) => key.Length <= 8 ? key : key[..8];
+    /// <summary>What a log may hold of a key. A key that is an id is hashed first.</summary>
+    private string Start(string key) => (_layout is null ? key : _ids.KeyOf(key))[..8];
 
     private ValueTask TouchIfDueAsync(Session session, SessionRecord record, CancellationToken cancellationToken)
     {
         var now = Time.GetUtcNow();
-        if (session.IsVersionUnknown || record.ExpiresAt <= now)
+        if (session.IsNew || session.IsVersionUnknown || record.ExpiresAt <= now || _layout is { CanTouch: false })
         {
             // Just stored, or outlived by this very request: there is nothing to keep alive.
             return default;
@@ -184,17 +201,17 @@ public sealed partial class SessionManager : ISessionOperations
 
         var expiresAt = session.FreshExpiry(now);
         var interval = session.IsTouchAsked ? TimeSpan.Zero : Options.EffectiveTouchInterval;
-        return Deadlines.TouchIsDue(record.ExpiresAt, expiresAt, interval) ? TouchAsync(session, record, expiresAt, cancellationToken) : default;
+        return Deadlines.TouchIsDue(record.ExpiresAt, expiresAt, interval) ? TouchAsync(session, record, now, expiresAt, cancellationToken) : default;
     }
 
-    private async ValueTask TouchAsync(Session session, SessionRecord record, DateTimeOffset expiresAt, CancellationToken cancellationToken)
+    private async ValueTask TouchAsync(Session session, SessionRecord record, DateTimeOffset now, DateTimeOffset expiresAt, CancellationToken cancellationToken)
     {
         try
         {
             var result = await _store.TouchAsync(session.Key, record, expiresAt, cancellationToken).ConfigureAwait(false);
             if (result.Outcome == WriteOutcome.Done)
             {
-                session.MarkTouched(result.Record ?? record.WithExpiry(expiresAt));
+                session.MarkTouched(result.Record ?? record.WithExpiry(expiresAt), now);
             }
             else if (result.Outcome == WriteOutcome.Gone)
             {

@@ -91,6 +91,12 @@ public sealed class SojournOptions
     /// <summary>How often expired sessions are removed from a store that does not do so by itself. 1 minute by default; more than zero.</summary>
     public TimeSpan PruneInterval { get; set; } = TimeSpan.FromMinutes(1);
 
+    /// <summary>Whether express-session's rules count where they differ from Sojourn's own: set by <c>AddExpressSession</c>.</summary>
+    internal bool IsExpress { get; set; }
+
+    /// <summary>The secrets as bytes; those of <see cref="Secrets"/>, unless they were given as bytes.</summary>
+    internal IReadOnlyList<byte[]>? SecretKeys { get; set; }
+
     /// <summary>A method, so that the binder of configuration leaves it alone.</summary>
     internal JsonSerializerOptions GetJson() => _json;
 
@@ -139,8 +145,9 @@ public sealed class SessionCookieOptions
     /// <summary>Which cookies the browser drops first. Left out by default.</summary>
     public SessionCookiePriority Priority { get; set; }
 
-    internal SessionCookie ToSessionCookie(bool isSecure) => new()
+    internal SessionCookie ToSessionCookie(bool isSecure, TimeProvider time) => new()
     {
+        Time = time,
         Path = Path,
         Domain = Domain,
         HttpOnly = HttpOnly,

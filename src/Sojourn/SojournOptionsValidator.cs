@@ -51,5 +51,5 @@ internal sealed class SojournOptionsValidator : IValidateOptions<SojournOptions>
 
     private static bool IsToken(string text) => text.Length > 0 && text.All(c => char.IsAsciiLetterOrDigit(c) || "!#$%&'*+-.^_`|~".Contains(c, StringComparison.Ordinal));
 
-    private static bool IsAttribute(string text) => text.All(c => c is >= ' ' and not ';' and < '\x7f');
+    internal static bool IsAttribute(string text) => text.All(c => c is >= ' ' and not ';' and < '\x7f');
 }

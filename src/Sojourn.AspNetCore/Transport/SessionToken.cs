@@ -15,7 +15,7 @@ internal sealed class SessionToken(IOptions<SojournOptions> options)
     private const int MaxIdBytes = 256;
     private const int MaxTokenBytes = 2 + MaxIdBytes + 1 + SignatureLength;
     private const int MaxEncodedLength = MaxTokenBytes * 3;
-    private readonly byte[][] _secrets = [.. options.Value.Secrets.Select(Encoding.UTF8.GetBytes)];
+    private readonly byte[][] _secrets = [.. options.Value.SecretKeys ?? options.Value.Secrets.Select(Encoding.UTF8.GetBytes)];
 
     /// <summary>Each thread's own keyed hashes: setting up the key costs several times the hashing.</summary>
     [ThreadStatic]
@@ -27,7 +27,15 @@ internal sealed class SessionToken(IOptions<SojournOptions> options)
         Span<byte> signature = stackalloc byte[SignatureLength + 1];
         Sign(Encoding.UTF8.GetBytes(id), 0, signature);
         var text = Encoding.ASCII.GetString(signature[..SignatureLength]).Replace("+", "%2B", StringComparison.Ordinal).Replace("/", "%2F", StringComparison.Ordinal);
-        return $"s%3A{Uri.EscapeDataString(id)}.{text}";
+        return $"s%3A{EncodeUriComponent(id)}.{text}";
+    }
+
+    /// <summary>JavaScript's, which leaves a few more characters as they are.</summary>
+    private static string EncodeUriComponent(string text)
+    {
+        var encoded = Uri.EscapeDataString(text);
+        return !encoded.Contains('%', StringComparison.Ordinal) ? encoded : new StringBuilder(encoded)
+            .Replace("%21", "!").Replace("%27", "'").Replace("%28", "(").Replace("%29", ")").Replace("%2A", "*").ToString();
     }
 
     /// <summary>Verifies a cookie's value in constant time against every secret. Allocates nothing but the id of a token that verifies.</summary>

@@ -13,12 +13,15 @@ namespace Sojourn.AspNetCore.Transport;
 internal readonly record struct IncomingToken(string? Id, bool IsSignedWithFirst);
 
 /// <summary>Reads the token from the raw Cookie header, and is the one place that writes cookies and caching headers, so that attributes always agree.</summary>
-internal sealed class SessionTransport(IOptions<SojournOptions> options, SessionToken token, SessionMetrics metrics, ILogger<SessionTransport> logger)
+internal sealed class SessionTransport(IOptions<SojournOptions> options, SessionToken token, SessionMetrics metrics, ILogger<SessionTransport> logger, ExpressRules? express = null)
 {
     private const int MaxCandidates = 8;
     private readonly string _name = options.Value.Cookie.Name!;
 
-    /// <summary>Of several cookies of the name the one that verifies counts; two that verify for different sessions are refused together.</summary>
+    /// <summary>
+    /// Of several cookies of the name the one that verifies counts; two that verify for different sessions are refused together.
+    /// For express-session the first of the name counts, whatever it is.
+    /// </summary>
     public IncomingToken Read(HttpRequest request)
     {
         var header = request.Headers.Cookie;
@@ -31,9 +34,9 @@ internal sealed class SessionTransport(IOptions<SojournOptions> options, Session
             while (TakeCookie(ref rest, out var value))
             {
                 // A header full of forged cookies must not buy any amount of HMACs.
-                if (++candidates > MaxCandidates)
+                if (++candidates > (express is null ? MaxCandidates : 1))
                 {
-                    return Refuse("ambiguous");
+                    return express is null ? Refuse("ambiguous") : new IncomingToken(found, isSignedWithFirst);
                 }
 
                 if (!token.TryRead(value, out var id, out var isFirst))
@@ -60,13 +63,13 @@ internal sealed class SessionTransport(IOptions<SojournOptions> options, Session
     {
         var setsCookie = true;
         var isStored = session.Record is not null && session.State is SessionState.Live;
-        if (isStored && IsCookieDue(session, incoming))
+        if (isStored && (express is null ? IsCookieDue(session, incoming) : IsExpressCookieDue(session, incoming) && express.MaySend(context, session.Cookie)))
         {
-            context.Response.Headers.Append("Set-Cookie", Format(token.Write(session.Id), session.Cookie, session.Cookie.MaxAge));
+            context.Response.Headers.Append("Set-Cookie", Format(token.Write(session.Id), session.Cookie, isCleared: false));
         }
-        else if (!isStored && session.DestroyedCookie is { } destroyed && incoming.Id is not null)
+        else if (!isStored && session.DestroyedCookie is { } destroyed && incoming.Id is not null && express is null)
         {
-            context.Response.Headers.Append("Set-Cookie", Format("", destroyed, TimeSpan.Zero));
+            context.Response.Headers.Append("Set-Cookie", Format("", destroyed, isCleared: true));
         }
         else
         {
@@ -85,6 +88,12 @@ internal sealed class SessionTransport(IOptions<SojournOptions> options, Session
         || options.Value.Rolling
         || session.HasChangedCookie
         || (session.WasWritten && session.HasMaxAge);
+
+    /// <summary>express-session's rule: a cookie that has an end is set again when the session's data changed.</summary>
+    private bool IsExpressCookieDue(Session session, IncomingToken incoming) =>
+        !session.IsCalled(incoming.Id)
+        || options.Value.Rolling
+        || (session.WasModified && session.Cookie.Expires is not null);
 
     /// <summary>ASP.NET Core's output cache stores before the response may have started, so it is told at the first use.</summary>
     public static void KeepFromOutputCache(HttpContext context)
@@ -127,7 +136,7 @@ internal sealed class SessionTransport(IOptions<SojournOptions> options, Session
         return false;
     }
 
-    private string Format(string value, SessionCookie cookie, TimeSpan? maxAge)
+    private string Format(string value, SessionCookie cookie, bool isCleared)
     {
         var text = new StringBuilder(_name, 256).Append('=').Append(value);
         if (cookie.Domain is { } domain)
@@ -136,13 +145,17 @@ internal sealed class SessionTransport(IOptions<SojournOptions> options, Session
         }
 
         text.Append("; Path=").Append(cookie.Path);
-        if (maxAge is { } age)
+        if (isCleared)
         {
-            text.Append(CultureInfo.InvariantCulture, $"; Max-Age={(long)age.TotalSeconds}");
-            if (age == TimeSpan.Zero)
-            {
-                text.Append("; Expires=Thu, 01 Jan 1970 00:00:00 GMT");
-            }
+            text.Append("; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT");
+        }
+        else if (express is not null && cookie.Expires is { } expires)
+        {
+            text.Append(CultureInfo.InvariantCulture, $"; Expires={expires.UtcDateTime:R}");
+        }
+        else if (cookie.MaxAge is { } maxAge)
+        {
+            text.Append(CultureInfo.InvariantCulture, $"; Max-Age={(long)maxAge.TotalSeconds}");
         }
 
         if (cookie.HttpOnly)

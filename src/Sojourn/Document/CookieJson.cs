@@ -5,9 +5,10 @@ namespace Sojourn.Document;
 /// <summary>The <c>cookie</c> member, read and written as express-session does: same members, same order.</summary>
 internal static class CookieJson
 {
-    public static byte[] Write(SessionCookie cookie, DateTimeOffset now) => JsonText.Write((cookie, now), static (writer, state) =>
+    private static readonly double MaxMilliseconds = TimeSpan.FromDays(36500).TotalMilliseconds;
+
+    public static byte[] Write(SessionCookie cookie) => JsonText.Write(cookie, static (writer, cookie) =>
     {
-        var (cookie, now) = state;
         writer.WriteStartObject();
         if (cookie.MaxAge is { } maxAge)
         {
@@ -33,9 +34,9 @@ internal static class CookieJson
             });
         }
 
-        if (cookie.MaxAge is { } lifetime)
+        if (cookie.Expires is { } expires)
         {
-            JsonText.WriteTime(writer, "expires"u8, now + lifetime);
+            JsonText.WriteTime(writer, "expires"u8, expires);
         }
         else
         {
@@ -50,7 +51,11 @@ internal static class CookieJson
         writer.WriteBoolean("httpOnly"u8, cookie.HttpOnly);
         JsonText.WriteText(writer, "domain"u8, cookie.Domain);
         writer.WriteString("path"u8, cookie.Path);
-        if (cookie.SameSite != SessionSameSite.Unset)
+        if (cookie.IsSameSiteBoolean && cookie.SameSite is (SessionSameSite.Strict or SessionSameSite.Unset))
+        {
+            writer.WriteBoolean("sameSite"u8, cookie.SameSite == SessionSameSite.Strict);
+        }
+        else if (cookie.SameSite != SessionSameSite.Unset)
         {
             writer.WriteString("sameSite"u8, cookie.SameSite switch
             {
@@ -67,13 +72,15 @@ internal static class CookieJson
     public static bool IsBrowserLength(ReadOnlySpan<byte> utf8) => utf8.StartsWith("{\"originalMaxAge\":null"u8);
 
     /// <summary>Reads the member; what is missing or strange in it is as if it were not there.</summary>
-    public static SessionCookie Parse(ReadOnlySpan<byte> utf8)
+    public static SessionCookie Parse(ReadOnlySpan<byte> utf8, TimeProvider time)
     {
-        var cookie = new SessionCookie { HttpOnly = false };
+        var cookie = new SessionCookie { HttpOnly = false, Time = time };
+        TimeSpan? maxAge = null;
+        DateTimeOffset? expires = null;
         var reader = new Utf8JsonReader(utf8);
         if (utf8.IsEmpty || !reader.Read() || reader.TokenType != JsonTokenType.StartObject)
         {
-            return new SessionCookie();
+            return new SessionCookie { Time = time };
         }
 
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
@@ -83,7 +90,10 @@ internal static class CookieJson
             switch (name, reader.TokenType)
             {
                 case ("originalMaxAge", JsonTokenType.Number) when reader.TryGetDouble(out var milliseconds):
-                    cookie.MaxAge = TimeSpan.FromMilliseconds(Math.Clamp(milliseconds, 0, TimeSpan.FromDays(36500).TotalMilliseconds));
+                    maxAge = TimeSpan.FromMilliseconds(Math.Clamp(milliseconds, -MaxMilliseconds, MaxMilliseconds));
+                    break;
+                case ("expires", JsonTokenType.String) when reader.TryGetDateTimeOffset(out var at):
+                    expires = at;
                     break;
                 case ("httpOnly", JsonTokenType.True):
                     cookie.HttpOnly = true;
@@ -100,8 +110,8 @@ internal static class CookieJson
                 case ("path", JsonTokenType.String):
                     cookie.Path = reader.GetString()!;
                     break;
-                case ("sameSite", JsonTokenType.True):
-                    cookie.SameSite = SessionSameSite.Strict;
+                case ("sameSite", JsonTokenType.True or JsonTokenType.False):
+                    cookie = cookie with { IsSameSiteBoolean = true, SameSite = reader.TokenType == JsonTokenType.True ? SessionSameSite.Strict : SessionSameSite.Unset };
                     break;
                 case ("sameSite", JsonTokenType.String) when Enum.TryParse<SessionSameSite>(reader.GetString(), ignoreCase: true, out var sameSite) && Enum.IsDefined(sameSite):
                     cookie.SameSite = sameSite;
@@ -115,6 +125,8 @@ internal static class CookieJson
             }
         }
 
+        // A record that does not say how long says at least until when.
+        cookie.Restore(maxAge ?? expires - time.GetUtcNow(), expires);
         return cookie;
     }
 }

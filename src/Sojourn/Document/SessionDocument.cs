@@ -124,6 +124,27 @@ internal sealed class SessionDocument
         return [.. names.Keys];
     }
 
+    /// <summary>Whether both have the same entries in the same order, to the byte.</summary>
+    public bool HasSameEntries(SessionDocument other)
+    {
+        var mine = Entries;
+        var theirs = other.Entries;
+        if (mine.Length != theirs.Length)
+        {
+            return false;
+        }
+
+        for (var i = 0; i < mine.Length; i++)
+        {
+            if (!mine[i].RawName.Span.SequenceEqual(theirs[i].RawName.Span) || !mine[i].Value.Span.SequenceEqual(theirs[i].Value.Span))
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
     /// <summary>The document's size when it is written.</summary>
     public long Length
     {

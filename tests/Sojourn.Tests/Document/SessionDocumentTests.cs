@@ -2,6 +2,7 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using CsCheck;
+using Microsoft.Extensions.Time.Testing;
 using Sojourn.Document;
 
 namespace Sojourn.Tests.Document;
@@ -123,12 +124,13 @@ public sealed class SessionDocumentTests
     [Fact]
     public void The_cookie_member_is_the_one_that_express_session_writes()
     {
-        var cookie = new SessionCookie { MaxAge = TimeSpan.FromMinutes(1), Secure = true, SameSite = SessionSameSite.Lax, Partitioned = true, Priority = SessionCookiePriority.High, Domain = "example.org" };
-        var written = CookieJson.Write(cookie, DateTimeOffset.Parse("2030-01-02T03:04:05.678Z", System.Globalization.CultureInfo.InvariantCulture));
+        var clock = new FakeTimeProvider(DateTimeOffset.Parse("2030-01-02T03:04:05.678Z", System.Globalization.CultureInfo.InvariantCulture));
+        var cookie = new SessionCookie { Time = clock, MaxAge = TimeSpan.FromMinutes(1), Secure = true, SameSite = SessionSameSite.Lax, Partitioned = true, Priority = SessionCookiePriority.High, Domain = "example.org" };
+        var written = CookieJson.Write(cookie);
         Assert.Equal(
             """{"originalMaxAge":60000,"partitioned":true,"priority":"high","expires":"2030-01-02T03:05:05.678Z","secure":true,"httpOnly":true,"domain":"example.org","path":"/","sameSite":"lax"}""",
             Encoding.UTF8.GetString(written));
-        Assert.Equal(cookie, CookieJson.Parse(written));
+        Assert.Equal(cookie, CookieJson.Parse(written, clock));
     }
 
     [Fact]

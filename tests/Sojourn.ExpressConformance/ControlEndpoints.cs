@@ -1,0 +1,61 @@
+using System.Text.Json.Nodes;
+using Microsoft.AspNetCore.Http.Features;
+
+namespace Sojourn.ExpressConformance;
+
+/// <summary>What the harness asks beside the sessions (contract, section 4).</summary>
+internal static class ControlEndpoints
+{
+    public static async Task HandleAsync(HttpContext context, RequestDelegate next, RecordingStore store, IdSequence ids, List<string> lateErrors)
+    {
+        var path = context.Request.Path.Value ?? "/";
+        switch ((context.Request.Method, path))
+        {
+            case ("GET", "/__ready"):
+                await AnswerAsync(context, new JsonObject { ["ready"] = true });
+                return;
+            case ("GET", "/store"):
+                await AnswerAsync(context, store.Dump());
+                return;
+            case ("DELETE", "/store"):
+                store.Clear();
+                break;
+            case ("POST", "/__reset"):
+                store.Reset();
+                ids.Reset();
+                lateErrors.Clear();
+                break;
+            case ("GET", "/__probe"):
+                var probe = new JsonObject { ["store"] = store.Dump(), ["calls"] = store.TakeCalls(), ["lateErrors"] = new JsonArray([.. lateErrors.Select(error => JsonValue.Create(error))]) };
+                lateErrors.Clear();
+                await AnswerAsync(context, probe);
+                return;
+            case ("POST", "/__fault"):
+                store.SetFaults(await JsonNode.ParseAsync(context.Request.Body) as JsonObject ?? []);
+                break;
+            case ("POST", "/__event"):
+                // A store of Sojourn's has no such events: a call to a database that is away fails.
+                break;
+            case ("PUT", _) when path.StartsWith("/store/", StringComparison.Ordinal):
+                using (var body = new MemoryStream())
+                {
+                    await context.Request.Body.CopyToAsync(body);
+                    var target = context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget;
+                    store.PutRaw(Uri.UnescapeDataString(target["/store/".Length..]), body.ToArray());
+                }
+
+                break;
+            default:
+                await next(context);
+                return;
+        }
+
+        context.Response.StatusCode = StatusCodes.Status204NoContent;
+    }
+
+    private static Task AnswerAsync(HttpContext context, JsonObject json)
+    {
+        context.Response.ContentType = "application/json";
+        return context.Response.WriteAsync(json.ToJsonString());
+    }
+}
