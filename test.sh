@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds everything once, checks the formatting, and runs every test suite. Ends with the line "N passed, N failed".
 #   ./test.sh                  all suites
-#   ./test.sh Sojourn.Tests    the named ones
+#   ./test.sh Sojourn.Tests    the named ones; "express" compares with the real express-session
 #   ./test.sh --full           races of 5000 rounds instead of 200
 set -uo pipefail
 cd "$(dirname "$0")"
@@ -17,13 +17,15 @@ for argument in "$@"; do
 done
 if [ ${#suites[@]} -eq 0 ]; then
   for project in tests/*.Tests; do suites+=("$(basename "$project")"); done
+  suites+=(express)
 fi
 
 passed=0 failed=0 skipped=0
 fail() { echo "FAILED: $1"; failed=$((failed + 1)); }
 
-# The browser tests drive chromium; native AOT publishing links with clang and zlib.
+# The browser tests drive chromium; native AOT publishing links with clang and zlib; express-session runs on Node.
 missing=()
+command -v npm > /dev/null || missing+=(nodejs npm)
 command -v chromium > /dev/null || missing+=(chromium)
 command -v clang > /dev/null || missing+=(clang)
 [ -e /usr/include/zlib.h ] || missing+=(zlib1g-dev)
@@ -37,15 +39,22 @@ if dotnet build Sojourn.slnx -c Release; then
   dotnet format Sojourn.slnx --verify-no-changes --no-restore || fail "formatting: run dotnet format"
   for suite in "${suites[@]}"; do
     echo "== $suite"
-    program=artifacts/bin/$suite/release/$suite
     log=$(mktemp)
-    dotnet exec "$program.dll" --no-ansi --progress off 2>&1 | tee "$log"
-    status=${PIPESTATUS[0]}
+    if [ "$suite" = express ]; then
+      tests/express/run.sh 2>&1 | tee "$log"
+      status=${PIPESTATUS[0]}
+      # The comparison's last line, in the words of the others.
+      sed -nE '$ s/^([0-9]+) passed, ([0-9]+) failed(, ([0-9]+) skipped)?$/  total: \1\n  succeeded: \1\n  failed: \2\n  skipped: 0\4/p' "$log" >> "$log.summary"
+      mv "$log.summary" "$log"
+    else
+      dotnet exec "artifacts/bin/$suite/release/$suite.dll" --no-ansi --progress off 2>&1 | tee "$log"
+      status=${PIPESTATUS[0]}
+    fi
     count() { sed -nE "s/^  $1: ([0-9]+)$/\1/p" "$log" | tail -1; }
     total=$(count total) suite_failed=$(count failed)
     suite_passed=$(count succeeded) suite_skipped=$(count skipped)
     passed=$((passed + ${suite_passed:-0}))
-    skipped=$((skipped + ${suite_skipped:-0}))
+    skipped=$((skipped + 10#${suite_skipped:-0}))
     failed=$((failed + ${suite_failed:-0}))
     rm -f "$log"
     if [ "${total:-0}" -eq 0 ]; then fail "$suite ran no tests (exit code $status)"

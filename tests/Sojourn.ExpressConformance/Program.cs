@@ -83,7 +83,7 @@ await app.WaitForShutdownAsync();
 WebApplication Build(Action<IServiceCollection> addSessions)
 {
     var builder = WebApplication.CreateSlimBuilder();
-    builder.Logging.ClearProviders();
+    builder.Logging.ClearProviders().AddProvider(new LateErrorLog(lateErrors));
     builder.WebHost.UseKestrelHttpsConfiguration();
     builder.WebHost.ConfigureKestrel(kestrel =>
     {

@@ -136,7 +136,7 @@ internal sealed class SessionTransport(IOptions<SojournOptions> options, Session
         return false;
     }
 
-    private string Format(string value, SessionCookie cookie, bool isCleared)
+    internal string Format(string value, SessionCookie cookie, bool isCleared)
     {
         var text = new StringBuilder(_name, 256).Append('=').Append(value);
         if (cookie.Domain is { } domain)
@@ -194,7 +194,7 @@ internal sealed class SessionTransport(IOptions<SojournOptions> options, Session
     }
 
     /// <summary>Takes cookies off the header until one has exactly our name (RFC 6265bis, 5.7): no decoding, nothing trimmed but spaces and tabs.</summary>
-    private bool TakeCookie(ref ReadOnlySpan<char> rest, out ReadOnlySpan<char> value)
+    internal bool TakeCookie(ref ReadOnlySpan<char> rest, out ReadOnlySpan<char> value)
     {
         while (!rest.IsEmpty)
         {
@@ -202,9 +202,23 @@ internal sealed class SessionTransport(IOptions<SojournOptions> options, Session
             var pair = end < 0 ? rest : rest[..end];
             rest = end < 0 ? default : rest[(end + 1)..];
             pair = pair.Trim(" \t");
-            if (pair.Length > _name.Length && pair[_name.Length] == '=' && pair.StartsWith(_name, StringComparison.Ordinal))
+            var equals = pair.IndexOf('=');
+            if (equals < 0)
             {
-                value = pair[(_name.Length + 1)..];
+                continue;
+            }
+
+            var name = pair[..equals];
+            value = pair[(equals + 1)..];
+            if (express is not null)
+            {
+                // The package cookie allows white space on both sides of the sign.
+                name = name.TrimEnd(" \t");
+                value = value.TrimStart(" \t");
+            }
+
+            if (name.SequenceEqual(_name))
+            {
                 if (value.Length >= 2 && value[0] == '"' && value[^1] == '"')
                 {
                     value = value[1..^1];
