@@ -125,7 +125,7 @@ internal sealed class SessionFeature : ISessionFeature, ISessionHost
     /// <summary>Session metadata of an endpoint that was chosen after the session was loaded cannot be honoured any more, and is never ignored.</summary>
     private void RequireHonoured()
     {
-        if (UseAtLoad is null && SojournMiddleware.UseOf(_context) is not (null or SessionUse.ReadWrite))
+        if (UseAtLoad is null && (SojournMiddleware.UseOf(_context) is not (null or SessionUse.ReadWrite) || SojournMiddleware.RequirementsOf(_context).Count > 0))
         {
             throw new InvalidOperationException(
                 $"The endpoint '{_context.GetEndpoint()!.DisplayName}' says how it uses the session, but it was chosen after UseSojourn had loaded it. Call UseRouting before UseSojourn.");

@@ -23,6 +23,25 @@ public static class SojournEndpointConventions
     public static TBuilder WithExclusiveSession<TBuilder>(this TBuilder builder)
         where TBuilder : IEndpointConventionBuilder => builder.Uses(SessionUse.Exclusive);
 
+    /// <summary>The endpoints let a request through only if its session has the given entries; others get 401. See <see cref="RequireSessionAttribute"/>.</summary>
+    /// <param name="builder">The endpoints.</param>
+    /// <param name="entries">The names of the entries; without any, a session that an earlier request has stored is enough.</param>
+    /// <returns>The same.</returns>
+    public static TBuilder RequireSession<TBuilder>(this TBuilder builder, params string[] entries)
+        where TBuilder : IEndpointConventionBuilder => builder.RequireSession(new RequireSessionAttribute(entries));
+
+    /// <summary>As the attribute says, which may name a page to send others to.</summary>
+    /// <param name="builder">The endpoints.</param>
+    /// <param name="requirement">What is required.</param>
+    /// <returns>The same.</returns>
+    public static TBuilder RequireSession<TBuilder>(this TBuilder builder, RequireSessionAttribute requirement)
+        where TBuilder : IEndpointConventionBuilder
+    {
+        ArgumentNullException.ThrowIfNull(requirement);
+        builder.Add(endpoint => endpoint.Metadata.Add(requirement));
+        return builder;
+    }
+
     private static TBuilder Uses<TBuilder>(this TBuilder builder, SessionUse use)
         where TBuilder : IEndpointConventionBuilder
     {

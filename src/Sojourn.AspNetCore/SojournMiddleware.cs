@@ -13,6 +13,9 @@ internal sealed class SojournMiddleware(RequestDelegate next, SessionServices se
     public static SessionUse? UseOf(HttpContext context) =>
         context.GetEndpoint() is { } endpoint ? endpoint.Metadata.GetMetadata<SessionUseAttribute>()?.Use ?? SessionUse.ReadWrite : null;
 
+    public static IReadOnlyList<RequireSessionAttribute> RequirementsOf(HttpContext context) =>
+        context.GetEndpoint()?.Metadata.GetOrderedMetadata<RequireSessionAttribute>() ?? [];
+
     public Task InvokeAsync(HttpContext context)
     {
         // A pipeline run again by an exception handler or a status-code page goes on with the same session.
@@ -21,15 +24,10 @@ internal sealed class SojournMiddleware(RequestDelegate next, SessionServices se
             return RunAsync(context, feature, feature.Guard!);
         }
 
-        if (services.Express is { } express && !express.Covers(context))
-        {
-            return next(context);
-        }
-
-        var use = UseOf(context);
+        var use = services.Express is { } express && !express.Covers(context) ? SessionUse.None : UseOf(context);
         return use switch
         {
-            SessionUse.None => next(context),
+            SessionUse.None => RequirementsOf(context) is [var required, ..] ? required.RefuseAsync(context) : next(context),
             SessionUse.Exclusive => RunExclusivelyAsync(context),
             _ => BeginAsync(context, use, services.Transport.Read(context.Request), key: null),
         };
@@ -96,11 +94,24 @@ internal sealed class SojournMiddleware(RequestDelegate next, SessionServices se
         await RunAsync(context, feature, guard).ConfigureAwait(false);
     }
 
+    private static RequireSessionAttribute? FindUnmet(HttpContext context, Session session)
+    {
+        foreach (var requirement in RequirementsOf(context))
+        {
+            if (!requirement.IsMetBy(session))
+            {
+                return requirement;
+            }
+        }
+
+        return null;
+    }
+
     private async Task RunAsync(HttpContext context, SessionFeature feature, ResponseGuard guard)
     {
         try
         {
-            await next(context).ConfigureAwait(false);
+            await (FindUnmet(context, feature.Current)?.RefuseAsync(context) ?? next(context)).ConfigureAwait(false);
             if (!context.Response.HasStarted)
             {
                 await feature.CommitAsync().ConfigureAwait(false);

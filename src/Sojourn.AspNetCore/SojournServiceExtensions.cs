@@ -5,6 +5,7 @@ using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Options;
 using Sojourn;
 using Sojourn.AspNetCore;
+using Sojourn.AspNetCore.Compatibility;
 using Sojourn.AspNetCore.Transport;
 
 namespace Microsoft.Extensions.DependencyInjection;
@@ -31,6 +32,7 @@ public static class SojournServiceExtensions
 
         services.TryAddEnumerable(ServiceDescriptor.Singleton<IPostConfigureOptions<SojournOptions>, EnvironmentDefaults>());
         services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<SojournOptions>, EnvironmentDefaults>());
+        services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<SojournOptions>, BuiltInSessionCheck>());
         services.TryAddSingleton<SessionToken>();
         services.TryAddSingleton<SessionTransport>();
         services.TryAddSingleton<SessionServices>();
