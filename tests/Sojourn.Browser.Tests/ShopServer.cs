@@ -61,13 +61,13 @@ public sealed class ShopServer : IAsyncDisposable
         _directory.Delete(recursive: true);
     }
 
-    private static int FreePort()
+    internal static int FreePort()
     {
         using var listener = new TcpListener(IPAddress.Loopback, 0);
         listener.Start();
         return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 
-    private static string Metadata(string key) =>
+    internal static string Metadata(string key) =>
         typeof(ShopServer).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(attribute => attribute.Key == key).Value!;
 }
