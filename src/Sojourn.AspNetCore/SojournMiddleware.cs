@@ -194,7 +194,8 @@ internal sealed class SojournMiddleware(RequestDelegate next, SessionServices se
 
     private void WarnOfHttp(HttpContext context)
     {
-        if (_hasWarnedOfHttp == 0 && services.Options.Cookie.Secure == CookieSecure.Always && !context.Request.IsHttps && Interlocked.Exchange(ref _hasWarnedOfHttp, 1) == 0)
+        var isSecure = services.Express?.IsSecure(context) ?? context.Request.IsHttps;
+        if (_hasWarnedOfHttp == 0 && !isSecure && (services.Express?.IsAlwaysSecure ?? services.Options.Cookie.Secure == CookieSecure.Always) && Interlocked.Exchange(ref _hasWarnedOfHttp, 1) == 0)
         {
             services.Logger.PlainHttp();
         }

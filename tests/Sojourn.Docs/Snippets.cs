@@ -16,6 +16,8 @@ internal sealed record Cart(ImmutableList<string> Items)
     public Cart Add(string sku) => this with { Items = Items.Add(sku) };
 }
 
+internal sealed record SecretVault(string Current, string Previous);
+
 internal static class Snippets
 {
     public static void Readme(string[] args)
@@ -82,6 +84,70 @@ internal static class Snippets
         app.MapGet("/health", () => "ok").WithoutSession();
         app.MapGet("/cart", (SessionEntry<Cart> cart) => cart.Value ?? Cart.Empty).WithReadOnlySession();
         app.MapPost("/checkout", (Session session) => session.Remove("cart")).WithExclusiveSession();
+        #endregion
+    }
+
+    public static void Express(WebApplicationBuilder builder)
+    {
+        #region express
+        builder.Services.AddExpressSession(o =>
+        {
+            o.Secret = "my-secret";
+            o.Resave = false;
+            o.SaveUninitialized = false;
+            o.Cookie.MaxAge = TimeSpan.FromHours(1);
+            o.Cookie.SameSite = ExpressSameSite.Lax;
+        }).UseSqlite("Data Source=sessions.db");
+        #endregion
+    }
+
+    public static void ExpressServices(WebApplicationBuilder builder)
+    {
+        #region express-services
+        builder.Services.AddExpressSession(o => o.SaveUninitialized = false);
+        builder.Services.AddOptions<ExpressSessionOptions>()
+            .Configure<SecretVault>((o, vault) => o.Secrets = [vault.Current, vault.Previous]);
+        #endregion
+    }
+
+    public static async Task ExpressCalls(Session session)
+    {
+        #region express-calls
+        session.Update<int>("views", views => views + 1);               // req.session.views = (req.session.views || 0) + 1
+        session.Get<List<string>>("cart")?.Add("apple");                // req.session.cart.push('apple')
+        session.Remove("draft");                                        // delete req.session.draft
+        await session.SaveAsync();                                      // req.session.save(callback)
+        await session.ReloadAsync();                                    // req.session.reload(callback)
+        session.Touch();                                                // req.session.touch()
+        session.Cookie.MaxAge = TimeSpan.FromDays(30);                  // req.session.cookie.maxAge = 30 * 864e5
+        await session.RegenerateAsync();                                // req.session.regenerate(callback)
+        await session.DestroyAsync();                                   // req.session.destroy(callback)
+        session.Unset();                                                // req.session = null
+        #endregion
+    }
+
+    public static void Guard(WebApplication app)
+    {
+        #region guard
+        app.MapGet("/profile", (Session session) => session.Get<string>("user")).RequireSession("user");
+        app.MapGet("/account", (Session session) => session.Get<string>("user"))
+            .RequireSession(new RequireSessionAttribute("user") { RedirectTo = "/signin" });
+        #endregion
+    }
+
+    public static void AspNetCore(WebApplicationBuilder builder)
+    {
+        #region aspnetcore
+        builder.Services.AddSojourn(o => o.IdleTimeout = TimeSpan.FromMinutes(30))   // was AddDistributedMemoryCache, AddSession
+            .UseSqlite("Data Source=sessions.db");
+        var app = builder.Build();
+        app.UseSojourn();                                                            // was UseSession
+        app.MapGet("/visits", (HttpContext context) =>
+        {
+            var visits = (context.Session.GetInt32("visits") ?? 0) + 1;
+            context.Session.SetInt32("visits", visits);
+            return visits;
+        });
         #endregion
     }
 

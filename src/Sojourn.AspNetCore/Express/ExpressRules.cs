@@ -17,6 +17,9 @@ internal sealed class ExpressRules(IOptions<ExpressSessionOptions> options, Time
         return path is "/" || OriginalPath(context).StartsWith(path, StringComparison.Ordinal);
     }
 
+    /// <summary>Whether new sessions' cookies are secure whatever the request is.</summary>
+    public bool IsAlwaysSecure => _options.CookieByRequest is null && _options.Cookie.Secure == CookieSecure.Always;
+
     public bool IsSecure(HttpContext context) =>
         context.Features.Get<ITlsHandshakeFeature>() is not null
         || (_options.Proxy switch
