@@ -60,12 +60,15 @@ public sealed partial class Session
     /// <summary>How long the session lives without use.</summary>
     private TimeSpan Lifetime => (_operations.LivesAsLongAsCookie && HasMaxAge ? CookieUnlocked.MaxAge : null) ?? _operations.TimeToLive;
 
-    /// <summary>Whether this is the request's first commit, or one that a late <see cref="Touch"/> asks for.</summary>
+    /// <summary>
+    /// Whether what has not changed is to be looked after: at a request's first commit, or where a late <see cref="Touch"/> asks for it. Outside a
+    /// request at every commit.
+    /// </summary>
     internal bool BeginCommit()
     {
         lock (_sync)
         {
-            var isDue = !_hasCommitted || IsTouchAsked;
+            var isDue = _host is null || !_hasCommitted || IsTouchAsked;
             _hasCommitted = true;
             return isDue;
         }

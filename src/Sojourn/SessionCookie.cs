@@ -86,6 +86,9 @@ public sealed record SessionCookie
     /// <summary>Whether <see cref="SameSite"/> was given to express-session as true or false, and stands so in the document.</summary>
     internal bool IsSameSiteBoolean { get; init; }
 
+    /// <summary>Whether <see cref="Partitioned"/> was given, and stands in the document, though it be false.</summary>
+    internal bool IsPartitionedGiven { get; init; }
+
     /// <summary>What <see cref="Expires"/> counts by.</summary>
     internal TimeProvider Time { get; init; } = TimeProvider.System;
 

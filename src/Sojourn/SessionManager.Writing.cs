@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using Sojourn.Diagnostics;
 using Sojourn.Storage;
 
 namespace Sojourn;
@@ -80,6 +81,7 @@ public sealed partial class SessionManager
 
         MarkCreated(session, record, changes);
         _metrics.Created();
+        _logger.Created();
     }
 
     /// <summary>Only the store knows the version of what it has just created, unless the version is the content.</summary>

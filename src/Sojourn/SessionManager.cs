@@ -135,6 +135,7 @@ public sealed partial class SessionManager : ISessionOperations
         }
 
         _metrics.Ended("expired");
+        _logger.Expired();
         try
         {
             await _store.DeleteAsync(key, record, cancellationToken).ConfigureAwait(false);

@@ -119,6 +119,8 @@ public sealed class AspNetSessionTests
         {
             _time.Advance(TimeSpan.FromMinutes(15));
             Assert.Equal("1", await client.GetStringAsync("/get?key=a", Token));
+            _time.Advance(TimeSpan.FromMinutes(15));
+            await client.GetStringAsync("/nothing", Token);
         }
 
         _time.Advance(TimeSpan.FromMinutes(20));
@@ -184,6 +186,33 @@ public sealed class AspNetSessionTests
         Assert.Equal("1", seen);
     }
 
+    [Theory]
+    [InlineData(CookieSecure.Always, "http", true)]
+    [InlineData(CookieSecure.Always, "https", true)]
+    [InlineData(CookieSecure.Never, "http", false)]
+    [InlineData(CookieSecure.Never, "https", false)]
+    [InlineData(CookieSecure.AsRequest, "http", false)]
+    [InlineData(CookieSecure.AsRequest, "https", true)]
+    public async Task The_cookie_is_secure_by_policy_and_scheme(CookieSecure policy, string scheme, bool isSecure)
+    {
+        await using var app = await TestApp.StartAsync(
+            app =>
+            {
+                app.Use((context, next) =>
+                {
+                    context.Request.Scheme = scheme;
+                    return next(context);
+                });
+                app.UseSojourn();
+                app.MapGet("/set", (HttpContext context) => context.Session.SetString("a", "1"));
+            },
+            options: o => o.Cookie.Secure = policy,
+            useSojourn: false);
+        using var client = app.NewClient();
+        using var response = await client.GetAsync("/set", Token);
+        Assert.Equal(isSecure, Assert.Single(response.Headers.GetValues("Set-Cookie")).Contains("; Secure", StringComparison.Ordinal));
+    }
+
     [Fact]
     public async Task AddSession_beside_Sojourn_stops_the_start_and_says_what_to_remove()
     {
@@ -199,6 +228,7 @@ public sealed class AspNetSessionTests
             app.MapGet("/remove", (HttpContext context, string key) => context.Session.Remove(key));
             app.MapGet("/clear", (HttpContext context) => context.Session.Clear());
             app.MapGet("/keys", (HttpContext context) => string.Join(',', context.Session.Keys));
+            app.MapGet("/nothing", () => "");
             app.MapGet("/id", (HttpContext context) => context.Session.Id);
             more?.Invoke(app);
         },

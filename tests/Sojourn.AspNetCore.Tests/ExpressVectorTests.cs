@@ -131,7 +131,7 @@ public sealed class ExpressVectorTests
                 JsonValueKind.False => ExpressSameSite.False,
                 _ => Enum.Parse<ExpressSameSite>(from["sameSite"]!.GetValue<string>(), ignoreCase: true),
             },
-            Partitioned = from["partitioned"]?.GetValue<bool>() ?? false,
+            Partitioned = from["partitioned"]?.GetValue<bool>(),
             Priority = from["priority"] is { } priority ? Enum.Parse<SessionCookiePriority>(priority.GetValue<string>(), ignoreCase: true) : SessionCookiePriority.Unset,
         };
         if (from["expires"] is { } expires)

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Sojourn.Document;
 
 namespace Sojourn.ExpressConformance;
 
@@ -9,39 +10,7 @@ internal static class CookieOperations
 {
     public static string Iso(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture);
 
-    public static JsonObject ToJson(SessionCookie cookie)
-    {
-        var json = new JsonObject { ["originalMaxAge"] = Milliseconds(cookie.MaxAge) };
-        if (cookie.Partitioned)
-        {
-            json["partitioned"] = true;
-        }
-
-        if (cookie.Priority != SessionCookiePriority.Unset)
-        {
-            json["priority"] = Lower(cookie.Priority);
-        }
-
-        json["expires"] = cookie.Expires is { } expires ? Iso(expires) : null;
-        if (cookie.Secure is { } secure)
-        {
-            json["secure"] = secure;
-        }
-
-        json["httpOnly"] = cookie.HttpOnly;
-        if (cookie.Domain is { } domain)
-        {
-            json["domain"] = domain;
-        }
-
-        json["path"] = cookie.Path;
-        if (cookie.SameSite != SessionSameSite.Unset)
-        {
-            json["sameSite"] = Lower(cookie.SameSite);
-        }
-
-        return json;
-    }
+    public static JsonObject ToJson(SessionCookie cookie) => JsonNode.Parse(CookieJson.Write(cookie))!.AsObject();
 
     public static JsonNode? Get(SessionCookie cookie, string name) =>
         name == "maxAge" ? Milliseconds(cookie.Expires - TimeProvider.System.GetUtcNow()) : ToJson(cookie)[name]?.DeepClone();
@@ -91,7 +60,4 @@ internal static class CookieOperations
     }
 
     private static double? Milliseconds(TimeSpan? time) => time is { } value ? Math.Round(value.TotalMilliseconds) : null;
-
-    private static string Lower<T>(T value)
-        where T : struct, Enum => value.ToString().ToLowerInvariant();
 }

@@ -50,7 +50,8 @@ internal sealed class ExpressRules(IOptions<ExpressSessionOptions> options, Time
                 ExpressSameSite.None => SessionSameSite.None,
                 _ => SessionSameSite.Unset,
             },
-            Partitioned = from.Partitioned,
+            IsPartitionedGiven = from.Partitioned is not null,
+            Partitioned = from.Partitioned ?? false,
             Priority = from.Priority,
         };
         if (from.Expires is { } expires)

@@ -88,8 +88,8 @@ public sealed class ExpressCookieOptions
         set => (_expires, _maxAge) = (value, null);
     }
 
-    /// <summary>Whether each top-level site has a jar of its own for it (CHIPS). False by default.</summary>
-    public bool Partitioned { get; set; }
+    /// <summary>Whether each top-level site has a jar of its own for it (CHIPS). Unset by default (<see langword="null"/>), which is false.</summary>
+    public bool? Partitioned { get; set; }
 
     /// <summary>Which cookies the browser drops first. Left out by default.</summary>
     public SessionCookiePriority Priority { get; set; }

@@ -22,4 +22,10 @@ internal static partial class Log
 
     [LoggerMessage(6, LogLevel.Debug, "Removed {Count} expired sessions.")]
     public static partial void Pruned(this ILogger logger, long count);
+
+    [LoggerMessage(7, LogLevel.Debug, "A session was stored for the first time.")]
+    public static partial void Created(this ILogger logger);
+
+    [LoggerMessage(8, LogLevel.Debug, "A session past its deadline was presented. It has ended, and the visitor goes on with a new one.")]
+    public static partial void Expired(this ILogger logger);
 }

@@ -19,9 +19,9 @@ internal static class CookieJson
             writer.WriteNull("originalMaxAge"u8);
         }
 
-        if (cookie.Partitioned)
+        if (cookie.Partitioned || cookie.IsPartitionedGiven)
         {
-            writer.WriteBoolean("partitioned"u8, true);
+            writer.WriteBoolean("partitioned"u8, cookie.Partitioned);
         }
 
         if (cookie.Priority != SessionCookiePriority.Unset)
@@ -101,8 +101,8 @@ internal static class CookieJson
                 case ("secure", JsonTokenType.True or JsonTokenType.False):
                     cookie.Secure = reader.TokenType == JsonTokenType.True;
                     break;
-                case ("partitioned", JsonTokenType.True):
-                    cookie.Partitioned = true;
+                case ("partitioned", JsonTokenType.True or JsonTokenType.False):
+                    cookie = cookie with { IsPartitionedGiven = true, Partitioned = reader.TokenType == JsonTokenType.True };
                     break;
                 case ("domain", JsonTokenType.String):
                     cookie.Domain = reader.GetString();
