@@ -77,6 +77,9 @@ public sealed partial class SessionManager : ISessionOperations
         {
             case SessionState.Unset when Options.Unset == UnsetBehavior.Destroy:
                 return DestroyAsync(session, cancellationToken);
+            case SessionState.Destroyed when Options is { IsExpress: true, Unset: UnsetBehavior.Destroy } && session.BeginCommit():
+                // express-session asks the store a second time.
+                return DestroyAsync(session, cancellationToken);
             case SessionState.Unset or SessionState.Destroyed:
                 return default;
             case SessionState.Ended:

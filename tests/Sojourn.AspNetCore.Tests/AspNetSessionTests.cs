@@ -1,7 +1,9 @@
 using System.Net;
+using Microsoft.AspNetCore.Antiforgery;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Mvc;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
 using Microsoft.Extensions.Time.Testing;
@@ -184,6 +186,33 @@ public sealed class AspNetSessionTests
         using var client = app.NewClient();
         await client.GetAsync("/set", Token);
         Assert.Equal("1", seen);
+    }
+
+    [Fact]
+    public async Task Antiforgery_and_a_sign_in_that_keeps_its_state_in_the_session_work_beside_it()
+    {
+        await using var app = await TestApp.StartAsync(
+            app =>
+            {
+                app.UseAntiforgery();
+                app.MapGet("/challenge", (HttpContext context, IAntiforgery antiforgery) =>
+                {
+                    context.Session.SetString("state", "from-the-provider");
+                    return antiforgery.GetAndStoreTokens(context).RequestToken;
+                });
+                app.MapPost("/callback", (HttpContext context, [FromForm] string state) => context.Session.GetString("state") == state ? "signed in" : "refused");
+            },
+            _store,
+            services: services => services.AddAntiforgery());
+        using var client = app.NewClient();
+        using var challenge = await client.GetAsync("/challenge", Token);
+        Assert.Equal(2, challenge.Headers.GetValues("Set-Cookie").Count());
+        var token = await challenge.Content.ReadAsStringAsync(Token);
+        using var form = new FormUrlEncodedContent([new("state", "from-the-provider"), new("__RequestVerificationToken", token)]);
+        using var callback = await client.PostAsync("/callback", form, Token);
+        Assert.Equal("signed in", await callback.Content.ReadAsStringAsync(Token));
+        using var forged = await client.PostAsync("/callback", new FormUrlEncodedContent([new("state", "from-the-provider")]), Token);
+        Assert.Equal(HttpStatusCode.BadRequest, forged.StatusCode);
     }
 
     [Theory]
