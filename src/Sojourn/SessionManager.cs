@@ -75,7 +75,7 @@ public sealed partial class SessionManager : ISessionOperations
 
         switch (session.State)
         {
-            case SessionState.Unset when Options.Unset == UnsetBehavior.Destroy:
+            case SessionState.Unset when Options.Unset == UnsetBehavior.Destroy && session.BeginCommit():
                 return DestroyAsync(session, cancellationToken);
             case SessionState.Destroyed when Options is { IsExpress: true, Unset: UnsetBehavior.Destroy } && session.BeginCommit():
                 // express-session asks the store a second time.
