@@ -23,9 +23,10 @@ fi
 passed=0 failed=0 skipped=0
 fail() { echo "FAILED: $1"; failed=$((failed + 1)); }
 
-# The browser tests drive chromium; native AOT publishing links with clang and zlib; express-session runs on Node.
+# The stores' tests start their own servers; the browser tests drive chromium; native AOT publishing links with clang and zlib; express-session runs on Node.
 missing=()
 command -v npm > /dev/null || missing+=(nodejs npm)
+command -v redis-server > /dev/null || missing+=(redis-server)
 command -v chromium > /dev/null || missing+=(chromium)
 command -v clang > /dev/null || missing+=(clang)
 [ -e /usr/include/zlib.h ] || missing+=(zlib1g-dev)

@@ -27,6 +27,14 @@ public sealed partial class SessionManager : ISessionOperations
         Time = time;
         _store = new TimedStore(store, Options.StoreTimeout, time, metrics);
         _layout = store as INodeLayout;
+        if (_layout is not null && Options is { IsIdleTimeoutSet: true, IsExpress: false })
+        {
+            throw new OptionsValidationException(
+                nameof(SojournOptions),
+                typeof(SojournOptions),
+                ["IdleTimeout does not count in the layout of an npm store: sessions live as long as their cookie (Cookie.MaxAge), or as the layout's TimeToLive. Set one of these, and not IdleTimeout."]);
+        }
+
         _ids = new SessionId(Options.ApplicationName);
         _metrics = metrics;
         _logger = logger;

@@ -32,6 +32,7 @@ public enum CookieSecure
 /// <remarks>Read once at start; a later change has no effect.</remarks>
 public sealed class SojournOptions
 {
+    private TimeSpan? _idleTimeout;
     private JsonSerializerOptions _json = Document.SessionJson.CreateOptions();
 
     /// <summary>
@@ -46,8 +47,15 @@ public sealed class SojournOptions
     /// </summary>
     public string ApplicationName { get; set; } = "";
 
-    /// <summary>How long a session lives without use. 20 minutes by default; 1 second to 400 days.</summary>
-    public TimeSpan IdleTimeout { get; set; } = TimeSpan.FromMinutes(20);
+    /// <summary>
+    /// How long a session lives without use. 20 minutes by default; 1 second to 400 days. Not to be set where the store has the layout of an npm store
+    /// (<see cref="Storage.INodeLayout"/>), in which the cookie's lifetime and the layout's own count.
+    /// </summary>
+    public TimeSpan IdleTimeout
+    {
+        get => _idleTimeout ?? TimeSpan.FromMinutes(20);
+        set => _idleTimeout = value;
+    }
 
     /// <summary>
     /// How long a session lives whatever its use, from its creation or sign-in on; renewing the id does not move it.
@@ -99,6 +107,8 @@ public sealed class SojournOptions
 
     /// <summary>A method, so that the binder of configuration leaves it alone.</summary>
     internal JsonSerializerOptions GetJson() => _json;
+
+    internal bool IsIdleTimeoutSet => _idleTimeout is not null;
 
     internal TimeSpan EffectiveTouchInterval => TouchInterval ?? IdleTimeout / 20;
 

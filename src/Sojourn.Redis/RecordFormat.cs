@@ -1,0 +1,79 @@
+using System.Buffers.Binary;
+using System.Collections.Immutable;
+using System.Text;
+using Sojourn.Storage;
+
+namespace Sojourn.Redis;
+
+/// <summary>
+/// A record as one Redis string, so that a plain GET reads it: a byte that says which format, the version (8 bytes), the expiry in milliseconds
+/// since 1970 (8), the length of the labels (4), each label's length (2) and text, the document. Numbers are big-endian.
+/// </summary>
+internal static class RecordFormat
+{
+    /// <summary>What a script compares: format and version.</summary>
+    public const int HeadLength = 9;
+
+    /// <summary>Where the expiry stands, which a touch writes.</summary>
+    public const int ExpiryOffset = HeadLength;
+
+    private const byte Format = 1;
+    private const int LabelsOffset = 21;
+
+    public static byte[] Write(SessionRecord record, long version)
+    {
+        var labels = record.Labels.IsEmpty ? 0 : record.Labels.Sum(label => 2 + Encoding.UTF8.GetByteCount(label));
+        var value = new byte[LabelsOffset + labels + record.Document.Length];
+        value[0] = Format;
+        BinaryPrimitives.WriteInt64BigEndian(value.AsSpan(1), version);
+        BinaryPrimitives.WriteInt64BigEndian(value.AsSpan(ExpiryOffset), record.ExpiresAt.ToUnixTimeMilliseconds());
+        BinaryPrimitives.WriteInt32BigEndian(value.AsSpan(LabelsOffset - 4), labels);
+        var rest = value.AsSpan(LabelsOffset);
+        foreach (var label in record.Labels)
+        {
+            var length = Encoding.UTF8.GetBytes(label, rest[2..]);
+            BinaryPrimitives.WriteUInt16BigEndian(rest, checked((ushort)length));
+            rest = rest[(2 + length)..];
+        }
+
+        record.Document.Span.CopyTo(rest);
+        return value;
+    }
+
+    /// <exception cref="FormatException">The value is not one of ours.</exception>
+    public static SessionRecord Read(byte[] value)
+    {
+        if (value.Length < LabelsOffset || value[0] != Format)
+        {
+            throw new FormatException("A Redis key with the prefix of sessions holds no session of this version. Give sessions a KeyPrefix of their own, or upgrade Sojourn.");
+        }
+
+        var version = BinaryPrimitives.ReadInt64BigEndian(value.AsSpan(1));
+        var expiresAt = DateTimeOffset.FromUnixTimeMilliseconds(BinaryPrimitives.ReadInt64BigEndian(value.AsSpan(ExpiryOffset)));
+        var end = LabelsOffset + BinaryPrimitives.ReadInt32BigEndian(value.AsSpan(LabelsOffset - 4));
+        var labels = ImmutableArray<string>.Empty;
+        for (var offset = LabelsOffset; offset < end;)
+        {
+            var length = BinaryPrimitives.ReadUInt16BigEndian(value.AsSpan(offset));
+            labels = labels.Add(Encoding.UTF8.GetString(value, offset + 2, length));
+            offset += 2 + length;
+        }
+
+        return new SessionRecord(value.AsMemory(end), expiresAt, labels, new SessionVersion(version));
+    }
+
+    public static byte[] Head(SessionVersion version)
+    {
+        var head = new byte[HeadLength];
+        head[0] = Format;
+        BinaryPrimitives.WriteInt64BigEndian(head.AsSpan(1), version.Number);
+        return head;
+    }
+
+    public static byte[] Expiry(DateTimeOffset expiresAt)
+    {
+        var expiry = new byte[8];
+        BinaryPrimitives.WriteInt64BigEndian(expiry, expiresAt.ToUnixTimeMilliseconds());
+        return expiry;
+    }
+}
