@@ -13,6 +13,7 @@ internal sealed class SojournMiddleware(RequestDelegate next, SessionServices se
     public static SessionUse? UseOf(HttpContext context) =>
         context.GetEndpoint() is { } endpoint ? endpoint.Metadata.GetMetadata<SessionUseAttribute>()?.Use ?? SessionUse.ReadWrite : null;
 
+    /// <summary>What the chosen endpoint requires of the session; nothing where no endpoint is chosen yet.</summary>
     public static IReadOnlyList<RequireSessionAttribute> RequirementsOf(HttpContext context) =>
         context.GetEndpoint()?.Metadata.GetOrderedMetadata<RequireSessionAttribute>() ?? [];
 
@@ -194,8 +195,10 @@ internal sealed class SojournMiddleware(RequestDelegate next, SessionServices se
 
     private void WarnOfHttp(HttpContext context)
     {
-        var isSecure = services.Express?.IsSecure(context) ?? context.Request.IsHttps;
-        if (_hasWarnedOfHttp == 0 && !isSecure && (services.Express?.IsAlwaysSecure ?? services.Options.Cookie.Secure == CookieSecure.Always) && Interlocked.Exchange(ref _hasWarnedOfHttp, 1) == 0)
+        if (_hasWarnedOfHttp == 0
+            && (services.Express?.IsAlwaysSecure ?? services.Options.Cookie.Secure == CookieSecure.Always)
+            && !(services.Express?.IsSecure(context) ?? context.Request.IsHttps)
+            && Interlocked.Exchange(ref _hasWarnedOfHttp, 1) == 0)
         {
             services.Logger.PlainHttp();
         }

@@ -208,9 +208,11 @@ public sealed class RedisSessionStore : ISessionStore, ISessionIndex, IAsyncDisp
             return;
         }
 
+        // Sent one after the other and awaited together: commands on one key keep their order.
         var now = _time.GetUtcNow().ToUnixTimeMilliseconds();
-        await Task.WhenAll(record.Labels.Select(label => database.SortedSetAddAsync(LabelKey(label), key, now))).WaitAsync(cancellationToken).ConfigureAwait(false);
+        var added = Task.WhenAll(record.Labels.Select(label => database.SortedSetAddAsync(LabelKey(label), key, now)));
         await KeepLabelsAsync(database, record, record.ExpiresAt, cancellationToken).ConfigureAwait(false);
+        await added.WaitAsync(cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>A label lives longer than every record that bears it.</summary>

@@ -1,6 +1,6 @@
 namespace Sojourn.Redis;
 
-/// <summary>What runs in the server, atomically and on one key: 0 is gone, 1 is done, a text is the fresh value of a conflict.</summary>
+/// <summary>What runs in the server, atomically and on one key: 0 is gone, 1 is done, anything else is the fresh value of a conflict.</summary>
 internal static class Scripts
 {
     private const string IfVersion = """
