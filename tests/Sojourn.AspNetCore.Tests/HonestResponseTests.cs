@@ -260,7 +260,7 @@ public sealed class HonestResponseTests
                 context.Response.OnStarting(() =>
                 {
                     context.GetSession().Set("last", "last words");
-                    context.GetSession().Set("time", Environment.TickCount64);
+                    context.GetSession().Update<int>("times", times => times + 1);
                     return Task.CompletedTask;
                 });
                 return Saved;
