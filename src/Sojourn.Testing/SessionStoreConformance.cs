@@ -10,8 +10,8 @@ using Sojourn.Storage;
 namespace Sojourn.Testing;
 
 /// <summary>
-/// What every store is held to: each fact is a sentence of the contract in <see cref="ISessionStore"/>, <see cref="IExpiringStore"/> and
-/// <see cref="ISessionIndex"/>. A store's test class inherits this one, says how a store is made, and declares, with its reason, where
+/// What every store is held to: each fact is a sentence of the contract in <see cref="ISessionStore"/>, <see cref="IExpiringStore"/>,
+/// <see cref="ISessionIndex"/>, <see cref="ISubjectRegistry"/>, <see cref="ISessionLease"/> and <see cref="ISessionNotifications"/>. A store's test class inherits this one, says how a store is made, and declares, with its reason, where
 /// its layout cannot do what the others do.
 /// </summary>
 /// <remarks>
@@ -67,6 +67,15 @@ public abstract partial class SessionStoreConformance : IAsyncLifetime
     /// <summary>Whether the layout has a place for labels: they come back with a record, and an index finds records by them.</summary>
     protected virtual bool HasLabels => true;
 
+    /// <summary>Whether the store is an <see cref="ISubjectRegistry"/>.</summary>
+    protected virtual bool HasSubjects => false;
+
+    /// <summary>Whether the store is an <see cref="ISessionLease"/>.</summary>
+    protected virtual bool HasLeases => false;
+
+    /// <summary>Whether the store is an <see cref="ISessionNotifications"/>; the stores under test are to be made with notifications on.</summary>
+    protected virtual bool HasNotifications => false;
+
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
     private static DateTimeOffset Now => TimeProvider.System.GetUtcNow();
@@ -88,6 +97,27 @@ public abstract partial class SessionStoreConformance : IAsyncLifetime
             return Index;
         }
     }
+
+    private ISubjectRegistry Subjects
+    {
+        get
+        {
+            Assert.SkipUnless(HasSubjects, "The layout is declared to have no place for subjects.");
+            return Assert.IsType<ISubjectRegistry>(Store, exactMatch: false);
+        }
+    }
+
+    private ISessionLease Leases
+    {
+        get
+        {
+            Assert.SkipUnless(HasLeases, "The store is declared to have no leases.");
+            return Assert.IsType<ISessionLease>(Store, exactMatch: false);
+        }
+    }
+
+    /// <summary>The leases as another process has them, where there can be one.</summary>
+    private ISessionLease OtherLeases => (ISessionLease)_stores[^1];
 
     private IExpiringStore Expiring
     {
@@ -140,6 +170,9 @@ public abstract partial class SessionStoreConformance : IAsyncLifetime
     {
         Assert.Equal(HasIndex, Store is ISessionIndex);
         Assert.Equal(!CleansUpByItself, Store is IExpiringStore);
+        Assert.Equal(HasSubjects, Store is ISubjectRegistry);
+        Assert.Equal(HasLeases, Store is ISessionLease);
+        Assert.Equal(HasNotifications, Store is ISessionNotifications);
     }
 
     private static string NewKey() => Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(32));

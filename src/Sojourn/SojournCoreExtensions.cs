@@ -31,6 +31,7 @@ public static class SojournCoreExtensions
             provider.GetService<ILogger<SessionManager>>() ?? Logging.Abstractions.NullLogger<SessionManager>.Instance));
         services.AddOptions<SojournOptions>().ValidateOnStart();
         services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<SojournOptions>, SojournOptionsValidator>());
+        services.TryAddEnumerable(ServiceDescriptor.Singleton<IHostedService, SchemaService>());
         services.TryAddEnumerable(ServiceDescriptor.Singleton<IHostedService, PruneService>());
         var builder = new SojournBuilder(services);
         return services.Any(service => service.ServiceType == typeof(ISessionStore)) ? builder : builder.UseMemory();

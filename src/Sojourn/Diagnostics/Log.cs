@@ -28,4 +28,7 @@ internal static partial class Log
 
     [LoggerMessage(8, LogLevel.Debug, "A session past its deadline was presented. It has ended, and the visitor goes on with a new one.")]
     public static partial void Expired(this ILogger logger);
+
+    [LoggerMessage(9, LogLevel.Warning, "Whether the session store has the tables it needs could not be looked up at the start. The first call to it tries again.")]
+    public static partial void SchemaNotChecked(this ILogger logger, Exception exception);
 }

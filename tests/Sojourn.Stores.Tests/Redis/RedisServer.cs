@@ -1,7 +1,4 @@
-using System.Diagnostics;
 using System.Globalization;
-using System.Net;
-using System.Net.Sockets;
 using StackExchange.Redis;
 
 namespace Sojourn.Stores.Tests.Redis;
@@ -10,8 +7,8 @@ namespace Sojourn.Stores.Tests.Redis;
 public sealed class RedisServer : IAsyncLifetime
 {
     private readonly TempDirectory _directory = new();
-    private readonly int _port = FreePort();
-    private Process? _process;
+    private readonly int _port = ServerProcess.FreePort();
+    private ServerProcess? _process;
 
     public string Configuration => string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{_port}");
 
@@ -30,35 +27,15 @@ public sealed class RedisServer : IAsyncLifetime
             "--port", _port.ToString(CultureInfo.InvariantCulture), "--bind", "127.0.0.1", "--dir", _directory.Path,
             "--save", "", "--appendonly", "yes", "--appendfsync", "everysec", "--daemonize", "no", .. more,
         ];
-        _process = Process.Start(new ProcessStartInfo("redis-server", arguments) { RedirectStandardOutput = true })!;
-        _process.OutputDataReceived += (_, _) => { };
-        _process.BeginOutputReadLine();
+        _process = ServerProcess.Start("redis-server", arguments);
     }
 
-    /// <summary>As a crash does it: SIGKILL.</summary>
-    public async Task KillAsync()
-    {
-        _process!.Kill();
-        await _process.WaitForExitAsync();
-        _process.Dispose();
-        _process = null;
-    }
+    public async Task KillAsync() => await _process!.KillAsync();
 
     public async ValueTask DisposeAsync()
     {
         await Connection.DisposeAsync();
-        if (_process is not null)
-        {
-            await KillAsync();
-        }
-
+        await _process!.DisposeAsync();
         _directory.Dispose();
-    }
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 }

@@ -1,0 +1,38 @@
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Sojourn.Diagnostics;
+using Sojourn.Storage;
+
+namespace Sojourn;
+
+/// <summary>
+/// Has the store make or check its tables before the application serves. What is missing ends the start; a database that is away does not, since
+/// it may be back by the first request.
+/// </summary>
+internal sealed class SchemaService(ISessionStore store, ILogger<SchemaService> logger) : IHostedLifecycleService
+{
+    public async Task StartingAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            if (store is ISchemaStore schema)
+            {
+                await schema.EnsureSchemaAsync(cancellationToken).ConfigureAwait(false);
+            }
+        }
+        catch (Exception e) when (e is not SessionSchemaException and not OperationCanceledException)
+        {
+            logger.SchemaNotChecked(e);
+        }
+    }
+
+    public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StartedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StoppingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+}

@@ -1,0 +1,116 @@
+using System.ComponentModel;
+using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
+using System.Runtime.InteropServices;
+
+namespace Sojourn.Stores.Tests;
+
+/// <summary>A database server of the tests' own. Only this process is ever signalled, by its id.</summary>
+internal sealed partial class ServerProcess : IAsyncDisposable
+{
+    private const int SigContinue = 18;
+    private const int SigStop = 19;
+    private readonly Process _process;
+    private readonly List<string> _output = [];
+
+    private ServerProcess(Process process) => _process = process;
+
+    /// <summary>What it has written so far, for a message when it does not come up.</summary>
+    public string Output
+    {
+        get
+        {
+            lock (_output) return string.Join('\n', _output);
+        }
+    }
+
+    public bool HasExited => _process.HasExited;
+
+    public static ServerProcess Start(string program, params IEnumerable<string> arguments)
+    {
+        var process = new Process { StartInfo = new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true } };
+        var server = new ServerProcess(process);
+        process.OutputDataReceived += (_, line) => server.Note(line.Data);
+        process.ErrorDataReceived += (_, line) => server.Note(line.Data);
+        process.Start();
+        process.BeginOutputReadLine();
+        process.BeginErrorReadLine();
+        return server;
+    }
+
+    /// <summary>Runs a program to its end.</summary>
+    /// <exception cref="InvalidOperationException">It failed.</exception>
+    public static async Task<string> RunAsync(string program, params IEnumerable<string> arguments)
+    {
+        await using var server = Start(program, arguments);
+        await server._process.WaitForExitAsync();
+        return server._process.ExitCode == 0 ? server.Output : throw new InvalidOperationException($"{program} failed with {server._process.ExitCode}:\n{server.Output}");
+    }
+
+    /// <summary>As a crash does it: SIGKILL.</summary>
+    public async Task KillAsync()
+    {
+        _process.Kill();
+        await _process.WaitForExitAsync();
+    }
+
+    /// <summary>It takes connections and answers nothing from now on: SIGSTOP.</summary>
+    public void Freeze() => Signal(SigStop);
+
+    /// <summary>SIGCONT.</summary>
+    public void Thaw() => Signal(SigContinue);
+
+    public async ValueTask DisposeAsync()
+    {
+        if (!_process.HasExited) await KillAsync();
+        _process.Dispose();
+    }
+
+    /// <summary>A port that nobody listens on.</summary>
+    public static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+
+    /// <summary>Asks again until it does not throw; a server that is starting refuses at first.</summary>
+    public async Task UpAsync(Func<Task> isUp)
+    {
+        for (var attempt = 0; ; attempt++)
+        {
+            try
+            {
+                await isUp();
+                return;
+            }
+            catch (Exception e) when (e is not OperationCanceledException && attempt < 300 && !HasExited)
+            {
+                await Task.Delay(TimeSpan.FromMilliseconds(100), TimeProvider.System);
+            }
+            catch (Exception e) when (e is not OperationCanceledException)
+            {
+                throw new InvalidOperationException("The server did not come up:\n" + Output, e);
+            }
+        }
+    }
+
+    private void Signal(int signal)
+    {
+        if (Kill(_process.Id, signal) != 0) throw new Win32Exception();
+    }
+
+    private void Note(string? line)
+    {
+        if (line is null) return;
+        lock (_output)
+        {
+            if (_output.Count < 500) _output.Add(line);
+        }
+    }
+
+    [LibraryImport("libc", EntryPoint = "kill", SetLastError = true)]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    private static partial int Kill(int process, int signal);
+}

@@ -1,0 +1,82 @@
+using System.Net;
+using System.Net.Http.Json;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+
+namespace Sojourn.Stores.Tests;
+
+/// <summary>A small application on Kestrel over a store, with one visitor: what a visitor sees when a server has a bad day.</summary>
+internal sealed class StoreApp : IAsyncDisposable
+{
+    private readonly WebApplication _app;
+
+    private StoreApp(WebApplication app)
+    {
+        _app = app;
+        Visitor = NewVisitor();
+    }
+
+    /// <summary>Keeps cookies.</summary>
+    public HttpClient Visitor { get; }
+
+    public SessionManager Sessions => _app.Services.GetRequiredService<SessionManager>();
+
+    /// <param name="use">Chooses the store.</param>
+    /// <param name="options">Sojourn's options; calls of the store time out after two seconds unless set here.</param>
+    public static async Task<StoreApp> StartAsync(Action<SojournBuilder> use, Action<SojournOptions>? options = null)
+    {
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { EnvironmentName = "Development", ApplicationName = "stores-tests" });
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0));
+        builder.Services.AddRoutingCore();
+        builder.Services.AddLogging(logging => logging.ClearProviders());
+        use(builder.Services.AddSojourn(o =>
+        {
+            (o.Secrets, o.StoreTimeout) = (["a secret that only these tests know"], TimeSpan.FromSeconds(2));
+            options?.Invoke(o);
+        }));
+        var app = builder.Build();
+        app.UseRouting();
+        app.UseSojourn();
+        app.MapPost("/count", (Session session) => session.Update<int>("count", static count => count + 1));
+        app.MapPost("/text/{length:int}", (Session session, int length) => session.Set("text", new string('x', length)));
+        app.MapGet("/count", (Session session) => session.Get<int>("count"));
+        await app.StartAsync();
+        return new StoreApp(app);
+    }
+
+    public HttpClient NewVisitor() => new(new SocketsHttpHandler { CookieContainer = new CookieContainer() }) { BaseAddress = new Uri(_app.Urls.First()) };
+
+    /// <summary>Adds one, and tells what the visitor was told.</summary>
+    public async Task<HttpStatusCode> CountAsync()
+    {
+        using var answer = await Visitor.PostAsync(new Uri("/count", UriKind.Relative), null, TestContext.Current.CancellationToken);
+        return answer.StatusCode;
+    }
+
+    public async Task<HttpStatusCode> SetTextAsync(int length)
+    {
+        using var answer = await Visitor.PostAsync(new Uri($"/text/{length}", UriKind.Relative), null, TestContext.Current.CancellationToken);
+        return answer.StatusCode;
+    }
+
+    /// <summary>Adds one again and again until that succeeds: the server is back, and nobody restarted the application.</summary>
+    public async Task RecoveredAsync()
+    {
+        for (var attempt = 0; await CountAsync() != HttpStatusCode.OK; attempt++)
+        {
+            Assert.True(attempt < 300, "The application did not find its store again.");
+            await Task.Delay(TimeSpan.FromMilliseconds(100), TimeProvider.System, TestContext.Current.CancellationToken);
+        }
+    }
+
+    public Task<int> ReadAsync() => Visitor.GetFromJsonAsync<int>("/count", TestContext.Current.CancellationToken);
+
+    public async ValueTask DisposeAsync()
+    {
+        Visitor.Dispose();
+        await _app.DisposeAsync();
+    }
+}
