@@ -19,9 +19,6 @@ internal sealed class SessionServices(SessionManager manager, SessionTransport t
     public ExpressRules? Express => express;
 
     public ILogger Logger => logger;
-
-    /// <summary>Requests that hold their session exclusively, by key.</summary>
-    public KeyedQueue<object> Exclusive { get; } = new();
 }
 
 /// <summary>Leads from the request's services to the request's session.</summary>

@@ -45,27 +45,34 @@ internal sealed class SojournMiddleware(RequestDelegate next, SessionServices se
         }
 
         var key = services.Manager.KeyOf(incoming.Id);
-        using (var patience = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted))
+        IAsyncDisposable turn;
+        try
         {
-            using var timer = services.Time.CreateTimer(static state => ((CancellationTokenSource)state!).Cancel(), patience, services.Options.ExclusiveTimeout, Timeout.InfiniteTimeSpan);
-            try
-            {
-                await services.Exclusive.EnterAsync(key, patience.Token).ConfigureAwait(false);
-            }
-            catch (OperationCanceledException) when (!context.RequestAborted.IsCancellationRequested)
-            {
-                await AnswerAsync(context, new SessionBusyException(services.Options.ExclusiveTimeout)).ConfigureAwait(false);
-                return;
-            }
+            turn = await WaitForTurnAsync(key, context.RequestAborted).ConfigureAwait(false);
+        }
+        catch (SessionStoreException e)
+        {
+            await AnswerAsync(context, e).ConfigureAwait(false);
+            return;
         }
 
-        try
+        await using (turn.ConfigureAwait(false))
         {
             await BeginAsync(context, SessionUse.Exclusive, incoming, key).ConfigureAwait(false);
         }
-        finally
+    }
+
+    private async Task<IAsyncDisposable> WaitForTurnAsync(string key, CancellationToken aborted)
+    {
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(aborted);
+        using var timer = services.Time.CreateTimer(static state => ((CancellationTokenSource)state!).Cancel(), patience, services.Options.ExclusiveTimeout, Timeout.InfiniteTimeSpan);
+        try
         {
-            services.Exclusive.Leave(key, null);
+            return await services.Manager.Exclusive.EnterAsync(key, patience.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (!aborted.IsCancellationRequested)
+        {
+            throw new SessionBusyException(services.Options.ExclusiveTimeout);
         }
     }
 

@@ -36,6 +36,13 @@ internal static class Schema
             DELETE FROM labels WHERE session = old.id AND label IN (SELECT value FROM json_each(old.labels));
         END;
         """,
+        // Times are milliseconds since 1970.
+        """
+        CREATE TABLE subjects (subject TEXT NOT NULL PRIMARY KEY, entry BLOB NOT NULL, keep_until INTEGER NOT NULL) STRICT;
+        CREATE INDEX subjects_keep_until ON subjects (keep_until);
+        CREATE TABLE leases (key TEXT NOT NULL PRIMARY KEY, owner TEXT NOT NULL, until INTEGER NOT NULL) STRICT;
+        CREATE INDEX leases_until ON leases (until);
+        """,
     ];
 
     public static int Version => Steps.Length;

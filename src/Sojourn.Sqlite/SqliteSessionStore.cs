@@ -14,9 +14,12 @@ namespace Sojourn.Sqlite;
 /// is finished.</para>
 /// <para>What is wrong with the file is told by <see cref="SqliteStoreException"/>; each call tries again.</para>
 /// </remarks>
-public sealed class SqliteSessionStore : ISessionStore, IExpiringStore, ISessionIndex, IAsyncDisposable
+public sealed class SqliteSessionStore : ISessionStore, IExpiringStore, ISessionIndex, ISubjectRegistry, ISessionLease, IAsyncDisposable
 {
     private const int PruneBatch = 256;
+
+    // The machine's clock: the processes that share the file run on one machine.
+    private const string Now = "CAST(unixepoch('now', 'subsec') * 1000 AS INTEGER)";
 
     // The column's order is what Record reads.
     private const string Columns = "sessions.document, sessions.expires, sessions.labels, sessions.version";
@@ -116,6 +119,7 @@ public sealed class SqliteSessionStore : ISessionStore, IExpiringStore, ISession
             total += batch.Deleted;
         }
         while (batch.Deleted + batch.Refiled >= PruneBatch);
+        await _writer.RunAsync(now.ToUnixTimeMilliseconds(), PruneBesides, cancellationToken).ConfigureAwait(false);
         return total;
     }
 
@@ -167,6 +171,62 @@ public sealed class SqliteSessionStore : ISessionStore, IExpiringStore, ISession
             .Prepared("DELETE FROM sessions WHERE id IN (SELECT session FROM labels WHERE label = ?1)")
             .Bind(1, label)
             .Execute(), cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    /// <exception cref="SqliteStoreException">The file cannot be used; the message says why.</exception>
+    public ValueTask<byte[]?> ReadSubjectAsync(string subject, CancellationToken cancellationToken)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(subject);
+        cancellationToken.ThrowIfCancellationRequested();
+        return new(_database.Read(subject, static (connection, subject) =>
+        {
+            var statement = connection.Prepared("SELECT entry FROM subjects WHERE subject = ?1").Bind(1, subject);
+            var entry = statement.Step() ? statement.Bytes(0).ToArray() : null;
+            statement.Reset();
+            return entry;
+        }));
+    }
+
+    /// <inheritdoc/>
+    /// <exception cref="SqliteStoreException">The file cannot be used; the message says why.</exception>
+    public ValueTask<bool> ReplaceSubjectAsync(string subject, byte[]? current, byte[] next, DateTimeOffset keepUntil, CancellationToken cancellationToken)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(subject);
+        return _writer.RunAsync((subject, current, next, keepUntil: keepUntil.ToUnixTimeMilliseconds()), static (connection, write) =>
+        {
+            var statement = write.current is { } current
+                ? connection.Prepared("UPDATE subjects SET entry = ?2, keep_until = ?3 WHERE subject = ?1 AND entry = ?4").BindBlob(4, current)
+                : connection.Prepared("INSERT INTO subjects (subject, entry, keep_until) VALUES (?1, ?2, ?3) ON CONFLICT (subject) DO NOTHING");
+            return statement.Bind(1, write.subject).BindBlob(2, write.next).Bind(3, write.keepUntil).Execute() == 1;
+        }, cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    /// <exception cref="SqliteStoreException">The file cannot be used; the message says why.</exception>
+    public ValueTask<bool> TryAcquireAsync(string key, string owner, TimeSpan duration, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(key);
+        ArgumentNullException.ThrowIfNull(owner);
+        return _writer.RunAsync((key, owner, duration: (long)Math.Ceiling(duration.TotalMilliseconds)), static (connection, lease) => connection
+            .Prepared($"INSERT INTO leases (key, owner, until) VALUES (?1, ?2, {Now} + ?3) ON CONFLICT (key) DO UPDATE SET owner = ?2, until = {Now} + ?3 WHERE owner = ?2 OR until <= {Now}")
+            .Bind(1, lease.key)
+            .Bind(2, lease.owner)
+            .Bind(3, lease.duration)
+            .Execute() == 1, cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    /// <exception cref="SqliteStoreException">The file cannot be used; the message says why.</exception>
+    public async ValueTask ReleaseAsync(string key, string owner, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(key);
+        ArgumentNullException.ThrowIfNull(owner);
+        await _writer.RunAsync((key, owner), static (connection, lease) => connection
+            .Prepared("DELETE FROM leases WHERE key = ?1 AND owner = ?2")
+            .Bind(1, lease.key)
+            .Bind(2, lease.owner)
+            .Execute(), cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Finishes the writes that are queued, brings everything into the one file and closes it. Calls from now on throw <see cref="ObjectDisposedException"/>.</summary>
@@ -248,4 +308,9 @@ public sealed class SqliteSessionStore : ISessionStore, IExpiringStore, ISession
             .Execute();
         return (deleted, refiled);
     }
+
+    /// <summary>What processes left behind that did not release it, and subjects' entries that are needed no longer.</summary>
+    private static int PruneBesides(Connection connection, long now)
+        => connection.Prepared("DELETE FROM subjects WHERE keep_until <= ?1").Bind(1, now).Execute()
+            + connection.Prepared($"DELETE FROM leases WHERE until <= {Now}").Execute();
 }

@@ -9,8 +9,7 @@ namespace Sojourn.Testing;
 /// <remarks>
 /// <para>Thread-safe. Without rules every call goes straight through. A call that is cancelled while it waits throws without having reached
 /// the store. Which rules a call obeys is settled when it arrives.</para>
-/// <para>The verbs of <see cref="IExpiringStore"/> and <see cref="ISessionIndex"/> are handed on to the store inside, and neither counted nor
-/// ruled. Where that is no expiring store, there is nothing to prune; where it is no index, they throw.</para>
+/// <para>What the store inside can do besides, <see cref="ISessionStore.As{T}"/> gives; it is neither counted nor ruled.</para>
 /// <example>
 /// <code>
 /// var store = new FaultInjectingStore(new MemorySessionStore());
@@ -23,7 +22,7 @@ namespace Sojourn.Testing;
 /// </code>
 /// </example>
 /// </remarks>
-public sealed class FaultInjectingStore : ISessionStore, IExpiringStore, ISessionIndex
+public sealed class FaultInjectingStore : ISessionStore
 {
     private readonly ISessionStore _inner;
     private readonly Lock _gate = new();
@@ -50,9 +49,6 @@ public sealed class FaultInjectingStore : ISessionStore, IExpiringStore, ISessio
     }
 
     internal TimeProvider Time { get; }
-
-    private ISessionIndex Index => _inner as ISessionIndex
-        ?? throw new NotSupportedException($"{_inner.GetType().Name}, which the {nameof(FaultInjectingStore)} wraps, is no {nameof(ISessionIndex)}.");
 
     /// <summary>Adds rules for a verb.</summary>
     /// <param name="verb">The verb.</param>
@@ -105,26 +101,8 @@ public sealed class FaultInjectingStore : ISessionStore, IExpiringStore, ISessio
         => CallAsync(StoreVerb.Delete, () => _inner.DeleteAsync(key, current, cancellationToken), cancellationToken);
 
     /// <inheritdoc/>
-    public ValueTask<long> PruneAsync(DateTimeOffset now, CancellationToken cancellationToken)
-        => _inner is IExpiringStore expiring ? expiring.PruneAsync(now, cancellationToken) : new(0);
-
-    /// <inheritdoc/>
-    /// <exception cref="NotSupportedException">The store inside is no index.</exception>
-    public ValueTask<IReadOnlyList<KeyValuePair<string, SessionRecord>>> FindAsync(string label, CancellationToken cancellationToken)
-        => Index.FindAsync(label, cancellationToken);
-
-    /// <inheritdoc/>
-    /// <exception cref="NotSupportedException">The store inside is no index.</exception>
-    public ValueTask<IReadOnlyList<KeyValuePair<string, SessionRecord>>> PageAsync(string? afterKey, int limit, CancellationToken cancellationToken)
-        => Index.PageAsync(afterKey, limit, cancellationToken);
-
-    /// <inheritdoc/>
-    /// <exception cref="NotSupportedException">The store inside is no index.</exception>
-    public ValueTask<long> CountAsync(CancellationToken cancellationToken) => Index.CountAsync(cancellationToken);
-
-    /// <inheritdoc/>
-    /// <exception cref="NotSupportedException">The store inside is no index.</exception>
-    public ValueTask<long> DeleteByLabelAsync(string label, CancellationToken cancellationToken) => Index.DeleteByLabelAsync(label, cancellationToken);
+    public T? As<T>()
+        where T : class => this as T ?? _inner.As<T>();
 
     internal void Add(FaultRule.Rule rule)
     {

@@ -62,7 +62,7 @@ public abstract partial class SessionStoreConformance
         var (key, stored) = await CreatedAsync(Record("text"));
         Assert.True(await leases.TryAcquireAsync(key, "a", Hours(1), Cancel));
         await AssertUnchangedAsync(key, stored);
-        if (Store is ISessionIndex index) Assert.Equal(1, await index.CountAsync(Cancel));
+        if (Store.As<ISessionIndex>() is { } index) Assert.Equal(1, await index.CountAsync(Cancel));
         Assert.Equal(WriteOutcome.Done, (await Store.DeleteAsync(key, stored, Cancel)).Outcome);
     }
 
@@ -76,7 +76,7 @@ public abstract partial class SessionStoreConformance
         {
             var key = NewKey();
             var won = await RaceAsync(owners.Select<string, Func<ISessionStore, ValueTask<bool>>>(
-                owner => store => ((ISessionLease)store).TryAcquireAsync(key, owner, Hours(1), Cancel)));
+                owner => store => Capability<ISessionLease>(store).TryAcquireAsync(key, owner, Hours(1), Cancel)));
             Assert.Single(won, taken => taken);
         }
     }

@@ -82,7 +82,7 @@ public abstract partial class SessionStoreConformance
     {
         Assert.SkipUnless(HasNotifications, "The database is declared to have no way to notify.");
         var channel = Channel.CreateUnbounded<SessionNotification>();
-        var listener = Assert.IsType<ISessionNotifications>(_stores[^1], exactMatch: false);
+        var listener = Capability<ISessionNotifications>(_stores[^1]);
         return (channel.Reader, await listener.SubscribeAsync(notification => channel.Writer.TryWrite(notification), Cancel));
     }
 

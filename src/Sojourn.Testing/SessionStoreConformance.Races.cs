@@ -194,7 +194,7 @@ public abstract partial class SessionStoreConformance
             var (touched, second) = await CreatedAsync(Record("before", labels: "subject:1"));
             await RaceAsync<long>(
             [
-                store => ((ISessionIndex)store).DeleteByLabelAsync("subject:1", Cancel),
+                store => Capability<ISessionIndex>(store).DeleteByLabelAsync("subject:1", Cancel),
                 async store => (long)(await store.ReplaceAsync(replaced, first, Record("after", labels: "subject:1"), Cancel)).Outcome,
                 async store => (long)(await store.TouchAsync(touched, second, Now + Hours(9), Cancel)).Outcome,
             ]);
@@ -228,7 +228,7 @@ public abstract partial class SessionStoreConformance
             {
                 try
                 {
-                    for (var look = 0; look < 10 * RaceRounds; look++) AssertKeys([key], await ((ISessionIndex)store).FindAsync("subject:1", Cancel));
+                    for (var look = 0; look < 10 * RaceRounds; look++) AssertKeys([key], await Capability<ISessionIndex>(store).FindAsync("subject:1", Cancel));
                 }
                 finally
                 {

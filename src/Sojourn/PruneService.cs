@@ -11,7 +11,7 @@ internal sealed class PruneService(ISessionStore store, IOptions<SojournOptions>
 {
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        if (store is not IExpiringStore expiring)
+        if (store.As<IExpiringStore>() is not { } expiring)
         {
             return;
         }

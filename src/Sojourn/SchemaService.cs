@@ -15,7 +15,7 @@ internal sealed class SchemaService(ISessionStore store, ILogger<SchemaService> 
     {
         try
         {
-            if (store is ISchemaStore schema)
+            if (store.As<ISchemaStore>() is { } schema)
             {
                 await schema.EnsureSchemaAsync(cancellationToken).ConfigureAwait(false);
             }

@@ -19,6 +19,7 @@ public sealed partial class SessionManager : ISessionOperations
     private readonly SessionMetrics _metrics;
     private readonly ILogger _logger;
     private readonly INodeLayout? _layout;
+    private readonly bool _isKeyedById;
     private readonly KeyedQueue<SessionRecord> _commits = new();
 
     internal SessionManager(ISessionStore store, IOptions<SojournOptions> options, TimeProvider time, SessionMetrics metrics, ILogger<SessionManager> logger)
@@ -26,7 +27,8 @@ public sealed partial class SessionManager : ISessionOperations
         Options = options.Value;
         Time = time;
         _store = new TimedStore(store, Options.StoreTimeout, time, metrics);
-        _layout = store as INodeLayout;
+        _layout = store.As<INodeLayout>();
+        _isKeyedById = store.As<IKeyedById>()?.IsKeyedById ?? _layout is not null;
         if (_layout is not null && Options is { IsIdleTimeoutSet: true, IsExpress: false })
         {
             throw new OptionsValidationException(
@@ -36,6 +38,7 @@ public sealed partial class SessionManager : ISessionOperations
         }
 
         _ids = new SessionId(Options.ApplicationName);
+        Exclusive = new ExclusiveSessions(store.As<ISessionLease>(), Options.StoreTimeout, time, logger);
         _metrics = metrics;
         _logger = logger;
     }
@@ -43,6 +46,8 @@ public sealed partial class SessionManager : ISessionOperations
     internal SojournOptions Options { get; }
 
     internal TimeProvider Time { get; }
+
+    internal ExclusiveSessions Exclusive { get; }
 
     SojournOptions ISessionOperations.Options => Options;
 
@@ -119,6 +124,17 @@ public sealed partial class SessionManager : ISessionOperations
         return Options.Resave && !session.WasWritten ? WriteAsync(session, isResave: true, cancellationToken) : TouchIfDueAsync(session, record, cancellationToken);
     }
 
+    /// <summary>Whether a session can be stored, read and deleted just now.</summary>
+    /// <exception cref="SessionStoreException">It cannot.</exception>
+    internal async ValueTask ProbeAsync(CancellationToken cancellationToken)
+    {
+        var key = KeyOf("probe-" + SessionId.NewHandle());
+        var record = new SessionRecord("""{"cookie":{"originalMaxAge":null,"expires":null}}"""u8.ToArray(), Time.GetUtcNow() + TimeSpan.FromMinutes(1));
+        await _store.CreateAsync(key, record, cancellationToken).ConfigureAwait(false);
+        _ = await _store.ReadAsync(key, cancellationToken).ConfigureAwait(false) ?? throw new SessionStoreException("The session store did not keep what it had acknowledged.");
+        await _store.DeleteAsync(key, null, cancellationToken).ConfigureAwait(false);
+    }
+
     internal Session Create(ISessionHost? host) => new(this, host);
 
     internal async ValueTask<Session?> LoadAsync(string id, string key, ISessionHost? host, CancellationToken cancellationToken)
@@ -159,7 +175,7 @@ public sealed partial class SessionManager : ISessionOperations
         return null;
     }
 
-    internal string KeyOf(string id) => _layout is null ? _ids.KeyOf(id) : id;
+    internal string KeyOf(string id) => _isKeyedById ? id : _ids.KeyOf(id);
 
     string ISessionOperations.KeyOf(string id) => KeyOf(id);
 
@@ -200,7 +216,7 @@ public sealed partial class SessionManager : ISessionOperations
     ValueTask ISessionOperations.DestroyAsync(Session session, CancellationToken cancellationToken) => DestroyAsync(session, cancellationToken);
 
     /// <summary>What a log may hold of a key. A key that is an id is hashed first.</summary>
-    private string Start(string key) => (_layout is null ? key : _ids.KeyOf(key))[..8];
+    private string Start(string key) => (_isKeyedById ? _ids.KeyOf(key) : key)[..8];
 
     private ValueTask TouchIfDueAsync(Session session, SessionRecord record, CancellationToken cancellationToken)
     {

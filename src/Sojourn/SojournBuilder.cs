@@ -1,5 +1,6 @@
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Options;
 using Sojourn.Storage;
 
 namespace Sojourn;
@@ -27,4 +28,27 @@ public sealed class SojournBuilder
         Services.Replace(ServiceDescriptor.Singleton(factory));
         return this;
     }
+
+    /// <summary>
+    /// Moves sessions from the store that was used so far to the one chosen before this call, while they are used: nobody is signed out. Any two stores and
+    /// layouts go together; <see cref="MigratingStore"/> tells how to change over without stopping.
+    /// </summary>
+    /// <param name="oldStore">Chooses the old store, as it was chosen: <c>old => old.UseConnectRedis("localhost")</c>.</param>
+    /// <returns>This builder.</returns>
+    public SojournBuilder MigratingFrom(Action<SojournBuilder> oldStore)
+    {
+        ArgumentNullException.ThrowIfNull(oldStore);
+        var to = StoreFactory();
+        oldStore(this);
+        var from = StoreFactory();
+        return UseStore(services => new MigratingStore(
+            (ISessionStore)from(services),
+            (ISessionStore)to(services),
+            services.GetRequiredService<IOptions<SojournOptions>>().Value.ApplicationName,
+            services.GetRequiredService<TimeProvider>()));
+    }
+
+    private Func<IServiceProvider, object> StoreFactory() =>
+        Services.Last(service => service.ServiceType == typeof(ISessionStore)).ImplementationFactory
+        ?? throw new InvalidOperationException("Choose both stores by verbs of this builder, such as UseRedis or UseStore.");
 }

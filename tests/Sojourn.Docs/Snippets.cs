@@ -164,6 +164,8 @@ internal static class Snippets
 #region conformance
 public sealed class MyStoreTests : SessionStoreConformance
 {
+    protected override bool HasSubjects => true;
+
     protected override ValueTask<ISessionStore> CreateAsync() => new(new MemorySessionStore());
 }
 #endregion

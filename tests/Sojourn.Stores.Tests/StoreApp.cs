@@ -2,7 +2,6 @@ using System.Net;
 using System.Net.Http.Json;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
-
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 
@@ -16,8 +15,10 @@ internal sealed class StoreApp : IAsyncDisposable
     private StoreApp(WebApplication app)
     {
         _app = app;
-        Visitor = NewVisitor();
+        Visitor = NewVisitor(Cookies);
     }
+
+    public CookieContainer Cookies { get; } = new();
 
     /// <summary>Keeps cookies.</summary>
     public HttpClient Visitor { get; }
@@ -42,12 +43,34 @@ internal sealed class StoreApp : IAsyncDisposable
         app.UseSojourn();
         app.MapPost("/count", (Session session) => session.Update<int>("count", static count => count + 1));
         app.MapPost("/text/{length:int}", (Session session, int length) => session.Set("text", new string('x', length)));
+        app.MapPost("/exclusive", static async (Session session) =>
+        {
+            // No Update: whatever another request adds between the two lines is lost, unless there can be none.
+            var count = session.Get<int>("count");
+            await Task.Delay(TimeSpan.FromMilliseconds(2), TimeProvider.System);
+            session.Set("count", count + 1);
+        }).WithExclusiveSession();
         app.MapGet("/count", (Session session) => session.Get<int>("count"));
         await app.StartAsync();
         return new StoreApp(app);
     }
 
-    public HttpClient NewVisitor() => new(new SocketsHttpHandler { CookieContainer = new CookieContainer() }) { BaseAddress = new Uri(_app.Urls.First()) };
+    /// <summary>Another visitor, or, with the cookies of one, the same at this application. Loopback cookies do not ask for the port.</summary>
+    public HttpClient NewVisitor(CookieContainer? cookies = null) =>
+        new(new SocketsHttpHandler { CookieContainer = cookies ?? new CookieContainer() }) { BaseAddress = new Uri(_app.Urls.First()) };
+
+    /// <summary>Lets one visitor add one by exclusive requests at two applications at once: none may be lost.</summary>
+    public static async Task AssertExclusiveAsync(StoreApp one, StoreApp other)
+    {
+        Assert.Equal(HttpStatusCode.OK, await one.CountAsync());
+        using var elsewhere = other.NewVisitor(one.Cookies);
+        await Task.WhenAll(Enumerable.Range(0, 20).Select(async number =>
+        {
+            using var answer = await (number % 2 == 0 ? one.Visitor : elsewhere).PostAsync(new Uri("/exclusive", UriKind.Relative), null, TestContext.Current.CancellationToken);
+            Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+        }));
+        Assert.Equal(21, await one.ReadAsync());
+    }
 
     /// <summary>Adds one, and tells what the visitor was told.</summary>
     public async Task<HttpStatusCode> CountAsync()

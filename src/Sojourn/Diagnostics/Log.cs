@@ -31,4 +31,7 @@ internal static partial class Log
 
     [LoggerMessage(9, LogLevel.Warning, "Whether the session store has the tables it needs could not be looked up at the start. The first call to it tries again.")]
     public static partial void SchemaNotChecked(this ILogger logger, Exception exception);
+
+    [LoggerMessage(10, LogLevel.Warning, "The lease of a session that is held exclusively could not be renewed or released. It ends by itself.")]
+    public static partial void LeaseNotKept(this ILogger logger, Exception exception);
 }

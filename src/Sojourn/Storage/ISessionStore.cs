@@ -57,4 +57,14 @@ public interface ISessionStore
     /// only with <paramref name="current"/>, when the version is another, with the fresh record when the store has it at hand.
     /// </returns>
     ValueTask<WriteResult> DeleteAsync(string key, SessionRecord? current, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// What the store can do besides: <see cref="ISessionIndex"/>, <see cref="IExpiringStore"/>, <see cref="ISubjectRegistry"/>, <see cref="ISessionLease"/>,
+    /// <see cref="ISessionNotifications"/>, <see cref="ISchemaStore"/>, <see cref="INodeLayout"/>. By default the interfaces that it implements; a store around
+    /// another answers what holds for both.
+    /// </summary>
+    /// <typeparam name="T">The interface.</typeparam>
+    /// <returns>Who does it, or <see langword="null"/> when it cannot be done.</returns>
+    T? As<T>()
+        where T : class => this as T;
 }

@@ -13,7 +13,7 @@ namespace Sojourn.Storage;
 /// <para>Pruning looks only at the keys that are due, so its cost follows the number of sessions that end, not of those that live.
 /// <see cref="PageAsync"/> looks at every key for every page.</para>
 /// </remarks>
-public sealed class MemorySessionStore : ISessionStore, IExpiringStore, ISessionIndex
+public sealed class MemorySessionStore : ISessionStore, IExpiringStore, ISessionIndex, ISubjectRegistry
 {
     private const int PruneBatch = 256;
 
@@ -24,6 +24,7 @@ public sealed class MemorySessionStore : ISessionStore, IExpiringStore, ISession
     private readonly Lock _pruning = new();
     private readonly Shard[] _shards;
     private readonly LabelIndex _labels = new();
+    private readonly SubjectEntries _subjects = new();
     private readonly TimeProvider _timeProvider;
     private readonly int _maxSessions;
     private long _count;
@@ -128,6 +129,7 @@ public sealed class MemorySessionStore : ISessionStore, IExpiringStore, ISession
     /// <exception cref="OperationCanceledException">The token was cancelled between two batches; what was deleted by then stays deleted.</exception>
     public ValueTask<long> PruneAsync(DateTimeOffset now, CancellationToken cancellationToken)
     {
+        _subjects.Prune(now);
         lock (_pruning) return new(Prune(now, cancellationToken));
     }
 
@@ -190,6 +192,20 @@ public sealed class MemorySessionStore : ISessionStore, IExpiringStore, ISession
             }
         }
         return new(deleted);
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<byte[]?> ReadSubjectAsync(string subject, CancellationToken cancellationToken)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(subject);
+        return new(_subjects.Read(subject));
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<bool> ReplaceSubjectAsync(string subject, byte[]? current, byte[] next, DateTimeOffset keepUntil, CancellationToken cancellationToken)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(subject);
+        return new(_subjects.Replace(subject, current, next, keepUntil));
     }
 
     private static SessionVersion NextVersion() => new(Interlocked.Increment(ref _lastVersion));

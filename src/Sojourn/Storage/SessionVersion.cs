@@ -20,6 +20,9 @@ public readonly struct SessionVersion : IEquatable<SessionVersion>
         _content = content;
     }
 
+    /// <summary>Both: what a store around another makes of that one's versions.</summary>
+    internal SessionVersion(long number, byte[]? content) => (Number, _content) = (number, content);
+
     /// <summary>The number, 0 where the version is content.</summary>
     public long Number { get; }
 

@@ -12,6 +12,10 @@ public abstract class SqliteConformanceTests(SqliteDurability durability) : Sess
 {
     private readonly TempDirectory _directory = new();
 
+    protected override bool HasSubjects => true;
+
+    protected override bool HasLeases => true;
+
     public override async ValueTask DisposeAsync()
     {
         await base.DisposeAsync();

@@ -87,7 +87,18 @@ public sealed class SqliteSessionStoreTests : IAsyncLifetime
         Assert.False(File.Exists(_directory.File));
         Assert.Null(await ReadAsync("none"));
         using var raw = await OpenRawAsync();
-        Assert.Equal(1, Scalar(raw, "PRAGMA user_version"));
+        Assert.Equal(2, Scalar(raw, "PRAGMA user_version"));
+    }
+
+    [Fact]
+    public async Task A_file_of_an_earlier_version_is_brought_up_to_date_with_its_sessions()
+    {
+        Assert.True(await CreateAsync("kept"));
+        using (var raw = await OpenRawAsync()) Scalar(raw, "DROP TABLE subjects; DROP TABLE leases; PRAGMA user_version = 1");
+        await using var store = Open(_directory.ConnectionString);
+        Assert.NotNull(await store.ReadAsync("kept", Cancel));
+        Assert.True(await store.ReplaceSubjectAsync("1", null, [1], DateTimeOffset.MaxValue, Cancel));
+        Assert.True(await store.TryAcquireAsync("kept", "owner", TimeSpan.FromSeconds(1), Cancel));
     }
 
     [Fact]
@@ -102,7 +113,7 @@ public sealed class SqliteSessionStoreTests : IAsyncLifetime
         Assert.Contains(_directory.File, error.Message, StringComparison.Ordinal);
         Assert.Equal(_directory.File, error.Path);
         await Assert.ThrowsAsync<SqliteStoreException>(async () => await store.ReadAsync("kept", Cancel));
-        Scalar(raw, "PRAGMA user_version = 1");
+        Scalar(raw, "PRAGMA user_version = 2");
         Assert.NotNull(await store.ReadAsync("kept", Cancel));
         Assert.Null(await store.ReadAsync("new", Cancel));
     }
@@ -220,7 +231,7 @@ public sealed class SqliteSessionStoreTests : IAsyncLifetime
     public async Task Tables_that_were_dropped_are_told_and_made_again()
     {
         Assert.True(await CreateAsync("lost"));
-        using (var raw = await OpenRawAsync()) Scalar(raw, "DROP TABLE sessions; DROP TABLE labels; PRAGMA user_version = 0");
+        using (var raw = await OpenRawAsync()) Scalar(raw, "DROP TABLE sessions; DROP TABLE labels; DROP TABLE subjects; DROP TABLE leases; PRAGMA user_version = 0");
         Assert.Contains("no such table", (await Assert.ThrowsAsync<SqliteStoreException>(async () => await CreateAsync("new"))).Message, StringComparison.Ordinal);
         await AssertWorksAsync();
         Assert.Null(await ReadAsync("lost"));

@@ -17,6 +17,8 @@ public sealed class MemorySessionStoreTests : SessionStoreConformance
     /// <summary>Records are kept as they are, to the tick.</summary>
     protected override TimeSpan ExpiryResolution => TimeSpan.Zero;
 
+    protected override bool HasSubjects => true;
+
     protected override ValueTask<ISessionStore> CreateAsync() => new(new MemorySessionStore());
 
     [Fact]

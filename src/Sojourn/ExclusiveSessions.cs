@@ -1,0 +1,127 @@
+using Microsoft.Extensions.Logging;
+using Sojourn.Diagnostics;
+using Sojourn.Storage;
+
+namespace Sojourn;
+
+/// <summary>
+/// Gives requests a session one after another: within this process by a queue, across processes by the store's leases, where it has them.
+/// Thread-safe.
+/// </summary>
+internal sealed class ExclusiveSessions(ISessionLease? leases, TimeSpan storeTimeout, TimeProvider time, ILogger logger)
+{
+    /// <summary>For so long others wait for a process that died. A living one renews its lease three times as often.</summary>
+    private static readonly TimeSpan LeaseDuration = TimeSpan.FromSeconds(15);
+
+    private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(10);
+    private static readonly TimeSpan LongestPause = TimeSpan.FromMilliseconds(160);
+    private readonly KeyedQueue<object> _queue = new();
+
+    private TimeProvider Time => time;
+
+    private ILogger Logger => logger;
+
+    /// <summary>Waits for the session's turn; whoever has it disposes of it.</summary>
+    /// <exception cref="OperationCanceledException">The wait was ended.</exception>
+    /// <exception cref="SessionStoreException">The store failed.</exception>
+    public async ValueTask<IAsyncDisposable> EnterAsync(string key, CancellationToken cancellationToken)
+    {
+        await _queue.EnterAsync(key, cancellationToken).ConfigureAwait(false);
+        if (leases is null)
+        {
+            return new Turn(this, key, null);
+        }
+
+        var owner = SessionId.NewHandle();
+        try
+        {
+            for (var pause = FirstPause; !await TryAcquireAsync(key, owner, cancellationToken).ConfigureAwait(false); pause = pause < LongestPause ? pause * 2 : LongestPause)
+            {
+                await Task.Delay(pause, time, cancellationToken).ConfigureAwait(false);
+            }
+
+            return new Turn(this, key, owner);
+        }
+        catch
+        {
+            _queue.Leave(key, null);
+            throw;
+        }
+    }
+
+    private async Task<bool> TryAcquireAsync(string key, string owner, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await leases!.TryAcquireAsync(key, owner, LeaseDuration, cancellationToken).AsTask().WaitAsync(storeTimeout, time, cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception e) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw new SessionStoreException("The session store failed at the lease of a session.", e);
+        }
+    }
+
+    private async ValueTask LeaveAsync(string key, string? owner)
+    {
+        try
+        {
+            if (owner is not null)
+            {
+                await leases!.ReleaseAsync(key, owner, CancellationToken.None).AsTask().WaitAsync(storeTimeout, time).ConfigureAwait(false);
+            }
+        }
+        catch (Exception e)
+        {
+            // It ends by itself. The request has done its work.
+            logger.LeaseNotKept(e);
+        }
+        finally
+        {
+            _queue.Leave(key, null);
+        }
+    }
+
+    private sealed class Turn : IAsyncDisposable
+    {
+        private readonly ExclusiveSessions _sessions;
+        private readonly string _key;
+        private readonly string? _owner;
+        private readonly CancellationTokenSource _left = new();
+        private readonly Task _renewing;
+
+        public Turn(ExclusiveSessions sessions, string key, string? owner)
+        {
+            (_sessions, _key, _owner) = (sessions, key, owner);
+            _renewing = owner is null ? Task.CompletedTask : RenewAsync(owner);
+        }
+
+        public async ValueTask DisposeAsync()
+        {
+            await _left.CancelAsync().ConfigureAwait(false);
+            await _renewing.ConfigureAwait(false);
+            _left.Dispose();
+            await _sessions.LeaveAsync(_key, _owner).ConfigureAwait(false);
+        }
+
+        private async Task RenewAsync(string owner)
+        {
+            while (true)
+            {
+                try
+                {
+                    await Task.Delay(LeaseDuration / 3, _sessions.Time, _left.Token).ConfigureAwait(false);
+                    await _sessions.TryAcquireAsync(_key, owner, _left.Token).ConfigureAwait(false);
+                }
+                catch (OperationCanceledException)
+                {
+                    return;
+                }
+                catch (SessionStoreException e)
+                {
+                    // Tried again at the next turn; should another process come in meanwhile, versions still keep either from losing the other's changes.
+                    _sessions.Logger.LeaseNotKept(e);
+                }
+            }
+        }
+    }
+}
