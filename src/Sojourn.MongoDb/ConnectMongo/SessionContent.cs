@@ -1,0 +1,53 @@
+using System.Security.Cryptography;
+using System.Text;
+using MongoDB.Bson;
+using Sojourn.Storage;
+
+namespace Sojourn.MongoDb.ConnectMongo;
+
+/// <summary>What stands in <c>session</c>: JSON text, a BSON object or a ciphertext; and as the version of a record, that very value in BSON.</summary>
+internal sealed class SessionContent(bool stringify, ISessionCipher? cipher)
+{
+    private const string Name = "session";
+
+    /// <summary>Whether a document is always stored as the same content.</summary>
+    public bool IsPlainText { get; } = stringify && cipher is null;
+
+    /// <exception cref="ArgumentException">It is larger than MongoDB keeps.</exception>
+    /// <exception cref="FormatException">It cannot be kept as a BSON object.</exception>
+    public BsonValue Write(SessionRecord record, SessionRecord? current = null)
+    {
+        BsonValue content = cipher is not null ? cipher.Encrypt(record.Document.Span)
+            : stringify ? Encoding.UTF8.GetString(record.Document.Span)
+            : current is not null && ValueOf(current.Version) is BsonDocument before ? BsonJson.FromJson(record.Document, before)
+            : BsonJson.FromJson(record.Document);
+        RecordFormat.EnsureFits(record, content is BsonString text ? Encoding.UTF8.GetByteCount(text.Value) : content.ToBson().Length);
+        return content;
+    }
+
+    /// <summary>What cannot be decrypted is handed on as it is: the engine takes it for unreadable, and keeps it.</summary>
+    /// <exception cref="FormatException">The value is neither text nor an object.</exception>
+    public byte[] Read(BsonValue content)
+    {
+        try
+        {
+            return content switch
+            {
+                BsonString text when cipher is not null => cipher.Decrypt(text.Value),
+                BsonString text => Encoding.UTF8.GetBytes(text.Value),
+                BsonDocument session when cipher is null => BsonJson.ToJson(session),
+                BsonDocument => "not encrypted"u8.ToArray(),
+                _ => throw new FormatException("The collection of sessions holds a document that connect-mongo did not write."),
+            };
+        }
+        catch (CryptographicException)
+        {
+            return Encoding.UTF8.GetBytes(content.AsString);
+        }
+    }
+
+    public static SessionVersion VersionOf(BsonValue content) => new(new BsonDocument(Name, content).ToBson());
+
+    public static BsonValue ValueOf(SessionVersion version) =>
+        version.Content.IsEmpty ? BsonNull.Value : MongoDB.Bson.Serialization.BsonSerializer.Deserialize<BsonDocument>(version.Content.ToArray())[Name];
+}
