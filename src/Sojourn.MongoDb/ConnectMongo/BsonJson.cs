@@ -94,8 +94,8 @@ internal static class BsonJson
             }
         }
 
-        return long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var wide) ? wide
-            : Decimal128.TryParse(text, out var widest) && IsSame(text, widest.ToString()) ? widest
+        return long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var wide) ? new BsonInt64(wide)
+            : Decimal128.TryParse(text, out var widest) && IsSame(text, widest.ToString()) ? new BsonDecimal128(widest)
             : throw new FormatException("The session holds a number that no type of BSON can hold without changing it. Nothing was sent.");
     }
 

@@ -10,6 +10,8 @@ internal sealed class SessionContent(bool stringify, ISessionCipher? cipher)
 {
     private const string Name = "session";
 
+    private static byte[] Unreadable => "not encrypted with this secret"u8.ToArray();
+
     /// <summary>Whether a document is always stored as the same content.</summary>
     public bool IsPlainText { get; } = stringify && cipher is null;
 
@@ -25,7 +27,9 @@ internal sealed class SessionContent(bool stringify, ISessionCipher? cipher)
         return content;
     }
 
-    /// <summary>What cannot be decrypted is handed on as it is: the engine takes it for unreadable, and keeps it.</summary>
+    /// <summary>
+    /// What was not encrypted with this secret reads as no JSON, and never as what it is: the engine takes such a record for unreadable, and keeps it.
+    /// </summary>
     /// <exception cref="FormatException">The value is neither text nor an object.</exception>
     public byte[] Read(BsonValue content)
     {
@@ -35,14 +39,14 @@ internal sealed class SessionContent(bool stringify, ISessionCipher? cipher)
             {
                 BsonString text when cipher is not null => cipher.Decrypt(text.Value),
                 BsonString text => Encoding.UTF8.GetBytes(text.Value),
-                BsonDocument session when cipher is null => BsonJson.ToJson(session),
-                BsonDocument => "not encrypted"u8.ToArray(),
+                BsonDocument when cipher is not null => Unreadable,
+                BsonDocument session => BsonJson.ToJson(session),
                 _ => throw new FormatException("The collection of sessions holds a document that connect-mongo did not write."),
             };
         }
         catch (CryptographicException)
         {
-            return Encoding.UTF8.GetBytes(content.AsString);
+            return Unreadable;
         }
     }
 

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Globalization;
 using MongoDB.Bson;
 using MongoDB.Driver;
@@ -18,7 +19,6 @@ public sealed class MongoServer : IAsyncLifetime
     private static readonly string? RealServer = Environment.GetEnvironmentVariable("SOJOURN_MONGODB_URI");
     private readonly int _port = ServerProcess.FreePort();
     private readonly bool _isReal;
-    private readonly List<string> _commands = [];
     private ServerProcess? _process;
 
     public MongoServer()
@@ -41,19 +41,13 @@ public sealed class MongoServer : IAsyncLifetime
 
     public string DatabaseName { get; } = "sojourn_tests_" + Path.GetRandomFileName().Replace(".", "", StringComparison.Ordinal);
 
-    /// <summary>Its commands are noted.</summary>
     public IMongoClient Client { get; private set; } = null!;
 
     public IMongoDatabase Database => Client.GetDatabase(DatabaseName);
 
     public async ValueTask InitializeAsync()
     {
-        var settings = MongoClientSettings.FromConnectionString(ConnectionString);
-        settings.ClusterConfigurator = cluster => cluster.Subscribe<CommandStartedEvent>(command =>
-        {
-            lock (_commands) _commands.Add(command.CommandName);
-        });
-        Client = new MongoClient(settings);
+        Client = new MongoClient(ConnectionString);
         if (!_isReal) await StartAsync();
     }
 
@@ -87,12 +81,15 @@ public sealed class MongoServer : IAsyncLifetime
         { "data", new BsonDocument("failCommands", new BsonArray { command }).AddRange(how) },
     });
 
-    /// <summary>The commands that were sent meanwhile through <see cref="Client"/>; other tests must not use it.</summary>
-    public async Task<string[]> CommandsOfAsync(Func<Task> act)
+    /// <summary>A client that notes the commands it sends, those of connecting aside.</summary>
+    public IMongoClient NewClient(ConcurrentQueue<BsonDocument> commands)
     {
-        lock (_commands) _commands.Clear();
-        await act();
-        lock (_commands) return [.. _commands];
+        var settings = MongoClientSettings.FromConnectionString(ConnectionString);
+        settings.ClusterConfigurator = cluster => cluster.Subscribe<CommandStartedEvent>(command =>
+        {
+            if (command.CommandName is not ("hello" or "isMaster" or "saslStart" or "saslContinue" or "endSessions")) commands.Enqueue(command.Command.DeepClone().AsBsonDocument);
+        });
+        return new MongoClient(settings);
     }
 
     public async ValueTask DisposeAsync()
