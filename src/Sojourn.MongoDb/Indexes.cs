@@ -63,7 +63,7 @@ internal sealed class Indexes(IMongoDatabase database, IReadOnlyCollection<Index
     {
         foreach (var indexes in wanted.GroupBy(index => index.Collection, StringComparer.Ordinal))
         {
-            await (mayCreate ? CreateAsync(indexes.Key, [.. indexes], cancellationToken) : CheckAsync(indexes.Key, [.. indexes], cancellationToken)).ConfigureAwait(false);
+            await (mayCreate ? CreateAsync(indexes.Key, [.. indexes], cancellationToken) : CheckAsync(indexes.Key, [.. indexes], "CreateIndexes is false", cancellationToken)).ConfigureAwait(false);
         }
 
         _isEnsured = true;
@@ -79,7 +79,7 @@ internal sealed class Indexes(IMongoDatabase database, IReadOnlyCollection<Index
         }
         catch (MongoCommandException e) when (e.Code == Unauthorized)
         {
-            throw Problem($"The user of the connection may not create indexes in {database.DatabaseNamespace}.", e);
+            await CheckAsync(collection, indexes, "the user of the connection may not create it", cancellationToken).ConfigureAwait(false);
         }
         catch (MongoCommandException e) when (e.Code is OptionsConflict or KeySpecsConflict)
         {
@@ -87,13 +87,13 @@ internal sealed class Indexes(IMongoDatabase database, IReadOnlyCollection<Index
         }
     }
 
-    private async Task CheckAsync(string collection, Index[] indexes, CancellationToken cancellationToken)
+    private async Task CheckAsync(string collection, Index[] indexes, string whyNotCreated, CancellationToken cancellationToken)
     {
         var cursor = await database.GetCollection<BsonDocument>(collection).Indexes.ListAsync(cancellationToken).ConfigureAwait(false);
         var there = await cursor.ToListAsync(cancellationToken).ConfigureAwait(false);
         if (indexes.FirstOrDefault(index => !there.Exists(index.IsMetBy)) is { } missing)
         {
-            throw Problem($"The collection {database.DatabaseNamespace}.{collection} lacks the index on {missing.Field}, and CreateIndexes is false.", null);
+            throw Problem($"The collection {database.DatabaseNamespace}.{collection} lacks the index on {missing.Field}, and {whyNotCreated}.", null);
         }
     }
 

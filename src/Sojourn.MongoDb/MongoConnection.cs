@@ -23,12 +23,8 @@ internal sealed class MongoConnection : IDisposable
     public MongoConnection(string connectionString)
     {
         var url = Parse(connectionString);
-        var settings = MongoClientSettings.FromUrl(url);
-        _writeConcern = WriteConcernOf(settings.WriteConcern);
-
-        // The driver shares connections between clients of equal settings, and whoever is disposed of first closes them for all: these are nobody else's.
-        settings.ClusterConfigurator = _ => GC.KeepAlive(this);
-        (_client, _isOurs, _databaseInUrl) = (new MongoClient(settings), true, url.DatabaseName);
+        (_client, _isOurs, _databaseInUrl) = (new MongoClient(url), true, url.DatabaseName);
+        _writeConcern = WriteConcernOf(_client.Settings.WriteConcern);
     }
 
     /// <exception cref="ArgumentException">The connection string is malformed.</exception>

@@ -9,7 +9,12 @@ internal sealed class Subjects(IMongoCollection<BsonDocument> entries)
     public async ValueTask<ReadOnlyMemory<byte>?> ReadAsync(string subject, CancellationToken cancellationToken)
     {
         var found = await entries.Find(new BsonDocument("_id", subject)).FirstOrDefaultAsync(cancellationToken).ConfigureAwait(false);
-        return found is null ? null : new ReadOnlyMemory<byte>(found["entry"].AsByteArray);
+        if (found is null)
+        {
+            return null;
+        }
+
+        return found["entry"].AsByteArray;
     }
 
     public async ValueTask<bool> ReplaceAsync(string subject, ReadOnlyMemory<byte>? current, ReadOnlyMemory<byte> next, DateTimeOffset dropAt, CancellationToken cancellationToken)

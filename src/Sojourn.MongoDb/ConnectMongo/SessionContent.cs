@@ -10,7 +10,7 @@ internal sealed class SessionContent(bool stringify, ISessionCipher? cipher)
 {
     private const string Name = "session";
 
-    private static byte[] Unreadable => "not encrypted with this secret"u8.ToArray();
+    private static byte[] Unreadable => "unreadable"u8.ToArray();
 
     /// <summary>Whether a document is always stored as the same content.</summary>
     public bool IsPlainText { get; } = stringify && cipher is null;
@@ -28,9 +28,8 @@ internal sealed class SessionContent(bool stringify, ISessionCipher? cipher)
     }
 
     /// <summary>
-    /// What was not encrypted with this secret reads as no JSON, and never as what it is: the engine takes such a record for unreadable, and keeps it.
+    /// What connect-mongo did not write, or not encrypted with this secret, reads as no JSON, and never as what it is: the engine takes such a record for unreadable, and keeps it.
     /// </summary>
-    /// <exception cref="FormatException">The value is neither text nor an object.</exception>
     public byte[] Read(BsonValue content)
     {
         try
@@ -41,7 +40,7 @@ internal sealed class SessionContent(bool stringify, ISessionCipher? cipher)
                 BsonString text => Encoding.UTF8.GetBytes(text.Value),
                 BsonDocument when cipher is not null => Unreadable,
                 BsonDocument session => BsonJson.ToJson(session),
-                _ => throw new FormatException("The collection of sessions holds a document that connect-mongo did not write."),
+                _ => Unreadable,
             };
         }
         catch (CryptographicException)

@@ -107,7 +107,7 @@ public sealed class MongoDbFailureTests
     }
 
     [Fact]
-    public async Task A_user_who_may_not_make_indexes_is_told_the_script_and_the_application_does_not_start()
+    public async Task A_user_who_may_not_make_indexes_is_told_the_script_unless_they_are_there()
     {
         await using var server = await MongoServer.StartOwnAsync();
         await server.FailAsync("createIndexes", new BsonDocument("errorCode", Unauthorized));
@@ -116,6 +116,10 @@ public sealed class MongoDbFailureTests
             await using var app = await AppAsync(server, isNodeLayout: false);
         });
         Assert.Contains("expireAfterSeconds", e.Script, StringComparison.Ordinal);
+
+        await using (await AppAsync(server, isNodeLayout: false)) await server.FailAsync("createIndexes", new BsonDocument("errorCode", Unauthorized), times: 10);
+        await using var started = await AppAsync(server, isNodeLayout: false);
+        Assert.Equal(HttpStatusCode.OK, await started.CountAsync());
     }
 
     /// <summary>The check that could not be made at the start is made by the first call.</summary>

@@ -186,13 +186,12 @@ public sealed class MongoDbSessionStoreTests(MongoServer server)
     }
 
     [Fact]
-    public async Task Writes_wait_for_a_majority_unless_the_client_says_otherwise_and_reads_are_the_primarys()
+    public async Task Writes_wait_for_a_majority_unless_the_client_says_otherwise()
     {
         var commands = new ConcurrentQueue<BsonDocument>();
         using var client = server.NewClient(commands);
-        using (var store = new MongoDbSessionStore(client.WithReadPreference(ReadPreference.SecondaryPreferred), Options)) await WriteAndReadAsync(store, "a");
+        using (var store = new MongoDbSessionStore(client, Options)) await WriteAndReadAsync(store, "a");
         Assert.Equal("majority", Assert.Single(commands, command => command.Contains("insert"))["writeConcern"]["w"]);
-        Assert.DoesNotContain(commands, command => command.Contains("find") && command.TryGetValue("$readPreference", out var preference) && preference["mode"] != "primary");
         commands.Clear();
         using (var store = new MongoDbSessionStore(client.WithWriteConcern(new WriteConcern(1, journal: true)), Options)) await WriteAndReadAsync(store, "b");
         Assert.Equal(new BsonDocument { { "w", 1 }, { "j", true } }, Assert.Single(commands, command => command.Contains("insert"))["writeConcern"]);
@@ -205,16 +204,23 @@ public sealed class MongoDbSessionStoreTests(MongoServer server)
         }
     }
 
-    /// <summary>The driver shares connections between clients of equal settings.</summary>
     [Fact]
-    public async Task A_store_that_is_disposed_of_closes_no_connections_but_its_own()
+    public void Reads_are_the_primarys_newest_whatever_the_client_prefers()
     {
-        using var application = new MongoClient(server.ConnectionString);
-        Assert.Equal(0, await application.GetDatabase(server.DatabaseName).GetCollection<BsonDocument>(_collection).CountDocumentsAsync(new BsonDocument(), null, Token));
-        var services = Services(builder => builder.UseMongoDb(server.ConnectionString, o => (o.DatabaseName, o.CollectionName) = (server.DatabaseName, _collection)));
-        Assert.Null(await services.GetRequiredService<ISessionStore>().ReadAsync("key", Token));
-        await services.DisposeAsync();
-        Assert.Equal(0, await application.GetDatabase(server.DatabaseName).GetCollection<BsonDocument>(_collection).CountDocumentsAsync(new BsonDocument(), null, Token));
+        using var client = new MongoClient("mongodb://localhost/?readPreference=secondaryPreferred&readConcernLevel=majority");
+        using var connection = new MongoConnection(client);
+        var settings = connection.Collection(connection.Database("db", "db"), "collection").Settings;
+        Assert.Equal((ReadPreference.Primary, ReadConcern.Local), (settings.ReadPreference, settings.ReadConcern));
+    }
+
+    [Theory]
+    [InlineData("mongodb://localhost/shop", null, "shop")]
+    [InlineData("mongodb://localhost/shop", "other", "other")]
+    [InlineData("mongodb://localhost", null, "default")]
+    public void The_database_is_the_one_of_the_options_or_the_connection_string(string connectionString, string? option, string expected)
+    {
+        using var connection = new MongoConnection(connectionString);
+        Assert.Equal(expected, connection.Database(option, "default").DatabaseNamespace.DatabaseName);
     }
 
     [Fact]
