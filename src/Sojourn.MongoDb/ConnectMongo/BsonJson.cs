@@ -81,17 +81,10 @@ internal static class BsonJson
     /// <summary>As the driver of Node writes a number: 32 bits where it fits, else a double; and where a double would change it, wider.</summary>
     internal static BsonValue Number(string text)
     {
-        if (double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var value) && double.IsFinite(value))
+        if (double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var value) && double.IsFinite(value) && IsSame(text, Text(value)))
         {
-            if (value is >= int.MinValue and <= int.MaxValue && value == Math.Truncate(value) && !(value == 0 && double.IsNegative(value)) && IsSame(text, Text(value)))
-            {
-                return (int)value;
-            }
-
-            if (IsSame(text, Text(value)))
-            {
-                return value;
-            }
+            var isInt32 = value == (int)value && !(value == 0 && double.IsNegative(value));
+            return isInt32 ? new BsonInt32((int)value) : new BsonDouble(value);
         }
 
         return long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var wide) ? new BsonInt64(wide)
@@ -107,7 +100,12 @@ internal static class BsonJson
                 var document = new BsonDocument();
                 foreach (var property in element.EnumerateObject())
                 {
-                    document[property.Name.Contains('\0', StringComparison.Ordinal) ? throw new FormatException("The session holds a name with a null character, which BSON cannot hold. Nothing was sent.") : property.Name] = ToBson(property.Value);
+                    if (property.Name.Contains('\0', StringComparison.Ordinal))
+                    {
+                        throw new FormatException("The session holds a name with a null character, which BSON cannot hold. Nothing was sent.");
+                    }
+
+                    document[property.Name] = ToBson(property.Value);
                 }
 
                 return document;
