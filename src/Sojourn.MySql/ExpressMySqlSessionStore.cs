@@ -166,8 +166,7 @@ public sealed class ExpressMySqlSessionStore : ISessionStore, INodeLayout, ISess
             if (ids.Count > 0)
             {
                 after = ids[^1];
-                var names = string.Join(", ", Enumerable.Range(0, ids.Count).Select(static n => "@key" + n.ToString(CultureInfo.InvariantCulture)));
-                deleted += await _database.ExecuteAsync($"DELETE t FROM {_table} AS t FORCE INDEX (PRIMARY) WHERE t.{_id} IN ({names}) AND t.{_expires} < @now", cancellationToken,
+                deleted += await _database.ExecuteTogetherAsync(Statements.ForEach(ids.Count, n => $"DELETE FROM {_table} WHERE {_id} = @key{n} AND {_expires} < @now;"), cancellationToken,
                     [("now", Seconds(now)), .. ids.Select(static (id, n) => ("key" + n.ToString(CultureInfo.InvariantCulture), (object?)id))]).ConfigureAwait(false);
             }
         }

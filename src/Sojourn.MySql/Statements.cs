@@ -91,23 +91,27 @@ internal sealed class Statements(Tables tables)
         + (count == 0 ? "" : $"INSERT INTO {tables.Labels} (`session`, `label`) {Join(count, " UNION ALL ", n => $"SELECT s.`key`, @label{n} FROM {tables.Sessions} AS s WHERE s.`key` = @key AND s.`version` = @next")};");
 
     /// <summary>Locks records in the order of their keys.</summary>
-    public string LockKeys(int count) => $"SELECT `key`, `labels` FROM {tables.Sessions} FORCE INDEX (PRIMARY) WHERE `key` IN ({Keys(count)}) ORDER BY `key` FOR UPDATE";
+    public string LockKeys(int count) => $"SELECT `key`, `labels` FROM {tables.Sessions} FORCE INDEX (PRIMARY) WHERE `key` IN ({Join(count, ", ", static n => "@key" + n)}) ORDER BY `key` FOR UPDATE";
 
-    /// <summary>Of records that are locked. Without the hint a small table would be read as a whole, past the locks of others.</summary>
+    /// <summary>
+    /// Of records that are locked. One after the other in one round trip: given a list, the server may choose to read the whole table, past the locks of others.
+    /// </summary>
     public string DeleteKeys(int count) =>
-        $"DELETE s, l FROM {tables.Sessions} AS s FORCE INDEX (PRIMARY) LEFT JOIN {tables.Labels} AS l FORCE INDEX (PRIMARY) ON l.`session` = s.`key` WHERE s.`key` IN ({Keys(count)})";
+        ForEach(count, n => $"DELETE s, l FROM {tables.Sessions} AS s LEFT JOIN {tables.Labels} AS l ON l.`session` = s.`key` WHERE s.`key` = @key{n};");
 
     /// <inheritdoc cref="DeleteKeys"/>
-    public string FileAnew(int count) => $"UPDATE {tables.Sessions} FORCE INDEX (PRIMARY) SET `due` = `expires` WHERE `key` IN ({Keys(count)})";
+    public string FileAnew(int count) => ForEach(count, n => $"UPDATE {tables.Sessions} SET `due` = `expires` WHERE `key` = @key{n};");
 
-    public string DeleteSubjects(int count) => $"DELETE t FROM {tables.Subjects} AS t FORCE INDEX (PRIMARY) WHERE t.`subject` IN ({Keys(count)})";
+    /// <inheritdoc cref="DeleteKeys"/>
+    public string DeleteSubjects(int count) => ForEach(count, n => $"DELETE FROM {tables.Subjects} WHERE `subject` = @key{n};");
 
-    public string DeleteLeases(int count) => $"DELETE t FROM {tables.Leases} AS t FORCE INDEX (PRIMARY) WHERE t.`key` IN ({Keys(count)})";
+    /// <inheritdoc cref="DeleteKeys"/>
+    public string DeleteLeases(int count) => ForEach(count, n => $"DELETE FROM {tables.Leases} WHERE `key` = @key{n};");
+
+    public static string ForEach(int count, Func<string, string> statement) => Join(count, " ", statement);
 
     public static string CheckWritesOf(string table, string column) =>
         $"INSERT INTO {table} SELECT * FROM {table} WHERE 1 = 0; UPDATE {table} SET {column} = {column} WHERE 1 = 0; DELETE FROM {table} WHERE 1 = 0;";
-
-    private static string Keys(int count) => Join(count, ", ", static n => "@key" + n);
 
     private static string Join(int count, string separator, Func<string, string> item) =>
         string.Join(separator, Enumerable.Range(0, count).Select(n => item(n.ToString(CultureInfo.InvariantCulture))));

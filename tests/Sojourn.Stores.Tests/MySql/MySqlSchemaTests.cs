@@ -88,7 +88,8 @@ public sealed class MySqlSchemaTests(MariaDbServer server)
         Assert.Equal(record.Document.ToArray(), stored.Document.ToArray());
         Assert.Equal(record.Labels, stored.Labels);
         await own.ExecuteAsync(refused.Script);
-        await store.EnsureSchemaAsync(Token);
+        await using var again = MySqlSessionStoreTests.Open(own.App + ";Application Name=again");
+        await again.EnsureSchemaAsync(Token);
     }
 
     private static string NameOf(string connectionString) => new MySqlConnectionStringBuilder(connectionString).Database;
