@@ -12,6 +12,12 @@ namespace Sojourn.MySql;
 /// </summary>
 internal sealed class MySqlDatabase : IAsyncDisposable
 {
+    /// <summary>
+    /// Before each write, in the same round trip: a write finds what is there when it has the lock, where stronger isolation may refuse what changed while it waited
+    /// (innodb_snapshot_isolation, on in MariaDB 11.6), and locks no gaps between rows, where other sessions' labels are written.
+    /// </summary>
+    private const string ReadCommitted = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED; ";
+
     private readonly Lock _gate = new();
     private readonly string _connectionString;
     private readonly MySqlDataSource? _given;
@@ -48,7 +54,7 @@ internal sealed class MySqlDatabase : IAsyncDisposable
     public ValueTask<int> ExecuteAsync(string sql, CancellationToken cancellationToken, params (string Name, object? Value)[] parameters) =>
         WithConnectionAsync(async connection =>
         {
-            using var command = Command(connection, sql, parameters);
+            using var command = Command(connection, ReadCommitted + sql, parameters);
             return await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
         }, mayRepeat: false, cancellationToken);
 
@@ -58,8 +64,7 @@ internal sealed class MySqlDatabase : IAsyncDisposable
         {
             try
             {
-                // READ COMMITTED locks no gaps between rows, where other sessions' labels are written.
-                using var command = Command(connection, "SET TRANSACTION ISOLATION LEVEL READ COMMITTED; START TRANSACTION; " + sql + "COMMIT", parameters);
+                using var command = Command(connection, ReadCommitted + "START TRANSACTION; " + sql + "COMMIT", parameters);
                 return await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
             }
             catch when (connection.State == ConnectionState.Open)
@@ -89,7 +94,7 @@ internal sealed class MySqlDatabase : IAsyncDisposable
 
     /// <summary>As <see cref="QueryAsync{T}(string, Func{MySqlDataReader, T}, CancellationToken, ValueTuple{string, object}[])"/>, of statements that change something first.</summary>
     public ValueTask<List<T>> ExecuteAndQueryAsync<T>(string sql, Func<MySqlDataReader, T> row, CancellationToken cancellationToken, params (string Name, object? Value)[] parameters) =>
-        WithConnectionAsync(connection => QueryAsync(connection, null, sql, row, cancellationToken, parameters), mayRepeat: false, cancellationToken);
+        WithConnectionAsync(connection => QueryAsync(connection, null, ReadCommitted + sql, row, cancellationToken, parameters), mayRepeat: false, cancellationToken);
 
     public static async Task<List<T>> QueryAsync<T>(
         MySqlConnection connection, MySqlTransaction? transaction, string sql, Func<MySqlDataReader, T> row, CancellationToken cancellationToken, params (string Name, object? Value)[] parameters)
@@ -130,21 +135,9 @@ internal sealed class MySqlDatabase : IAsyncDisposable
         }
     }
 
-    /// <summary>Closes the connections of the store's own.</summary>
-    public async ValueTask DisposeAsync()
-    {
-        if (_given is null)
-        {
-            var connection = new MySqlConnection(_connectionString);
-            await using (connection.ConfigureAwait(false))
-            {
-                await MySqlConnection.ClearPoolAsync(connection).ConfigureAwait(false);
-            }
-        }
-    }
-
     /// <summary>A pool of the store's own leaves no state on a connection that would have to be reset, and joins no transaction of the application's.</summary>
-    private static string Parse(string connectionString)
+    /// <exception cref="ArgumentException">It is malformed, or names no database.</exception>
+    public static string Parse(string connectionString)
     {
         var builder = new MySqlConnectionStringBuilder(connectionString) { AutoEnlist = false };
         if (builder.Database.Length == 0)
@@ -158,6 +151,19 @@ internal sealed class MySqlDatabase : IAsyncDisposable
         }
 
         return builder.ConnectionString;
+    }
+
+    /// <summary>Closes the connections of the store's own.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        if (_given is null)
+        {
+            var connection = new MySqlConnection(_connectionString);
+            await using (connection.ConfigureAwait(false))
+            {
+                await MySqlConnection.ClearPoolAsync(connection).ConfigureAwait(false);
+            }
+        }
     }
 
     /// <summary>How many bytes a binary value takes in a statement: the driver puts a backslash or a quote before some.</summary>
@@ -197,11 +203,11 @@ internal sealed class MySqlDatabase : IAsyncDisposable
                 {
                     // The one error that says that all of it was rolled back: it is safe to run again.
                 }
-                catch (MySqlException e) when (connection.State != ConnectionState.Open)
+                catch (Exception e) when (e is not OperationCanceledException && connection.State != ConnectionState.Open)
                 {
-                    // A server that went away took the idle connections with it.
+                    // A server that went away took the idle connections with it. What the driver throws then is not always its own.
                     await MySqlConnection.ClearPoolAsync(connection, CancellationToken.None).ConfigureAwait(false);
-                    if (!mayRepeat || attempt > 1 || e.ErrorCode == MySqlErrorCode.CommandTimeoutExpired)
+                    if (!mayRepeat || attempt > 1 || e is MySqlException { ErrorCode: MySqlErrorCode.CommandTimeoutExpired })
                     {
                         throw;
                     }

@@ -16,7 +16,7 @@ public static class MySqlStoreExtensions
     /// <param name="connectionString">A connection string of MySqlConnector that names a database, such as <c>Server=localhost;Database=shop;User ID=shop;Password=…</c>.</param>
     /// <param name="configure">Sets the options; the defaults when <see langword="null"/>.</param>
     /// <returns>The builder.</returns>
-    /// <exception cref="ArgumentException">The connection string is empty or malformed.</exception>
+    /// <exception cref="ArgumentException">The connection string is empty or malformed, or names no database.</exception>
     /// <exception cref="OptionsValidationException">At start: an option is out of its range.</exception>
     public static SojournBuilder UseMySql(this SojournBuilder builder, string connectionString, Action<MySqlSessionStoreOptions>? configure = null)
     {
@@ -60,7 +60,7 @@ public static class MySqlStoreExtensions
     /// <param name="connectionString">A connection string of MySqlConnector that names a database, such as <c>Server=localhost;Database=shop;User ID=shop;Password=…</c>.</param>
     /// <param name="configure">Sets the options; the defaults when <see langword="null"/>.</param>
     /// <returns>The builder.</returns>
-    /// <exception cref="ArgumentException">The connection string is empty or malformed.</exception>
+    /// <exception cref="ArgumentException">The connection string is empty or malformed, or names no database.</exception>
     /// <exception cref="OptionsValidationException">At start: an option is out of its range.</exception>
     public static SojournBuilder UseExpressMySql(this SojournBuilder builder, string connectionString, Action<ExpressMySqlSessionStoreOptions>? configure = null)
     {
@@ -137,6 +137,6 @@ public static class MySqlStoreExtensions
     private static void CheckConnectionString(string connectionString)
     {
         ArgumentException.ThrowIfNullOrEmpty(connectionString);
-        _ = new MySqlConnectionStringBuilder(connectionString);
+        _ = MySqlDatabase.Parse(connectionString);
     }
 }

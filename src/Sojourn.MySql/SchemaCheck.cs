@@ -63,9 +63,9 @@ internal sealed class SchemaCheck(string checkReads, string checkWrites, string 
             await RunAsync(connection, checkReads).ConfigureAwait(false);
             await RunAsync(connection, checkWrites).ConfigureAwait(false);
         }
-        catch (MySqlException e) when (IsReadOnly(e))
+        catch (MySqlException e) when (DoesNotTryWrites(e))
         {
-            // The tables are there, and what is stored can be read. Writes will say by themselves that they cannot be made.
+            // The tables are there, and what is stored can be read. Writes that cannot be made will say so by themselves.
         }
         catch (MySqlException e) when (e.ErrorCode is MySqlErrorCode.BadFieldError or MySqlErrorCode.WrongValueCountOnRow)
         {
@@ -74,7 +74,8 @@ internal sealed class SchemaCheck(string checkReads, string checkWrites, string 
         }
         catch (MySqlException e) when (IsRightMissing(e))
         {
-            throw new SessionSchemaException($"The database user lacks a right ({e.Message}).", await GrantsAsync(connection).ConfigureAwait(false), e);
+            // Who may not even look at a table is not told whether it is there.
+            throw new SessionSchemaException($"The database user lacks a right ({e.Message}).", script + await GrantsAsync(connection).ConfigureAwait(false), e);
         }
     }
 
@@ -95,7 +96,7 @@ internal sealed class SchemaCheck(string checkReads, string checkWrites, string 
     private static bool IsRightMissing(MySqlException e) =>
         e.ErrorCode is MySqlErrorCode.TableAccessDenied or MySqlErrorCode.ColumnAccessDenied or MySqlErrorCode.DatabaseAccessDenied or MySqlErrorCode.SpecifiedAccessDeniedError;
 
-    /// <summary>1836 is MySQL's read-only mode, for which the driver has no name.</summary>
-    private static bool IsReadOnly(MySqlException e) =>
-        e.ErrorCode is MySqlErrorCode.OptionPreventsStatement or MySqlErrorCode.CannotExecuteInReadOnlyTransaction or (MySqlErrorCode)1836;
+    /// <summary>A server that is read-only (1836 is MySQL's mode of that kind, for which the driver has no name), or where a DELETE must name a key.</summary>
+    private static bool DoesNotTryWrites(MySqlException e) => e.ErrorCode is MySqlErrorCode.OptionPreventsStatement
+        or MySqlErrorCode.CannotExecuteInReadOnlyTransaction or (MySqlErrorCode)1836 or MySqlErrorCode.UpdateWithoutKeysInSafeMode;
 }

@@ -7,10 +7,10 @@ using Sojourn.Testing;
 
 namespace Sojourn.Stores.Tests.MySql;
 
-/// <summary>A server that is not strict, in a time zone that is neither UTC nor the connections', which binds every statement to the strongest isolation.</summary>
+/// <summary>A server that is not strict, in a time zone that is neither UTC nor the connections', with the strongest isolation and the strictest rules for writes.</summary>
 public sealed class OddMariaDbServer : IAsyncLifetime
 {
-    internal MariaDbServer Server { get; } = new("--sql-mode=ANSI_QUOTES,SIMULTANEOUS_ASSIGNMENT", "--default-time-zone=+05:30", "--transaction-isolation=SERIALIZABLE", "--character-set-server=latin1");
+    internal MariaDbServer Server { get; } = new("--sql-mode=ANSI_QUOTES,SIMULTANEOUS_ASSIGNMENT", "--default-time-zone=+05:30", "--transaction-isolation=SERIALIZABLE", "--sql-safe-updates=1", "--loose-innodb-snapshot-isolation=1", "--character-set-server=latin1");
 
     public ValueTask InitializeAsync() => Server.InitializeAsync();
 
