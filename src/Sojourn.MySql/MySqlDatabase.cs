@@ -2,7 +2,6 @@ using System.Data;
 using System.Transactions;
 using MySqlConnector;
 using Sojourn.Storage;
-using IsolationLevel = System.Data.IsolationLevel;
 
 namespace Sojourn.MySql;
 
@@ -52,55 +51,37 @@ internal sealed class MySqlDatabase : IAsyncDisposable
     /// <summary>Runs a statement, or several in one round trip.</summary>
     /// <returns>How many rows were changed; rows that were found and left as they are may count or not.</returns>
     public ValueTask<int> ExecuteAsync(string sql, CancellationToken cancellationToken, params (string Name, object? Value)[] parameters) =>
-        WithConnectionAsync(async connection =>
-        {
-            using var command = Command(connection, ReadCommitted + sql, parameters);
-            return await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
-        }, mayRepeat: false, cancellationToken);
+        WithConnectionAsync(connection => ExecuteAsync(connection, ReadCommitted + sql, cancellationToken, parameters), mayRepeat: false, cancellationToken);
 
     /// <summary>Runs several statements in one round trip, all of them or none.</summary>
     public ValueTask<int> ExecuteTogetherAsync(string sql, CancellationToken cancellationToken, params (string Name, object? Value)[] parameters) =>
-        WithConnectionAsync(async connection =>
-        {
-            try
-            {
-                using var command = Command(connection, ReadCommitted + "START TRANSACTION; " + sql + "COMMIT", parameters);
-                return await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
-            }
-            catch when (connection.State == ConnectionState.Open)
-            {
-                using var command = Command(connection, "ROLLBACK", []);
-                await command.ExecuteNonQueryAsync(CancellationToken.None).ConfigureAwait(false);
-                throw;
-            }
-        }, mayRepeat: false, cancellationToken);
+        WithConnectionAsync(
+            connection => OrRollBackAsync(connection, () => ExecuteAsync(connection, $"{ReadCommitted}START TRANSACTION; {sql} COMMIT", cancellationToken, parameters)),
+            mayRepeat: false, cancellationToken);
 
     /// <summary>Runs statements that depend on each other's answers, all of them or none.</summary>
-    public ValueTask<T> TransactAsync<T>(Func<MySqlTransaction, Task<T>> act, CancellationToken cancellationToken) =>
-        WithConnectionAsync(async connection =>
+    public ValueTask<T> TransactAsync<T>(Func<MySqlConnection, Task<T>> act, CancellationToken cancellationToken) =>
+        WithConnectionAsync(connection => OrRollBackAsync(connection, async () =>
         {
-            var transaction = await connection.BeginTransactionAsync(IsolationLevel.ReadCommitted, cancellationToken).ConfigureAwait(false);
-            await using (transaction.ConfigureAwait(false))
-            {
-                var result = await act(transaction).ConfigureAwait(false);
-                await transaction.CommitAsync(cancellationToken).ConfigureAwait(false);
-                return result;
-            }
-        }, mayRepeat: false, cancellationToken);
+            // Not by the driver's transaction: it would set the isolation of the connection for good.
+            await ExecuteAsync(connection, ReadCommitted + "START TRANSACTION", cancellationToken).ConfigureAwait(false);
+            var result = await act(connection).ConfigureAwait(false);
+            await ExecuteAsync(connection, "COMMIT", cancellationToken).ConfigureAwait(false);
+            return result;
+        }), mayRepeat: false, cancellationToken);
 
     /// <summary>Reads rows; asked again where the connection turns out to be one that the server has closed.</summary>
     public ValueTask<List<T>> QueryAsync<T>(string sql, Func<MySqlDataReader, T> row, CancellationToken cancellationToken, params (string Name, object? Value)[] parameters) =>
-        WithConnectionAsync(connection => QueryAsync(connection, null, sql, row, cancellationToken, parameters), mayRepeat: true, cancellationToken);
+        WithConnectionAsync(connection => QueryAsync(connection, sql, row, cancellationToken, parameters), mayRepeat: true, cancellationToken);
 
     /// <summary>As <see cref="QueryAsync{T}(string, Func{MySqlDataReader, T}, CancellationToken, ValueTuple{string, object}[])"/>, of statements that change something first.</summary>
     public ValueTask<List<T>> ExecuteAndQueryAsync<T>(string sql, Func<MySqlDataReader, T> row, CancellationToken cancellationToken, params (string Name, object? Value)[] parameters) =>
-        WithConnectionAsync(connection => QueryAsync(connection, null, ReadCommitted + sql, row, cancellationToken, parameters), mayRepeat: false, cancellationToken);
+        WithConnectionAsync(connection => QueryAsync(connection, ReadCommitted + sql, row, cancellationToken, parameters), mayRepeat: false, cancellationToken);
 
     public static async Task<List<T>> QueryAsync<T>(
-        MySqlConnection connection, MySqlTransaction? transaction, string sql, Func<MySqlDataReader, T> row, CancellationToken cancellationToken, params (string Name, object? Value)[] parameters)
+        MySqlConnection connection, string sql, Func<MySqlDataReader, T> row, CancellationToken cancellationToken, params (string Name, object? Value)[] parameters)
     {
         using var command = Command(connection, sql, parameters);
-        command.Transaction = transaction;
         var reader = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
         await using (reader.ConfigureAwait(false))
         {
@@ -114,11 +95,10 @@ internal sealed class MySqlDatabase : IAsyncDisposable
         }
     }
 
-    public static async Task ExecuteAsync(MySqlTransaction transaction, string sql, CancellationToken cancellationToken, params (string Name, object? Value)[] parameters)
+    public static async Task<int> ExecuteAsync(MySqlConnection connection, string sql, CancellationToken cancellationToken, params (string Name, object? Value)[] parameters)
     {
-        using var command = Command(transaction.Connection!, sql, parameters);
-        command.Transaction = transaction;
-        await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
+        using var command = Command(connection, sql, parameters);
+        return await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Refuses what the server would not take: it would close the connection and say little.</summary>
@@ -180,6 +160,19 @@ internal sealed class MySqlDatabase : IAsyncDisposable
         return command;
     }
 
+    private static async Task<T> OrRollBackAsync<T>(MySqlConnection connection, Func<Task<T>> act)
+    {
+        try
+        {
+            return await act().ConfigureAwait(false);
+        }
+        catch when (connection.State == ConnectionState.Open)
+        {
+            await ExecuteAsync(connection, "ROLLBACK", CancellationToken.None).ConfigureAwait(false);
+            throw;
+        }
+    }
+
     private async ValueTask<T> WithConnectionAsync<T>(Func<MySqlConnection, Task<T>> act, bool mayRepeat, CancellationToken cancellationToken)
     {
         await EnsureSchemaAsync(cancellationToken).ConfigureAwait(false);
@@ -232,7 +225,7 @@ internal sealed class MySqlDatabase : IAsyncDisposable
 
     private Task<bool> EnsureAsync() => WithoutCheckAsync(async connection =>
     {
-        var (sqlMode, maxPacket) = (await QueryAsync(connection, null, "SELECT @@sql_mode, @@max_allowed_packet",
+        var (sqlMode, maxPacket) = (await QueryAsync(connection, "SELECT @@sql_mode, @@max_allowed_packet",
             static row => (row.GetString(0), row.GetInt64(1)), CancellationToken.None).ConfigureAwait(false))[0];
         SchemaCheck.ThrowIfBackslashesDiffer(sqlMode, new MySqlConnectionStringBuilder(_connectionString).NoBackslashEscapes);
         await _schema.EnsureAsync(connection).ConfigureAwait(false);

@@ -12,7 +12,7 @@ public sealed partial class MySqlSessionStore
         (int Seen, int Deleted) batch;
         do
         {
-            batch = await _database.TransactAsync(transaction => PruneABatchAsync(transaction, Microseconds(now), cancellationToken), cancellationToken).ConfigureAwait(false);
+            batch = await _database.TransactAsync(connection => PruneABatchAsync(connection, Microseconds(now), cancellationToken), cancellationToken).ConfigureAwait(false);
             deleted += batch.Deleted;
         }
         while (batch.Seen == Batch);
@@ -22,19 +22,19 @@ public sealed partial class MySqlSessionStore
     }
 
     /// <summary>Of what comes due next, files anew what has been touched meanwhile, and deletes what has expired.</summary>
-    private async Task<(int Seen, int Deleted)> PruneABatchAsync(MySqlTransaction transaction, long now, CancellationToken cancellationToken)
+    private async Task<(int Seen, int Deleted)> PruneABatchAsync(MySqlConnection connection, long now, CancellationToken cancellationToken)
     {
-        var due = await MySqlDatabase.QueryAsync(transaction.Connection!, transaction, _sql.LockDue, static row => (Key: row.GetString(0), Expires: row.GetInt64(1)),
+        var due = await MySqlDatabase.QueryAsync(connection, _sql.LockDue, static row => (Key: row.GetString(0), Expires: row.GetInt64(1)),
             cancellationToken, ("now", now), ("limit", Batch)).ConfigureAwait(false);
         var (expired, touched) = (due.Where(row => row.Expires <= now).Select(static row => row.Key).ToList(), due.Where(row => row.Expires > now).Select(static row => row.Key).ToList());
         if (expired.Count > 0)
         {
-            await MySqlDatabase.ExecuteAsync(transaction, _sql.DeleteKeys(expired.Count), cancellationToken, KeyParameters(expired)).ConfigureAwait(false);
+            await MySqlDatabase.ExecuteAsync(connection, _sql.DeleteKeys(expired.Count), cancellationToken, KeyParameters(expired)).ConfigureAwait(false);
         }
 
         if (touched.Count > 0)
         {
-            await MySqlDatabase.ExecuteAsync(transaction, _sql.FileAnew(touched.Count), cancellationToken, KeyParameters(touched)).ConfigureAwait(false);
+            await MySqlDatabase.ExecuteAsync(connection, _sql.FileAnew(touched.Count), cancellationToken, KeyParameters(touched)).ConfigureAwait(false);
         }
 
         return (due.Count, expired.Count);
@@ -45,13 +45,13 @@ public sealed partial class MySqlSessionStore
         int seen;
         do
         {
-            seen = await _database.TransactAsync(async transaction =>
+            seen = await _database.TransactAsync(async connection =>
             {
-                var keys = await MySqlDatabase.QueryAsync(transaction.Connection!, transaction, lockDue, static row => row.GetValue(0),
+                var keys = await MySqlDatabase.QueryAsync(connection, lockDue, static row => row.GetValue(0),
                     cancellationToken, ("now", Microseconds(now)), ("limit", Batch)).ConfigureAwait(false);
                 if (keys.Count > 0)
                 {
-                    await MySqlDatabase.ExecuteAsync(transaction, delete(keys.Count), cancellationToken, KeyParameters(keys)).ConfigureAwait(false);
+                    await MySqlDatabase.ExecuteAsync(connection, delete(keys.Count), cancellationToken, KeyParameters(keys)).ConfigureAwait(false);
                 }
 
                 return keys.Count;

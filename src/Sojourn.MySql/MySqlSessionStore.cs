@@ -152,7 +152,7 @@ public sealed partial class MySqlSessionStore : ISessionStore, ISessionIndex, IE
             if (keys.Count > 0)
             {
                 after = keys[^1];
-                deleted += await _database.TransactAsync(transaction => DeleteLabelledAsync(transaction, keys, label, cancellationToken), cancellationToken).ConfigureAwait(false);
+                deleted += await _database.TransactAsync(connection => DeleteLabelledAsync(connection, keys, label, cancellationToken), cancellationToken).ConfigureAwait(false);
             }
         }
         while (keys.Count == Batch);
@@ -206,16 +206,16 @@ public sealed partial class MySqlSessionStore : ISessionStore, ISessionIndex, IE
         return [("key", key), ("next", version), ("expires", Microseconds(record.ExpiresAt)), ("labels", labels), ("document", record.Document)];
     }
 
-    private async Task<long> DeleteLabelledAsync(MySqlTransaction transaction, List<string> keys, string label, CancellationToken cancellationToken)
+    private async Task<long> DeleteLabelledAsync(MySqlConnection connection, List<string> keys, string label, CancellationToken cancellationToken)
     {
-        var locked = await MySqlDatabase.QueryAsync(transaction.Connection!, transaction, _sql.LockKeys(keys.Count), static row => (Key: row.GetString(0), Labels: LabelsOf(row, 1)),
+        var locked = await MySqlDatabase.QueryAsync(connection, _sql.LockKeys(keys.Count), static row => (Key: row.GetString(0), Labels: LabelsOf(row, 1)),
             cancellationToken, KeyParameters(keys)).ConfigureAwait(false);
 
         // What has lost the label since its key was read stays.
         var ended = locked.Where(record => record.Labels.Contains(label, StringComparer.Ordinal)).Select(static record => record.Key).ToList();
         if (ended.Count > 0)
         {
-            await MySqlDatabase.ExecuteAsync(transaction, _sql.DeleteKeys(ended.Count), cancellationToken, KeyParameters(ended)).ConfigureAwait(false);
+            await MySqlDatabase.ExecuteAsync(connection, _sql.DeleteKeys(ended.Count), cancellationToken, KeyParameters(ended)).ConfigureAwait(false);
         }
 
         return ended.Count;

@@ -48,7 +48,7 @@ internal sealed class SchemaCheck(string checkReads, string checkWrites, string 
     {
         try
         {
-            await RunAsync(connection, script).ConfigureAwait(false);
+            await MySqlDatabase.ExecuteAsync(connection, script, CancellationToken.None).ConfigureAwait(false);
         }
         catch (MySqlException e) when (IsRightMissing(e))
         {
@@ -60,8 +60,8 @@ internal sealed class SchemaCheck(string checkReads, string checkWrites, string 
     {
         try
         {
-            await RunAsync(connection, checkReads).ConfigureAwait(false);
-            await RunAsync(connection, checkWrites).ConfigureAwait(false);
+            await MySqlDatabase.ExecuteAsync(connection, checkReads, CancellationToken.None).ConfigureAwait(false);
+            await MySqlDatabase.ExecuteAsync(connection, checkWrites, CancellationToken.None).ConfigureAwait(false);
         }
         catch (MySqlException e) when (DoesNotTryWrites(e))
         {
@@ -81,16 +81,10 @@ internal sealed class SchemaCheck(string checkReads, string checkWrites, string 
 
     private async Task<string> GrantsAsync(MySqlConnection connection)
     {
-        var (user, database) = (await MySqlDatabase.QueryAsync(connection, null, "SELECT CURRENT_USER(), DATABASE()",
+        var (user, database) = (await MySqlDatabase.QueryAsync(connection, "SELECT CURRENT_USER(), DATABASE()",
             static row => (row.GetString(0), row.GetString(1)), CancellationToken.None).ConfigureAwait(false))[0];
         var at = user.LastIndexOf('@');
         return string.Concat(tables.Select(table => $"GRANT SELECT, INSERT, UPDATE, DELETE ON `{database.Replace("`", "``", StringComparison.Ordinal)}`.{table} TO '{user[..at]}'@'{user[(at + 1)..]}';{Environment.NewLine}"));
-    }
-
-    private static async Task RunAsync(MySqlConnection connection, string sql)
-    {
-        using var command = new MySqlCommand(sql, connection);
-        await command.ExecuteNonQueryAsync(CancellationToken.None).ConfigureAwait(false);
     }
 
     private static bool IsRightMissing(MySqlException e) =>

@@ -46,7 +46,7 @@ public sealed class MariaDbServer : IAsyncLifetime
         [
             "--no-defaults", "--user=mysql", "--datadir=" + Path.Combine(_directory.Path, "data"), "--port=" + _port.ToString(CultureInfo.InvariantCulture),
             "--bind-address=127.0.0.1", "--socket=" + Path.Combine(_directory.Path, "s.sock"), "--pid-file=" + Path.Combine(_directory.Path, "pid"),
-            "--skip-name-resolve", "--innodb-buffer-pool-size=64M", "--innodb-log-file-size=32M", "--loose-innodb-snapshot-isolation=1", .. _arguments, .. more,
+            "--skip-name-resolve", "--innodb-buffer-pool-size=64M", "--innodb-log-file-size=32M", .. _arguments, .. more,
         ];
         _process = ServerProcess.Start("mariadbd", arguments);
         await _process.UpAsync(() => ExecuteAsync("SELECT 1", database: "mysql"));
