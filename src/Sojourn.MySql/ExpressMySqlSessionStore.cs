@@ -49,7 +49,8 @@ public sealed class ExpressMySqlSessionStore : ISessionStore, INodeLayout, ISess
 
         // The stored text byte for byte, in UTF-8 whatever the column's character set: compared as text, trailing spaces would not count.
         _content = $"CAST(CONVERT(COALESCE({_data}, '') USING utf8mb4) AS BINARY)";
-        _database = database(new SchemaCheck($"SELECT {_id}, {_expires}, {_data} FROM {_table} WHERE 1 = 0", Statements.CheckWritesOf(_table, _id), script, [_table], options.CreateDatabaseTable));
+        _database = database(new SchemaCheck(
+            $"SELECT {_id}, {_expires}, {_data} FROM {_table} WHERE 1 = 0", Statements.CheckWritesOf(_table, _id), script, [_table], options.CreateDatabaseTable));
     }
 
     /// <inheritdoc/>
@@ -103,7 +104,8 @@ public sealed class ExpressMySqlSessionStore : ISessionStore, INodeLayout, ISess
         ArgumentNullException.ThrowIfNull(current);
         ArgumentNullException.ThrowIfNull(next);
         await CheckSizeAsync(next, 2 * current.Version.Content.Length, cancellationToken).ConfigureAwait(false);
-        var changed = await _database.ExecuteAsync($"UPDATE {_table} SET {_expires} = @expires, {_data} = CONVERT(@next USING utf8mb4) WHERE {_id} = @key AND {_content} = @current", cancellationToken,
+        var changed = await _database.ExecuteAsync(
+            $"UPDATE {_table} SET {_expires} = @expires, {_data} = CONVERT(@next USING utf8mb4) WHERE {_id} = @key AND {_content} = @current", cancellationToken,
             ("key", key), ("expires", Seconds(next.ExpiresAt)), ("next", next.Document), ("current", current.Version.Content)).ConfigureAwait(false);
         return await ResultAsync(changed, key, current, next.WithVersion(VersionOf(next)), cancellationToken).ConfigureAwait(false);
     }
@@ -124,7 +126,8 @@ public sealed class ExpressMySqlSessionStore : ISessionStore, INodeLayout, ISess
         CheckKey(key);
         var deleted = current is null
             ? await _database.ExecuteAsync($"DELETE FROM {_table} WHERE {_id} = @key", cancellationToken, ("key", key)).ConfigureAwait(false)
-            : await _database.ExecuteAsync($"DELETE FROM {_table} WHERE {_id} = @key AND {_content} = @current", cancellationToken, ("key", key), ("current", current.Version.Content)).ConfigureAwait(false);
+            : await _database.ExecuteAsync($"DELETE FROM {_table} WHERE {_id} = @key AND {_content} = @current", cancellationToken,
+                ("key", key), ("current", current.Version.Content)).ConfigureAwait(false);
         return deleted > 0 ? WriteResult.Done()
             : current is not null && await ReadAsync(key, cancellationToken).ConfigureAwait(false) is { } fresh ? WriteResult.Conflict(fresh)
             : WriteResult.Gone;
@@ -161,7 +164,8 @@ public sealed class ExpressMySqlSessionStore : ISessionStore, INodeLayout, ISess
         var after = "";
         do
         {
-            ids = await _database.QueryAsync($"SELECT {_id} FROM {_table} WHERE {_id} > @after AND {_expires} < @now ORDER BY {_id} LIMIT @limit", static row => row.GetString(0), cancellationToken,
+            ids = await _database.QueryAsync(
+                $"SELECT {_id} FROM {_table} WHERE {_id} > @after AND {_expires} < @now ORDER BY {_id} LIMIT @limit", static row => row.GetString(0), cancellationToken,
                 ("after", after), ("now", Seconds(now)), ("limit", Batch)).ConfigureAwait(false);
             if (ids.Count > 0)
             {
@@ -199,7 +203,8 @@ public sealed class ExpressMySqlSessionStore : ISessionStore, INodeLayout, ISess
     }
 
     private ValueTask CheckSizeAsync(SessionRecord record, int besides, CancellationToken cancellationToken) => record.Document.Length > MaxDocumentLength
-        ? throw new ArgumentException($"The layout of express-mysql-session takes documents of {MaxDocumentLength:N0} bytes or fewer, and this one has {record.Document.Length:N0}.", nameof(record))
+        ? throw new ArgumentException(
+            $"The layout of express-mysql-session takes documents of {MaxDocumentLength:N0} bytes or fewer, and this one has {record.Document.Length:N0}.", nameof(record))
         : _database.CheckSizeAsync(record, besides, cancellationToken);
 
     /// <summary>A connection that counts changed rows counts none where nothing was to be changed: that is done, not a conflict.</summary>

@@ -62,7 +62,8 @@ public sealed partial class MySqlSessionStore : ISessionStore, ISessionIndex, IE
         {
             _ = record.Labels.IsEmpty
                 ? await _database.ExecuteAsync(_sql.Create, cancellationToken, parameters).ConfigureAwait(false)
-                : await _database.ExecuteTogetherAsync(_sql.Create + _sql.AddLabels(Distinct(record).Length), cancellationToken, [.. parameters, .. LabelParameters(record)]).ConfigureAwait(false);
+                : await _database.ExecuteTogetherAsync(_sql.Create + _sql.AddLabels(Distinct(record).Length), cancellationToken,
+                    [.. parameters, .. LabelParameters(record)]).ConfigureAwait(false);
             return true;
         }
         catch (MySqlException e) when (e.ErrorCode == MySqlErrorCode.DuplicateKeyEntry)
@@ -83,7 +84,8 @@ public sealed partial class MySqlSessionStore : ISessionStore, ISessionIndex, IE
         parameters = [.. parameters, ("version", current.Version.Number)];
         var changed = current.Labels.SequenceEqual(next.Labels, StringComparer.Ordinal)
             ? await _database.ExecuteAsync(_sql.Replace, cancellationToken, parameters).ConfigureAwait(false)
-            : await _database.ExecuteTogetherAsync(_sql.Replace + _sql.ReplaceLabels(Distinct(next).Length), cancellationToken, [.. parameters, .. LabelParameters(next)]).ConfigureAwait(false);
+            : await _database.ExecuteTogetherAsync(_sql.Replace + _sql.ReplaceLabels(Distinct(next).Length), cancellationToken,
+                [.. parameters, .. LabelParameters(next)]).ConfigureAwait(false);
         return changed > 0 ? WriteResult.Done(next.WithVersion(new SessionVersion(version)))
             : await ReadAsync(key, cancellationToken).ConfigureAwait(false) is { } fresh ? WriteResult.Conflict(fresh)
             : WriteResult.Gone;

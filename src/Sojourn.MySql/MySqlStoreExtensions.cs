@@ -9,7 +9,8 @@ namespace Microsoft.Extensions.DependencyInjection;
 /// <summary>Chooses MySQL or MariaDB as the store.</summary>
 public static class MySqlStoreExtensions
 {
-    private const string NoConnectionString = "has no ConnectionString: set it to one of MySqlConnector that names a database, such as Server=localhost;Database=shop;User ID=shop;Password=….";
+    private const string NoConnectionString =
+        "has no ConnectionString: set it to one of MySqlConnector that names a database, such as Server=localhost;Database=shop;User ID=shop;Password=….";
 
     /// <summary>Keeps sessions in MySQL 8 or MariaDB 10.6 or later, on connections of the store's own. One instance serves the whole application.</summary>
     /// <param name="builder">What <c>AddSojourn</c> returned.</param>
@@ -106,7 +107,8 @@ public static class MySqlStoreExtensions
         });
     }
 
-    private static SojournBuilder UseNodeLayout(this SojournBuilder builder, Action<OptionsBuilder<ExpressMySqlSessionStoreOptions>> connect, Action<ExpressMySqlSessionStoreOptions>? configure)
+    private static SojournBuilder UseNodeLayout(
+        this SojournBuilder builder, Action<OptionsBuilder<ExpressMySqlSessionStoreOptions>> connect, Action<ExpressMySqlSessionStoreOptions>? configure)
     {
         var options = builder.NodeOptions().Validate(static o => !string.IsNullOrEmpty(o.ConnectionString), $"{nameof(ExpressMySqlSessionStoreOptions)} {NoConnectionString}");
         connect(options);

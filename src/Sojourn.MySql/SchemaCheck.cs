@@ -21,7 +21,9 @@ internal sealed class SchemaCheck(string checkReads, string checkWrites, string 
             throw new SessionSchemaException(
                 $"The server's sql_mode is '{sqlMode}', and the connection string says NoBackslashEscapes={clientHasNone}: what holds a backslash would be stored wrongly. "
                 + $"Say NoBackslashEscapes={serverHasNone}.",
-                serverHasNone ? "SET GLOBAL sql_mode = REPLACE(@@GLOBAL.sql_mode, 'NO_BACKSLASH_ESCAPES', '');" : "SET GLOBAL sql_mode = CONCAT(@@GLOBAL.sql_mode, ',NO_BACKSLASH_ESCAPES');");
+                serverHasNone
+                    ? "SET GLOBAL sql_mode = REPLACE(@@GLOBAL.sql_mode, 'NO_BACKSLASH_ESCAPES', '');"
+                    : "SET GLOBAL sql_mode = CONCAT(@@GLOBAL.sql_mode, ',NO_BACKSLASH_ESCAPES');");
         }
     }
 
@@ -84,7 +86,8 @@ internal sealed class SchemaCheck(string checkReads, string checkWrites, string 
         var (user, database) = (await MySqlDatabase.QueryAsync(connection, "SELECT CURRENT_USER(), DATABASE()",
             static row => (row.GetString(0), row.GetString(1)), CancellationToken.None).ConfigureAwait(false))[0];
         var at = user.LastIndexOf('@');
-        return string.Concat(tables.Select(table => $"GRANT SELECT, INSERT, UPDATE, DELETE ON `{database.Replace("`", "``", StringComparison.Ordinal)}`.{table} TO '{user[..at]}'@'{user[(at + 1)..]}';{Environment.NewLine}"));
+        var (to, schema) = ($"'{user[..at]}'@'{user[(at + 1)..]}'", $"`{database.Replace("`", "``", StringComparison.Ordinal)}`");
+        return string.Concat(tables.Select(table => $"GRANT SELECT, INSERT, UPDATE, DELETE ON {schema}.{table} TO {to};{Environment.NewLine}"));
     }
 
     private static bool IsRightMissing(MySqlException e) =>

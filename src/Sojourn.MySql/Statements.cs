@@ -21,7 +21,10 @@ internal sealed class Statements(Tables tables)
         $"INSERT INTO {tables.Sessions} (`key`, `version`, `expires`, `due`, `labels`, `document`) VALUES (@key, @next, @expires, @expires, @labels, @document);";
 
     public string Replace { get; } =
-        $"UPDATE {tables.Sessions} SET `version` = @next, `expires` = @expires, `due` = LEAST(`due`, @expires), `labels` = @labels, `document` = @document WHERE `key` = @key AND `version` = @version;";
+        $"""
+        UPDATE {tables.Sessions} SET `version` = @next, `expires` = @expires, `due` = LEAST(`due`, @expires), `labels` = @labels, `document` = @document
+        WHERE `key` = @key AND `version` = @version;
+        """;
 
     public string Touch { get; } = $"UPDATE {tables.Sessions} SET `expires` = @expires, `due` = LEAST(`due`, @expires) WHERE `key` = @key AND `version` = @version";
 
@@ -88,10 +91,11 @@ internal sealed class Statements(Tables tables)
     /// <summary>Labels in place of those before, if the record was just replaced: no other writer has given it that version.</summary>
     public string ReplaceLabels(int count) =>
         $"DELETE l FROM {tables.Sessions} AS s STRAIGHT_JOIN {tables.Labels} AS l ON l.`session` = s.`key` WHERE s.`key` = @key AND s.`version` = @next;"
-        + (count == 0 ? "" : $"INSERT INTO {tables.Labels} (`session`, `label`) {Join(count, " UNION ALL ", n => $"SELECT s.`key`, @label{n} FROM {tables.Sessions} AS s WHERE s.`key` = @key AND s.`version` = @next")};");
+        + (count == 0 ? "" : $"INSERT INTO {tables.Labels} (`session`, `label`) {Join(count, " UNION ALL ", SelectLabel)};");
 
     /// <summary>Locks records in the order of their keys.</summary>
-    public string LockKeys(int count) => $"SELECT `key`, `labels` FROM {tables.Sessions} FORCE INDEX (PRIMARY) WHERE `key` IN ({Join(count, ", ", static n => "@key" + n)}) ORDER BY `key` FOR UPDATE";
+    public string LockKeys(int count) =>
+        $"SELECT `key`, `labels` FROM {tables.Sessions} FORCE INDEX (PRIMARY) WHERE `key` IN ({Join(count, ", ", static n => "@key" + n)}) ORDER BY `key` FOR UPDATE";
 
     /// <summary>
     /// Of records that are locked. One after the other in one round trip: given a list, the server may choose to read the whole table, past the locks of others.
@@ -112,6 +116,8 @@ internal sealed class Statements(Tables tables)
 
     public static string CheckWritesOf(string table, string column) =>
         $"INSERT INTO {table} SELECT * FROM {table} WHERE 1 = 0; UPDATE {table} SET {column} = {column} WHERE 1 = 0; DELETE FROM {table} WHERE 1 = 0;";
+
+    private string SelectLabel(string n) => $"SELECT s.`key`, @label{n} FROM {tables.Sessions} AS s WHERE s.`key` = @key AND s.`version` = @next";
 
     private static string Join(int count, string separator, Func<string, string> item) =>
         string.Join(separator, Enumerable.Range(0, count).Select(n => item(n.ToString(CultureInfo.InvariantCulture))));

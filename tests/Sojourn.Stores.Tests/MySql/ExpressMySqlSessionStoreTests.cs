@@ -21,8 +21,10 @@ public sealed class ExpressMySqlSessionStoreTests(MariaDbServer server)
     {
         var database = await server.NewDatabaseAsync();
         await Open(database).EnsureSchemaAsync(Token);
-        var columns = await ScalarAsync<string>(database,
-            "SELECT GROUP_CONCAT(CONCAT_WS(' ', COLUMN_NAME, COLUMN_TYPE, COLLATION_NAME, IS_NULLABLE, COLUMN_KEY) ORDER BY ORDINAL_POSITION SEPARATOR ', ') FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = 'sessions'");
+        var columns = await ScalarAsync<string>(database, """
+            SELECT GROUP_CONCAT(CONCAT_WS(' ', COLUMN_NAME, COLUMN_TYPE, COLLATION_NAME, IS_NULLABLE, COLUMN_KEY) ORDER BY ORDINAL_POSITION SEPARATOR ', ')
+            FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = 'sessions'
+            """);
         Assert.Equal("session_id varchar(128) utf8mb4_bin NO PRI, expires int(11) unsigned NO , data mediumtext utf8mb4_bin YES ", columns);
     }
 
@@ -81,7 +83,8 @@ public sealed class ExpressMySqlSessionStoreTests(MariaDbServer server)
     public async Task A_table_in_another_character_set_and_under_other_names_serves_as_well()
     {
         var database = await server.NewDatabaseAsync();
-        await server.ExecuteAsync("CREATE TABLE `my sessions` (id varchar(128) PRIMARY KEY, ends int unsigned NOT NULL, text mediumtext) CHARACTER SET latin1", new MySqlConnectionStringBuilder(database).Database);
+        await server.ExecuteAsync(
+            "CREATE TABLE `my sessions` (id varchar(128) PRIMARY KEY, ends int unsigned NOT NULL, text mediumtext) CHARACTER SET latin1", new MySqlConnectionStringBuilder(database).Database);
         await using var store = Open(database, new() { TableName = "my sessions", SessionIdColumn = "id", ExpiresColumn = "ends", DataColumn = "text" });
         await store.CreateAsync("key", Record("""{"a":"Grüße"}"""), Token);
         var current = (await store.ReadAsync("key", Token))!;

@@ -31,9 +31,11 @@ public sealed class MySqlSessionStoreTests(MariaDbServer server)
         Assert.Equal(["set_option 1", "update 1"], await StatementsOfAsync(own, () => store.TouchAsync("key", current!, Now.AddHours(2), Token).AsTask()));
         Assert.Equal(["begin 1", "commit 1", "delete_multi 1", "insert_select 1", "set_option 1", "update 1"],
             await StatementsOfAsync(own, async () => current = (await store.ReplaceAsync("key", current!, Record("{}", labels: ["subject:1", "handle:a"]), Token)).Record));
-        Assert.Equal(["set_option 1", "update 1"], await StatementsOfAsync(own, async () => current = (await store.ReplaceAsync("key", current!, Record("""{"a":2}""", labels: ["subject:1", "handle:a"]), Token)).Record));
+        Assert.Equal(["set_option 1", "update 1"], await StatementsOfAsync(own,
+            async () => current = (await store.ReplaceAsync("key", current!, Record("""{"a":2}""", labels: ["subject:1", "handle:a"]), Token)).Record));
         Assert.Equal(["delete_multi 1", "set_option 1"], await StatementsOfAsync(own, () => store.DeleteAsync("key", current, Token).AsTask()));
-        Assert.Equal(["begin 1", "commit 1", "insert 2", "set_option 1"], await StatementsOfAsync(own, () => store.CreateAsync("labelled", Record("{}", labels: "subject:1"), Token).AsTask()));
+        Assert.Equal(["begin 1", "commit 1", "insert 2", "set_option 1"],
+            await StatementsOfAsync(own, () => store.CreateAsync("labelled", Record("{}", labels: "subject:1"), Token).AsTask()));
     }
 
     [Fact]

@@ -10,15 +10,17 @@ namespace Sojourn.Stores.Tests.MySql;
 /// <summary>A server that is not strict, in a time zone that is neither UTC nor the connections', with the strongest isolation and the strictest rules for writes.</summary>
 public sealed class OddMariaDbServer : IAsyncLifetime
 {
-    internal MariaDbServer Server { get; } = new("--sql-mode=ANSI_QUOTES,SIMULTANEOUS_ASSIGNMENT", "--default-time-zone=+05:30", "--transaction-isolation=SERIALIZABLE", "--sql-safe-updates=1", "--loose-innodb-snapshot-isolation=1", "--character-set-server=latin1");
+    internal MariaDbServer Server { get; } = new(
+        "--sql-mode=ANSI_QUOTES,SIMULTANEOUS_ASSIGNMENT", "--default-time-zone=+05:30", "--character-set-server=latin1",
+        "--transaction-isolation=SERIALIZABLE", "--sql-safe-updates=1", "--loose-innodb-snapshot-isolation=1");
 
     public ValueTask InitializeAsync() => Server.InitializeAsync();
 
     public ValueTask DisposeAsync() => Server.DisposeAsync();
 
     /// <summary>A data source as an application may have it: it counts changed rows, and its connections have a time zone of their own.</summary>
-    internal async Task<MySqlDataSource> NewDataSourceAsync(string? connectionString = null) =>
-        new MySqlDataSourceBuilder((connectionString ?? await Server.NewDatabaseAsync()) + ";UseAffectedRows=true")
+    internal async Task<MySqlDataSource> NewDataSourceAsync() =>
+        new MySqlDataSourceBuilder(await Server.NewDatabaseAsync() + ";UseAffectedRows=true")
             .UseConnectionOpenedCallback(static async (context, cancellationToken) =>
             {
                 await using var command = new MySqlCommand("SET time_zone = '-08:00'", context.Connection);
