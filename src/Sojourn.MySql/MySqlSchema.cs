@@ -16,7 +16,7 @@ public static class MySqlSchema
         }
 
         // Due is no later than expires and is what the index is on: a touch moves expires alone and leaves the index as it is; pruning files a row
-        // anew when it comes due and has not expired. Records are filed by key alone, so that a verb locks one row and can wait for nobody who waits for it.
+        // anew when it comes due and has not expired. Records are filed by key alone, so that a verb locks one row and no entry of another index before it.
         var tables = new Tables(options.TablePrefix);
         return $"""
             CREATE TABLE IF NOT EXISTS {tables.Sessions} (

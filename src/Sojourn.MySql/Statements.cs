@@ -5,7 +5,7 @@ namespace Sojourn.MySql;
 /// <summary>The native layout's statements, valid on MySQL 8 and MariaDB alike (which has RETURNING and MySQL has not).</summary>
 /// <remarks>
 /// <para>None depends on whether a connection counts rows that were found or rows that were changed: what is counted always changes.</para>
-/// <para>Whoever locks a record and its labels locks the record first, found by its key: so nobody waits in a circle.</para>
+/// <para>Whoever locks a record and its labels locks the record first, found by its key, so that waiting in a circle is rare.</para>
 /// </remarks>
 internal sealed class Statements(Tables tables)
 {
