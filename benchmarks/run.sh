@@ -44,7 +44,7 @@ measure() {
 
 for mode in "${modes[@]}"; do
   # The compiler counts calls from the start, so that its last tier is reached in seconds.
-  DOTNET_TC_CallCountingDelayMs=0 taskset -c $server_core dotnet "../artifacts/bin/$http/release/$http.dll" "$mode" "${port[$mode]}" "$work/sessions.db" > "$work/$mode.log" 2>&1 &
+  DOTNET_TC_CallCountingDelayMs=0 taskset -c $server_core dotnet "../artifacts/bin/$http/release/$http.dll" "$mode" "${port[$mode]}" "Data Source=$work/sessions.db" > "$work/$mode.log" 2>&1 &
   pid[$mode]=$!
 done
 for mode in "${modes[@]}"; do

@@ -1,39 +1,50 @@
 using Microsoft.AspNetCore.DataProtection;
 using Sojourn.Benchmarks.Http;
 
-// Usage: Sojourn.Benchmarks.Http <none|builtin|sojourn-memory|sojourn-sqlite> <port> [database]
+// Usage: Sojourn.Benchmarks.Http <none|builtin|builtin-redis|sojourn-memory|sojourn-sqlite|sojourn-redis|sojourn-pg|sojourn-mysql> <port> [connection string]
 var mode = args[0];
+var connection = args.ElementAtOrDefault(2) ?? "";
 var builder = WebApplication.CreateSlimBuilder();
 builder.Logging.ClearProviders();
 builder.WebHost.UseUrls($"http://127.0.0.1:{args[1]}");
 switch (mode)
 {
-    case "builtin":
+    case "builtin" or "builtin-redis":
         builder.Services.AddDataProtection().UseEphemeralDataProtectionProvider();
-        builder.Services.AddDistributedMemoryCache(options => options.SizeLimit = null);
+        _ = mode is "builtin"
+            ? builder.Services.AddDistributedMemoryCache(options => options.SizeLimit = null)
+            : builder.Services.AddStackExchangeRedisCache(options => options.Configuration = connection);
         builder.Services.AddSession(options => options.Cookie.Name = "sid");
         break;
-    case "sojourn-memory" or "sojourn-sqlite":
+    case not "none":
         var sojourn = builder.Services.AddSojourn(options =>
         {
             options.Secrets = ["the benchmark's secret, 32 characters or more"];
             options.Cookie.Name = "sid";
             options.Cookie.Secure = Sojourn.CookieSecure.AsRequest;
         });
-        _ = mode is "sojourn-memory" ? sojourn.UseMemory() : sojourn.UseSqlite($"Data Source={args[2]}");
+        _ = mode switch
+        {
+            "sojourn-memory" => sojourn.UseMemory(),
+            "sojourn-sqlite" => sojourn.UseSqlite(connection),
+            "sojourn-redis" => sojourn.UseRedis(connection),
+            "sojourn-pg" => sojourn.UsePostgreSql(connection),
+            "sojourn-mysql" => sojourn.UseMySql(connection),
+            _ => throw new ArgumentException($"Unknown mode {mode}."),
+        };
         break;
 }
 
 var app = builder.Build();
 switch (mode)
 {
-    case "builtin":
+    case "builtin" or "builtin-redis":
         app.UseSession();
         app.MapGet("/seed", BuiltIn.Seed);
         app.MapGet("/read", BuiltIn.Read);
         app.MapGet("/write", BuiltIn.Write);
         break;
-    case "sojourn-memory" or "sojourn-sqlite":
+    case not "none":
         app.UseSojourn();
         app.MapGet("/seed", WithSojourn.Seed);
         app.MapGet("/read", WithSojourn.Read);

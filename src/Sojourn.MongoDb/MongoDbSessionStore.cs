@@ -142,7 +142,7 @@ public sealed class MongoDbSessionStore : ISessionStore, ISessionIndex, ISubject
     }
 
     /// <inheritdoc/>
-    public async ValueTask<ReadOnlyMemory<byte>?> ReadSubjectAsync(string subject, CancellationToken cancellationToken)
+    public async ValueTask<byte[]?> ReadSubjectAsync(string subject, CancellationToken cancellationToken)
     {
         ArgumentException.ThrowIfNullOrEmpty(subject);
         await _indexes.EnsureAsync(cancellationToken).ConfigureAwait(false);
@@ -150,7 +150,7 @@ public sealed class MongoDbSessionStore : ISessionStore, ISessionIndex, ISubject
     }
 
     /// <inheritdoc/>
-    public async ValueTask<bool> ReplaceSubjectAsync(string subject, ReadOnlyMemory<byte>? current, ReadOnlyMemory<byte> next, DateTimeOffset keepUntil, CancellationToken cancellationToken)
+    public async ValueTask<bool> ReplaceSubjectAsync(string subject, byte[]? current, byte[] next, DateTimeOffset keepUntil, CancellationToken cancellationToken)
     {
         ArgumentException.ThrowIfNullOrEmpty(subject);
         await _indexes.EnsureAsync(cancellationToken).ConfigureAwait(false);

@@ -63,31 +63,31 @@ public static class MySqlStoreExtensions
     /// <returns>The builder.</returns>
     /// <exception cref="ArgumentException">The connection string is empty or malformed, or names no database.</exception>
     /// <exception cref="OptionsValidationException">At start: an option is out of its range.</exception>
-    public static SojournBuilder UseExpressMySql(this SojournBuilder builder, string connectionString, Action<ExpressMySqlSessionStoreOptions>? configure = null)
+    public static SojournBuilder UseExpressMySqlSession(this SojournBuilder builder, string connectionString, Action<ExpressMySqlSessionStoreOptions>? configure = null)
     {
         ArgumentNullException.ThrowIfNull(builder);
         CheckConnectionString(connectionString);
         return builder.UseNodeLayout(options => options.Configure(o => o.ConnectionString = connectionString), configure);
     }
 
-    /// <inheritdoc cref="UseExpressMySql(SojournBuilder, string, Action{ExpressMySqlSessionStoreOptions})"/>
+    /// <inheritdoc cref="UseExpressMySqlSession(SojournBuilder, string, Action{ExpressMySqlSessionStoreOptions})"/>
     /// <param name="builder">What <c>AddSojourn</c> returned.</param>
     /// <param name="section">A section of the configuration that holds <c>ConnectionString</c>, and the options by their names.</param>
     /// <param name="configure">Sets options after the section; nothing when <see langword="null"/>.</param>
     /// <exception cref="OptionsValidationException">At start: the section has no connection string, or an option is out of its range.</exception>
-    public static SojournBuilder UseExpressMySql(this SojournBuilder builder, IConfiguration section, Action<ExpressMySqlSessionStoreOptions>? configure = null)
+    public static SojournBuilder UseExpressMySqlSession(this SojournBuilder builder, IConfiguration section, Action<ExpressMySqlSessionStoreOptions>? configure = null)
     {
         ArgumentNullException.ThrowIfNull(builder);
         ArgumentNullException.ThrowIfNull(section);
         return builder.UseNodeLayout(options => options.Bind(section), configure);
     }
 
-    /// <inheritdoc cref="UseExpressMySql(SojournBuilder, string, Action{ExpressMySqlSessionStoreOptions})"/>
+    /// <inheritdoc cref="UseExpressMySqlSession(SojournBuilder, string, Action{ExpressMySqlSessionStoreOptions})"/>
     /// <param name="builder">What <c>AddSojourn</c> returned.</param>
     /// <param name="dataSource">Gives the data source, once; whoever made it disposes of it.</param>
     /// <param name="configure">Sets the options; the defaults when <see langword="null"/>.</param>
     /// <exception cref="OptionsValidationException">At start: an option is out of its range.</exception>
-    public static SojournBuilder UseExpressMySql(this SojournBuilder builder, Func<IServiceProvider, MySqlDataSource> dataSource, Action<ExpressMySqlSessionStoreOptions>? configure = null)
+    public static SojournBuilder UseExpressMySqlSession(this SojournBuilder builder, Func<IServiceProvider, MySqlDataSource> dataSource, Action<ExpressMySqlSessionStoreOptions>? configure = null)
     {
         ArgumentNullException.ThrowIfNull(builder);
         ArgumentNullException.ThrowIfNull(dataSource);

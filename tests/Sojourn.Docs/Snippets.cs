@@ -156,7 +156,30 @@ internal static class Snippets
         #region stores
         builder.UseMemory(o => o.MaxSessions = 100_000);
         builder.UseSqlite("Data Source=sessions.db", o => o.Durability = SqliteDurability.Normal);
+        builder.UseRedis("localhost:6379");
+        builder.UsePostgreSql("Host=localhost;Database=app;Username=app");
+        builder.UseMySql("Server=localhost;Database=app;User ID=app");
+        builder.UseMongoDb("mongodb://localhost/app");
         builder.UseStore(services => new MemorySessionStore());
+        #endregion
+
+        #region npm-layouts
+        builder.UseConnectRedis("localhost:6379");
+        builder.UseConnectPgSimple("Host=localhost;Database=app;Username=app");
+        builder.UseExpressMySqlSession("Server=localhost;Database=app;User ID=app");
+        builder.UseConnectMongo("mongodb://localhost/app");
+        #endregion
+
+        #region migrating
+        builder.UsePostgreSql("Host=localhost;Database=app;Username=app")
+            .MigratingFrom(old => old.UseConnectRedis("localhost:6379"));
+        #endregion
+    }
+
+    internal static void Health(IServiceCollection services)
+    {
+        #region health
+        services.AddHealthChecks().AddSojourn(tags: ["ready"]);
         #endregion
     }
 }

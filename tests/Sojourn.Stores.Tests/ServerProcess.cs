@@ -25,6 +25,8 @@ internal sealed partial class ServerProcess : IAsyncDisposable
         }
     }
 
+    public int Id => _process.Id;
+
     public bool HasExited => _process.HasExited;
 
     public static ServerProcess Start(string program, params IEnumerable<string> arguments)
@@ -56,10 +58,15 @@ internal sealed partial class ServerProcess : IAsyncDisposable
     }
 
     /// <summary>It takes connections and answers nothing from now on: SIGSTOP.</summary>
-    public void Freeze() => Signal(SigStop);
+    public void Freeze() => Freeze(_process.Id);
 
     /// <summary>SIGCONT.</summary>
-    public void Thaw() => Signal(SigContinue);
+    public void Thaw() => Thaw(_process.Id);
+
+    /// <summary>As <see cref="Freeze()"/>, of a process that a server of the tests' own has started.</summary>
+    public static void Freeze(int process) => Signal(process, SigStop);
+
+    public static void Thaw(int process) => Signal(process, SigContinue);
 
     public async ValueTask DisposeAsync()
     {
@@ -96,9 +103,9 @@ internal sealed partial class ServerProcess : IAsyncDisposable
         }
     }
 
-    private void Signal(int signal)
+    private static void Signal(int process, int signal)
     {
-        if (Kill(_process.Id, signal) != 0) throw new Win32Exception();
+        if (Kill(process, signal) != 0) throw new Win32Exception();
     }
 
     private void Note(string? line)

@@ -32,7 +32,7 @@ public sealed class ExpressMySqlSessionStoreTests(MariaDbServer server)
     public async Task A_session_is_its_JSON_under_its_id_and_lives_as_long_as_its_cookie()
     {
         var database = await server.NewDatabaseAsync();
-        await using var services = new ServiceCollection().AddSojournCore().UseExpressMySql(database).Services
+        await using var services = new ServiceCollection().AddSojournCore().UseExpressMySqlSession(database).Services
             .Configure<SojournOptions>(o => o.ApplicationName = "tests").BuildServiceProvider();
         var manager = services.GetRequiredService<SessionManager>();
         var session = manager.Create();
@@ -113,7 +113,7 @@ public sealed class ExpressMySqlSessionStoreTests(MariaDbServer server)
         Assert.Contains("express-mysql-session", (await Assert.ThrowsAsync<NotSupportedException>(async () => await store.FindAsync("subject:1", Token))).Message, StringComparison.Ordinal);
         await Assert.ThrowsAsync<NotSupportedException>(async () => await store.DeleteByLabelAsync("subject:1", Token));
         await Assert.ThrowsAsync<ArgumentException>(async () => await store.CreateAsync(new string('k', 129), Record("{}"), Token));
-        await using var services = new ServiceCollection().AddSojournCore().UseExpressMySql(database).Services
+        await using var services = new ServiceCollection().AddSojournCore().UseExpressMySqlSession(database).Services
             .Configure<SojournOptions>(o => (o.ApplicationName, o.IdleTimeout) = ("tests", TimeSpan.FromHours(1))).BuildServiceProvider();
         Assert.Contains("TimeToLive", Assert.Throws<OptionsValidationException>(() => services.GetRequiredService<SessionManager>()).Message, StringComparison.Ordinal);
     }
@@ -128,7 +128,7 @@ public sealed class ExpressMySqlSessionStoreTests(MariaDbServer server)
             ["TimeToLive"] = "02:00:00",
             ["DisableTouch"] = "true",
         }).Build();
-        await using var services = new ServiceCollection().AddSojournCore().UseExpressMySql(section).Services.BuildServiceProvider();
+        await using var services = new ServiceCollection().AddSojournCore().UseExpressMySqlSession(section).Services.BuildServiceProvider();
         var store = Assert.IsType<ExpressMySqlSessionStore>(services.GetRequiredService<ISessionStore>());
         Assert.Equal((TimeSpan.FromHours(2), false), (store.TimeToLive, store.CanTouch));
         Assert.True(await store.CreateAsync("key", Record("{}"), Token));

@@ -172,7 +172,7 @@ public sealed class MySqlFailureTests
     }
 
     private static SojournBuilder Use(SojournBuilder sojourn, string layout, string connectionString) =>
-        layout == "native" ? sojourn.UseMySql(connectionString) : sojourn.UseExpressMySql(connectionString);
+        layout == "native" ? sojourn.UseMySql(connectionString) : sojourn.UseExpressMySqlSession(connectionString);
 
     /// <summary>Many requests at once, so that the pool has many connections.</summary>
     private static async Task ParallelCountsAsync(StoreApp app, int count)
