@@ -32,9 +32,11 @@ public sealed class ConnectRedisSessionStore : ISessionStore, INodeLayout, ISess
     /// <param name="connection">The connection; whoever made it disposes of it.</param>
     /// <param name="options">The defaults when <see langword="null"/>.</param>
     /// <param name="timeProvider">What lifetimes are counted by; the system's clock when <see langword="null"/>.</param>
-    /// <exception cref="ArgumentException">An option is out of its range.</exception>
+    /// <exception cref="ArgumentException">
+    /// An option is out of its range, or <see cref="ConnectRedisSessionStoreOptions.WaitForReplicas"/> is set, which needs a connection of the store's own.
+    /// </exception>
     public ConnectRedisSessionStore(IConnectionMultiplexer connection, ConnectRedisSessionStoreOptions? options = null, TimeProvider? timeProvider = null)
-        : this(new RedisConnection(connection), options ?? new(), timeProvider ?? TimeProvider.System)
+        : this(new RedisConnection(connection, options?.WaitForReplicas ?? 0), options ?? new(), timeProvider ?? TimeProvider.System)
     {
     }
 
@@ -54,7 +56,10 @@ public sealed class ConnectRedisSessionStore : ISessionStore, INodeLayout, ISess
     /// <inheritdoc/>
     public async ValueTask<SessionRecord?> ReadAsync(string key, CancellationToken cancellationToken)
     {
-        var result = await EvaluateAsync(Scripts.ReadWithExpiry, key, [], cancellationToken).ConfigureAwait(false);
+        ArgumentNullException.ThrowIfNull(key);
+        cancellationToken.ThrowIfCancellationRequested();
+        var database = await _connection.DatabaseAsync(cancellationToken).ConfigureAwait(false);
+        var result = await database.ScriptEvaluateAsync(Scripts.ReadWithExpiry, [_options.KeyPrefix + key]).WaitAsync(cancellationToken).ConfigureAwait(false);
         return result.IsNull ? null : ToRecord(result);
     }
 
@@ -62,7 +67,7 @@ public sealed class ConnectRedisSessionStore : ISessionStore, INodeLayout, ISess
     public async ValueTask<bool> CreateAsync(string key, SessionRecord record, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(record);
-        return (long)await EvaluateAsync(Scripts.CreateContent, key, [record.Document, SecondsUntil(record.ExpiresAt)], cancellationToken).ConfigureAwait(false) == 1;
+        return (long)await RunAsync(Scripts.CreateContent, key, [record.Document, SecondsUntil(record.ExpiresAt)], cancellationToken).ConfigureAwait(false) == 1;
     }
 
     /// <inheritdoc/>
@@ -88,8 +93,7 @@ public sealed class ConnectRedisSessionStore : ISessionStore, INodeLayout, ISess
             return await WriteAsync(Scripts.DeleteContent, key, null, [current.Version.Content], cancellationToken).ConfigureAwait(false);
         }
 
-        var database = await DatabaseAsync(key, cancellationToken).ConfigureAwait(false);
-        return await database.KeyDeleteAsync(_options.KeyPrefix + key).WaitAsync(cancellationToken).ConfigureAwait(false) ? WriteResult.Done() : WriteResult.Gone;
+        return (long)await RunAsync(Scripts.DeleteAnything, key, [], cancellationToken).ConfigureAwait(false) == 1 ? WriteResult.Done() : WriteResult.Gone;
     }
 
     /// <inheritdoc/>
@@ -124,22 +128,15 @@ public sealed class ConnectRedisSessionStore : ISessionStore, INodeLayout, ISess
         return new SessionRecord(text, _time.GetUtcNow() + (milliseconds < 0 ? TimeToLive : TimeSpan.FromMilliseconds(milliseconds)), version: new SessionVersion(text));
     }
 
-    private ValueTask<IDatabase> DatabaseAsync(string key, CancellationToken cancellationToken)
+    private ValueTask<RedisResult> RunAsync(string script, string key, RedisValue[] arguments, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(key);
-        cancellationToken.ThrowIfCancellationRequested();
-        return _connection.DatabaseAsync(cancellationToken);
-    }
-
-    private async ValueTask<RedisResult> EvaluateAsync(string script, string key, RedisValue[] arguments, CancellationToken cancellationToken)
-    {
-        var database = await DatabaseAsync(key, cancellationToken).ConfigureAwait(false);
-        return await database.ScriptEvaluateAsync(script, [_options.KeyPrefix + key], arguments).WaitAsync(cancellationToken).ConfigureAwait(false);
+        return _connection.WriteAsync(script, _options.KeyPrefix + key, arguments, cancellationToken);
     }
 
     private async ValueTask<WriteResult> WriteAsync(string script, string key, SessionRecord? done, RedisValue[] arguments, CancellationToken cancellationToken)
     {
-        var result = await EvaluateAsync(script, key, arguments, cancellationToken).ConfigureAwait(false);
+        var result = await RunAsync(script, key, arguments, cancellationToken).ConfigureAwait(false);
         return result.Resp2Type == ResultType.Array ? WriteResult.Conflict(ToRecord(result))
             : (long)result == 1 ? WriteResult.Done(done)
             : WriteResult.Gone;

@@ -18,6 +18,10 @@ internal static class RecordFormat
     public const int ExpiryOffset = HeadLength;
 
     private const byte Format = 1;
+
+    /// <summary>What every value begins with.</summary>
+    public static readonly byte[] Mark = [Format];
+
     private const int LabelsOffset = 21;
 
     public static byte[] Write(SessionRecord record, long version)

@@ -4,29 +4,51 @@ using StackExchange.Redis;
 
 namespace Sojourn.Redis;
 
-/// <summary>The way to the server: the application's own connection, or one that is made by the first call and disposed of with the store.</summary>
+/// <summary>The way to the server: the application's own connection, or one of the store's own.</summary>
 internal sealed class RedisConnection : IAsyncDisposable
 {
-    private readonly Lock _gate = new();
-    private readonly ConfigurationOptions? _configuration;
-    private Task<IConnectionMultiplexer>? _connecting;
+    private readonly IConnectionMultiplexer? _given;
+    private readonly LazyConnection? _own;
+    private readonly ReplicatedWrites? _replicated;
 
-    public RedisConnection(IConnectionMultiplexer given)
+    /// <exception cref="ArgumentException">Replicas are to be waited for, on a connection that serves others, too.</exception>
+    public RedisConnection(IConnectionMultiplexer given, int waitForReplicas)
     {
         ArgumentNullException.ThrowIfNull(given);
-        _connecting = Task.FromResult(given);
+        if (waitForReplicas > 0)
+        {
+            throw new ArgumentException("WaitForReplicas holds up the connection that it waits on, so it needs the store's own: give UseRedis or UseConnectRedis a connection string.", nameof(waitForReplicas));
+        }
+
+        (_given, ChannelPrefix) = (given, PrefixOf(ConfigurationOptions.Parse(given.Configuration)));
     }
 
-    public RedisConnection(ConfigurationOptions configuration)
+    public RedisConnection(ConfigurationOptions configuration, int waitForReplicas)
     {
-        _configuration = configuration;
-
-        // A server that is away fails calls, not the start, and is found again when it is back.
-        _configuration.AbortOnConnectFail = false;
+        (_own, ChannelPrefix) = (new(configuration), PrefixOf(configuration));
+        if (waitForReplicas > 0)
+        {
+            _replicated = new(configuration.Clone(), waitForReplicas);
+        }
     }
 
-    public async ValueTask<IDatabase> DatabaseAsync(CancellationToken cancellationToken) =>
-        (await ConnectAsync().WaitAsync(cancellationToken).ConfigureAwait(false)).GetDatabase();
+    /// <summary>What the driver puts before the names of channels, unless a script names them.</summary>
+    public string ChannelPrefix { get; }
+
+    public async ValueTask<IConnectionMultiplexer> ConnectAsync(CancellationToken cancellationToken) =>
+        _given ?? await _own!.GetAsync().WaitAsync(cancellationToken).ConfigureAwait(false);
+
+    public async ValueTask<IDatabase> DatabaseAsync(CancellationToken cancellationToken) => (await ConnectAsync(cancellationToken).ConfigureAwait(false)).GetDatabase();
+
+    /// <summary>Runs a script that writes to one key, and waits for replicas where that is asked for.</summary>
+    public async ValueTask<RedisResult> WriteAsync(string script, RedisKey key, RedisValue[] arguments, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        var answer = _replicated is null
+            ? (await DatabaseAsync(cancellationToken).ConfigureAwait(false)).ScriptEvaluateAsync(script, [key], arguments)
+            : _replicated.RunAsync(script, key, arguments);
+        return await answer.WaitAsync(cancellationToken).ConfigureAwait(false);
+    }
 
     /// <summary>A page of records in the order of their names, of which Redis knows none.</summary>
     public async ValueTask<IReadOnlyList<KeyValuePair<string, SessionRecord>>> PageAsync(
@@ -82,7 +104,7 @@ internal sealed class RedisConnection : IAsyncDisposable
     /// <summary>The names of all keys with a prefix, without it; one may come more than once.</summary>
     private async IAsyncEnumerable<string> KeysAsync(string prefix, Func<string, bool> isWanted, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        var connection = await ConnectAsync().WaitAsync(cancellationToken).ConfigureAwait(false);
+        var connection = await ConnectAsync(cancellationToken).ConfigureAwait(false);
         RedisValue pattern = Escape(prefix) + "*";
         foreach (var server in connection.GetServers())
         {
@@ -104,21 +126,18 @@ internal sealed class RedisConnection : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        if (_configuration is not null && _connecting is not null)
+        if (_replicated is not null)
         {
-            await (await _connecting.ConfigureAwait(false)).DisposeAsync().ConfigureAwait(false);
+            await _replicated.DisposeAsync().ConfigureAwait(false);
+        }
+
+        if (_own is not null)
+        {
+            await _own.DisposeAsync().ConfigureAwait(false);
         }
     }
+
+    private static string PrefixOf(ConfigurationOptions configuration) => (string?)configuration.ChannelPrefix ?? "";
 
     private static string Escape(string text) => string.Concat(text.Select(c => c is '*' or '?' or '[' or ']' or '\\' or '^' ? "\\" + c : c.ToString()));
-
-    private Task<IConnectionMultiplexer> ConnectAsync()
-    {
-        lock (_gate)
-        {
-            return _connecting is null or { IsFaulted: true } or { IsCanceled: true } ? _connecting = OpenAsync() : _connecting;
-        }
-    }
-
-    private async Task<IConnectionMultiplexer> OpenAsync() => await ConnectionMultiplexer.ConnectAsync(_configuration!).ConfigureAwait(false);
 }

@@ -10,14 +10,13 @@ namespace Sojourn.Redis;
 /// <para>Labels are sorted sets beside the records: an entry is written before the record and removed after it, and one that points to nothing is
 /// removed when it is read. What the driver throws is thrown; a call whose answer was lost may have taken effect.</para>
 /// </remarks>
-public sealed class RedisSessionStore : ISessionStore, ISessionIndex, IAsyncDisposable
+public sealed class RedisSessionStore : ISessionStore, ISessionIndex, ISubjectRegistry, ISessionLease, ISessionNotifications, IAsyncDisposable
 {
-    /// <summary>An entry of a label that is younger may belong to a record that is just being written.</summary>
-    private static readonly TimeSpan Settled = TimeSpan.FromMinutes(10);
-
     private readonly RedisConnection _connection;
+    private readonly RedisSessionStoreOptions _options;
     private readonly string _prefix;
     private readonly TimeProvider _time;
+    private readonly RedisLabels _labels;
 
     internal RedisSessionStore(RedisConnection connection, RedisSessionStoreOptions options, TimeProvider time)
     {
@@ -26,51 +25,56 @@ public sealed class RedisSessionStore : ISessionStore, ISessionIndex, IAsyncDisp
             throw new ArgumentException(RedisSessionStoreOptions.Rule, nameof(options));
         }
 
-        _connection = connection;
-        _prefix = options.KeyPrefix;
-        _time = time;
+        (_connection, _options, _prefix, _time) = (connection, options, options.KeyPrefix, time);
+        _labels = new RedisLabels(connection, _prefix, time);
     }
 
     /// <summary>Makes a store on a connection of the application's own.</summary>
     /// <param name="connection">The connection; whoever made it disposes of it.</param>
     /// <param name="options">The defaults when <see langword="null"/>.</param>
     /// <param name="timeProvider">What labels are aged by; the system's clock when <see langword="null"/>.</param>
-    /// <exception cref="ArgumentException">An option is out of its range.</exception>
+    /// <exception cref="ArgumentException">
+    /// An option is out of its range, or <see cref="RedisSessionStoreOptions.WaitForReplicas"/> is set, which needs a connection of the store's own.
+    /// </exception>
     public RedisSessionStore(IConnectionMultiplexer connection, RedisSessionStoreOptions? options = null, TimeProvider? timeProvider = null)
-        : this(new RedisConnection(connection), options ?? new(), timeProvider ?? TimeProvider.System)
+        : this(new RedisConnection(connection, options?.WaitForReplicas ?? 0), options ?? new(), timeProvider ?? TimeProvider.System)
     {
     }
 
     /// <inheritdoc/>
     public async ValueTask<SessionRecord?> ReadAsync(string key, CancellationToken cancellationToken)
     {
-        var database = await DatabaseAsync(key, cancellationToken).ConfigureAwait(false);
-        return (byte[]?)await database.StringGetAsync(RecordKey(key)).WaitAsync(cancellationToken).ConfigureAwait(false) is { } value ? RecordFormat.Read(value) : null;
+        ArgumentNullException.ThrowIfNull(key);
+        return await GetAsync(RecordKey(key), cancellationToken).ConfigureAwait(false) is { } value ? RecordFormat.Read(value) : null;
     }
 
     /// <inheritdoc/>
     public async ValueTask<bool> CreateAsync(string key, SessionRecord record, CancellationToken cancellationToken)
     {
+        ArgumentNullException.ThrowIfNull(key);
         ArgumentNullException.ThrowIfNull(record);
-        var database = await DatabaseAsync(key, cancellationToken).ConfigureAwait(false);
-        await AddLabelsAsync(database, key, record, cancellationToken).ConfigureAwait(false);
-        return await database.StringSetAsync(RecordKey(key), RecordFormat.Write(record, NewVersion()), new Expiration(DropAt(record.ExpiresAt).UtcDateTime), ValueCondition.NotExists)
-            .WaitAsync(cancellationToken).ConfigureAwait(false);
+        await AddLabelsAsync(key, null, record, cancellationToken).ConfigureAwait(false);
+        return (long)await _connection.WriteAsync(
+            Scripts.Create, RecordKey(key), [RecordFormat.Write(record, NewVersion()), DropAt(record.ExpiresAt)], cancellationToken).ConfigureAwait(false) == 1;
     }
 
     /// <inheritdoc/>
     public async ValueTask<WriteResult> ReplaceAsync(string key, SessionRecord current, SessionRecord next, CancellationToken cancellationToken)
     {
+        ArgumentNullException.ThrowIfNull(key);
         ArgumentNullException.ThrowIfNull(current);
         ArgumentNullException.ThrowIfNull(next);
-        var database = await DatabaseAsync(key, cancellationToken).ConfigureAwait(false);
         var (before, version) = (_time.GetUtcNow(), NewVersion());
-        await AddLabelsAsync(database, key, next, cancellationToken).ConfigureAwait(false);
-        var result = await RunAsync(database, Scripts.Replace, key, next.WithVersion(new SessionVersion(version)), cancellationToken,
-            RecordFormat.Head(current.Version), RecordFormat.Write(next, version), DropAt(next.ExpiresAt).ToUnixTimeMilliseconds()).ConfigureAwait(false);
+        await AddLabelsAsync(key, current, next, cancellationToken).ConfigureAwait(false);
+        var result = await WriteAsync(
+            Scripts.Replace,
+            key,
+            next.WithVersion(new SessionVersion(version)),
+            [RecordFormat.Head(current.Version), RecordFormat.Write(next, version), DropAt(next.ExpiresAt), .. News(SessionNotificationKind.Changed, key)],
+            cancellationToken).ConfigureAwait(false);
         if (result.Outcome == WriteOutcome.Done)
         {
-            await RemoveLabelsAsync(database, key, current.Labels.Except(next.Labels, StringComparer.Ordinal), before, cancellationToken).ConfigureAwait(false);
+            await _labels.RemoveAsync(key, current.Labels.Except(next.Labels, StringComparer.Ordinal), before, cancellationToken).ConfigureAwait(false);
         }
 
         return result;
@@ -79,56 +83,56 @@ public sealed class RedisSessionStore : ISessionStore, ISessionIndex, IAsyncDisp
     /// <inheritdoc/>
     public async ValueTask<WriteResult> TouchAsync(string key, SessionRecord current, DateTimeOffset expiresAt, CancellationToken cancellationToken)
     {
+        ArgumentNullException.ThrowIfNull(key);
         ArgumentNullException.ThrowIfNull(current);
-        var database = await DatabaseAsync(key, cancellationToken).ConfigureAwait(false);
-        await KeepLabelsAsync(database, current, expiresAt, cancellationToken).ConfigureAwait(false);
-        return await RunAsync(database, Scripts.Touch, key, current.WithExpiry(expiresAt), cancellationToken,
-            RecordFormat.Head(current.Version), RecordFormat.Expiry(expiresAt), DropAt(expiresAt).ToUnixTimeMilliseconds()).ConfigureAwait(false);
+        var next = current.WithExpiry(expiresAt);
+        await AddLabelsAsync(key, current, next, cancellationToken).ConfigureAwait(false);
+        return await WriteAsync(
+            Scripts.Touch, key, next, [RecordFormat.Head(current.Version), RecordFormat.Expiry(expiresAt), DropAt(expiresAt)], cancellationToken).ConfigureAwait(false);
     }
 
     /// <inheritdoc/>
     public async ValueTask<WriteResult> DeleteAsync(string key, SessionRecord? current, CancellationToken cancellationToken)
     {
-        var database = await DatabaseAsync(key, cancellationToken).ConfigureAwait(false);
-        var before = _time.GetUtcNow();
-        if (current is not null)
+        ArgumentNullException.ThrowIfNull(key);
+        var (before, news) = (_time.GetUtcNow(), News(SessionNotificationKind.Ended, key));
+        if (current is null)
         {
-            var result = await RunAsync(database, Scripts.Delete, key, null, cancellationToken, RecordFormat.Head(current.Version)).ConfigureAwait(false);
-            if (result.Outcome == WriteOutcome.Done)
+            var value = (byte[]?)await _connection.WriteAsync(Scripts.Take, RecordKey(key), [RecordFormat.Mark, .. news], cancellationToken).ConfigureAwait(false);
+            if (value is null)
             {
-                await RemoveLabelsAsync(database, key, current.Labels, before, cancellationToken).ConfigureAwait(false);
+                return WriteResult.Gone;
             }
 
-            return result;
+            await _labels.RemoveAsync(key, RecordFormat.Read(value).Labels, before, cancellationToken).ConfigureAwait(false);
+            return WriteResult.Done();
         }
 
-        if ((byte[]?)await database.StringGetDeleteAsync(RecordKey(key)).WaitAsync(cancellationToken).ConfigureAwait(false) is not { } value)
+        var result = await WriteAsync(Scripts.Delete, key, null, [RecordFormat.Head(current.Version), .. news], cancellationToken).ConfigureAwait(false);
+        if (result.Outcome == WriteOutcome.Done)
         {
-            return WriteResult.Gone;
+            await _labels.RemoveAsync(key, current.Labels, before, cancellationToken).ConfigureAwait(false);
         }
 
-        await RemoveLabelsAsync(database, key, RecordFormat.Read(value).Labels, before, cancellationToken).ConfigureAwait(false);
-        return WriteResult.Done();
+        return result;
     }
 
     /// <inheritdoc/>
     public async ValueTask<IReadOnlyList<KeyValuePair<string, SessionRecord>>> FindAsync(string label, CancellationToken cancellationToken)
     {
         ArgumentException.ThrowIfNullOrEmpty(label);
-        var database = await DatabaseAsync(label, cancellationToken).ConfigureAwait(false);
-        var entries = await database.SortedSetRangeByRankWithScoresAsync(LabelKey(label)).WaitAsync(cancellationToken).ConfigureAwait(false);
+        var entries = await _labels.ReadAsync(label, cancellationToken).ConfigureAwait(false);
         var records = await Task.WhenAll(entries.Select(entry => ReadAsync(entry.Element!, cancellationToken).AsTask())).ConfigureAwait(false);
         var found = new List<KeyValuePair<string, SessionRecord>>();
-        var settled = _time.GetUtcNow() - Settled;
         for (var i = 0; i < entries.Length; i++)
         {
             if (records[i] is { } record && record.Labels.Contains(label, StringComparer.Ordinal))
             {
                 found.Add(new(entries[i].Element!, record));
             }
-            else if (entries[i].Score <= settled.ToUnixTimeMilliseconds())
+            else
             {
-                await RemoveLabelsAsync(database, entries[i].Element!, [label], settled, cancellationToken).ConfigureAwait(false);
+                await _labels.RepairAsync(label, entries[i], cancellationToken).ConfigureAwait(false);
             }
         }
 
@@ -161,9 +165,60 @@ public sealed class RedisSessionStore : ISessionStore, ISessionIndex, IAsyncDisp
         return deleted;
     }
 
+    /// <inheritdoc/>
+    public async ValueTask<ReadOnlyMemory<byte>?> ReadSubjectAsync(string subject, CancellationToken cancellationToken)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(subject);
+        return await GetAsync(SubjectKey(subject), cancellationToken).ConfigureAwait(false) is { } entry ? new ReadOnlyMemory<byte>(entry) : null;
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<bool> ReplaceSubjectAsync(
+        string subject, ReadOnlyMemory<byte>? current, ReadOnlyMemory<byte> next, DateTimeOffset keepUntil, CancellationToken cancellationToken)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(subject);
+        return (long)await _connection.WriteAsync(
+            Scripts.ReplaceSubject, SubjectKey(subject), [current is null ? 0 : 1, current ?? default, next, DropAt(keepUntil)], cancellationToken).ConfigureAwait(false) == 1;
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<bool> TryAcquireAsync(string key, string owner, TimeSpan duration, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(key);
+        ArgumentException.ThrowIfNullOrEmpty(owner);
+        ArgumentOutOfRangeException.ThrowIfLessThan(duration, TimeSpan.FromMilliseconds(1));
+        var database = await DatabaseAsync(cancellationToken).ConfigureAwait(false);
+        return (long)await database.ScriptEvaluateAsync(Scripts.TakeLease, [LeaseKey(key)], [owner, (long)duration.TotalMilliseconds]).WaitAsync(cancellationToken).ConfigureAwait(false) == 1;
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask ReleaseAsync(string key, string owner, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(key);
+        ArgumentException.ThrowIfNullOrEmpty(owner);
+        var database = await DatabaseAsync(cancellationToken).ConfigureAwait(false);
+        await database.ScriptEvaluateAsync(Scripts.ReleaseLease, [LeaseKey(key)], [owner]).WaitAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<IAsyncDisposable> SubscribeAsync(Action<SessionNotification> handler, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(handler);
+        if (!_options.Notifications)
+        {
+            throw new InvalidOperationException(
+                $"The sessions' store does not notify: set {nameof(RedisSessionStoreOptions)}.{nameof(RedisSessionStoreOptions.Notifications)}, in every application that writes these sessions.");
+        }
+
+        var connection = await _connection.ConnectAsync(cancellationToken).ConfigureAwait(false);
+        return await RedisSubscription.OpenAsync(connection, Channel, handler, _time, cancellationToken).ConfigureAwait(false);
+    }
+
     /// <summary>Closes the connection, if the store made it itself.</summary>
     /// <returns>When it is closed.</returns>
     public ValueTask DisposeAsync() => _connection.DisposeAsync();
+
+    private string Channel => _prefix + "notifications";
 
     private static long NewVersion()
     {
@@ -173,69 +228,51 @@ public sealed class RedisSessionStore : ISessionStore, ISessionIndex, IAsyncDisp
         return BitConverter.ToInt64(random);
     }
 
-    private static bool IsRecordKey(string key) => !key.StartsWith("label:", StringComparison.Ordinal);
+    /// <summary>Records are filed under base64url; what is kept beside them has a colon in its name.</summary>
+    private static bool IsRecordKey(string key) => !key.Contains(':', StringComparison.Ordinal);
 
-    /// <summary>Redis only cleans up: a little after the session has ended, and not all at once.</summary>
-    private DateTimeOffset DropAt(DateTimeOffset expiresAt)
+    /// <summary>Redis only cleans up: a little after the session has ended, and not all at once. Milliseconds since 1970.</summary>
+    private long DropAt(DateTimeOffset expiresAt)
     {
         var now = _time.GetUtcNow();
-        return (expiresAt > now ? expiresAt : now) + TimeSpan.FromMilliseconds(RandomNumberGenerator.GetInt32(60_000, 120_000));
+        return ((expiresAt > now ? expiresAt : now) + TimeSpan.FromMilliseconds(RandomNumberGenerator.GetInt32(60_000, 120_000))).ToUnixTimeMilliseconds();
     }
 
     private RedisKey RecordKey(string key) => _prefix + key;
 
-    private RedisKey LabelKey(string label) => _prefix + "label:" + label;
+    private RedisKey SubjectKey(string subject) => _prefix + "subject:" + subject;
 
-    private ValueTask<IDatabase> DatabaseAsync(string name, CancellationToken cancellationToken)
+    private RedisKey LeaseKey(string key) => _prefix + "lease:" + key;
+
+    /// <summary>What a script tells listeners: channel and message, or nothing.</summary>
+    private RedisValue[] News(SessionNotificationKind kind, string key) =>
+        _options.Notifications ? [_connection.ChannelPrefix + Channel, RedisSubscription.Message(kind, key)] : [];
+
+    private ValueTask<IDatabase> DatabaseAsync(CancellationToken cancellationToken)
     {
-        ArgumentNullException.ThrowIfNull(name);
         cancellationToken.ThrowIfCancellationRequested();
         return _connection.DatabaseAsync(cancellationToken);
     }
 
-    private async ValueTask<WriteResult> RunAsync(IDatabase database, string script, string key, SessionRecord? done, CancellationToken cancellationToken, params RedisValue[] arguments)
+    private async ValueTask<byte[]?> GetAsync(RedisKey key, CancellationToken cancellationToken)
     {
-        var result = await database.ScriptEvaluateAsync(script, [RecordKey(key)], arguments).WaitAsync(cancellationToken).ConfigureAwait(false);
+        var database = await DatabaseAsync(cancellationToken).ConfigureAwait(false);
+        return await database.StringGetAsync(key).WaitAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    private async ValueTask<WriteResult> WriteAsync(string script, string key, SessionRecord? done, RedisValue[] arguments, CancellationToken cancellationToken)
+    {
+        var result = await _connection.WriteAsync(script, RecordKey(key), arguments, cancellationToken).ConfigureAwait(false);
         return result.Resp2Type == ResultType.BulkString ? WriteResult.Conflict(RecordFormat.Read((byte[])result!))
             : (long)result == 1 ? WriteResult.Done(done)
             : WriteResult.Gone;
     }
 
-    private async ValueTask AddLabelsAsync(IDatabase database, string key, SessionRecord record, CancellationToken cancellationToken)
+    private async ValueTask AddLabelsAsync(string key, SessionRecord? current, SessionRecord next, CancellationToken cancellationToken)
     {
-        if (record.Labels.IsEmpty)
+        foreach (var crowded in await _labels.AddAsync(key, current, next, cancellationToken).ConfigureAwait(false))
         {
-            return;
-        }
-
-        // Sent one after the other and awaited together: commands on one key keep their order.
-        var now = _time.GetUtcNow().ToUnixTimeMilliseconds();
-        var added = Task.WhenAll(record.Labels.Select(label => database.SortedSetAddAsync(LabelKey(label), key, now)));
-        await KeepLabelsAsync(database, record, record.ExpiresAt, cancellationToken).ConfigureAwait(false);
-        await added.WaitAsync(cancellationToken).ConfigureAwait(false);
-    }
-
-    /// <summary>A label lives longer than every record that bears it.</summary>
-    private async ValueTask KeepLabelsAsync(IDatabase database, SessionRecord record, DateTimeOffset expiresAt, CancellationToken cancellationToken)
-    {
-        if (record.Labels.IsEmpty)
-        {
-            return;
-        }
-
-        var until = (DropAt(expiresAt) + TimeSpan.FromHours(1)).UtcDateTime;
-        await Task.WhenAll(record.Labels.SelectMany(label => (Task[])
-        [
-            database.KeyExpireAsync(LabelKey(label), until, ExpireWhen.HasNoExpiry),
-            database.KeyExpireAsync(LabelKey(label), until, ExpireWhen.GreaterThanCurrentExpiry),
-        ])).WaitAsync(cancellationToken).ConfigureAwait(false);
-    }
-
-    private async ValueTask RemoveLabelsAsync(IDatabase database, string key, IEnumerable<string> labels, DateTimeOffset addedBefore, CancellationToken cancellationToken)
-    {
-        foreach (var label in labels)
-        {
-            await database.ScriptEvaluateAsync(Scripts.RemoveOlder, [LabelKey(label)], [key, addedBefore.ToUnixTimeMilliseconds()]).WaitAsync(cancellationToken).ConfigureAwait(false);
+            await FindAsync(crowded, cancellationToken).ConfigureAwait(false);
         }
     }
 }

@@ -1,6 +1,8 @@
 namespace Sojourn.Redis;
 
-/// <summary>What runs in the server, atomically and on one key: 0 is gone, 1 is done, anything else is the fresh value of a conflict.</summary>
+/// <summary>
+/// What runs in the server, atomically and on one key. Of the writes of a record 0 is gone, 1 is done, anything else is the fresh value of a conflict.
+/// </summary>
 internal static class Scripts
 {
     private const string IfVersion = """
@@ -10,9 +12,16 @@ internal static class Scripts
 
         """;
 
-    /// <summary>Head, value, milliseconds since 1970 at which Redis drops it.</summary>
+    /// <summary>Value, milliseconds since 1970 at which Redis drops it.</summary>
+    public const string Create = """
+        if redis.call('SET', KEYS[1], ARGV[1], 'PXAT', ARGV[2], 'NX') then return 1 end
+        return 0
+        """;
+
+    /// <summary>Head, value, milliseconds since 1970 at which Redis drops it; channel and message, where it is told.</summary>
     public const string Replace = IfVersion + """
         redis.call('SET', KEYS[1], ARGV[2], 'PXAT', ARGV[3])
+        if ARGV[4] then redis.call('PUBLISH', ARGV[4], ARGV[5]) end
         return 1
         """;
 
@@ -23,10 +32,20 @@ internal static class Scripts
         return 1
         """;
 
-    /// <summary>Head.</summary>
+    /// <summary>Head; channel and message, where it is told.</summary>
     public const string Delete = IfVersion + """
         redis.call('DEL', KEYS[1])
+        if ARGV[2] then redis.call('PUBLISH', ARGV[2], ARGV[3]) end
         return 1
+        """;
+
+    /// <summary>The byte that says which format; channel and message, where it is told. Gives the value; one of another format is left alone.</summary>
+    public const string Take = """
+        local value = redis.call('GET', KEYS[1])
+        if not value or string.sub(value, 1, 1) ~= ARGV[1] then return value end
+        redis.call('DEL', KEYS[1])
+        if ARGV[2] then redis.call('PUBLISH', ARGV[2], ARGV[3]) end
+        return value
         """;
 
     private const string IfContent = """
@@ -68,10 +87,42 @@ internal static class Scripts
         return 1
         """;
 
-    /// <summary>Takes a member off a sorted set, unless it was added after the given time: key, time.</summary>
-    public const string RemoveOlder = """
-        local score = redis.call('ZSCORE', KEYS[1], ARGV[1])
-        if score and tonumber(score) <= tonumber(ARGV[2]) then return redis.call('ZREM', KEYS[1], ARGV[1]) end
+    /// <summary>Whatever is there.</summary>
+    public const string DeleteAnything = "return redis.call('DEL', KEYS[1])";
+
+    /// <summary>Key, time, milliseconds that the label lives on at least. Gives how many keys it has.</summary>
+    public const string AddLabel = """
+        redis.call('ZADD', KEYS[1], ARGV[2], ARGV[1])
+        if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[3]) then redis.call('PEXPIRE', KEYS[1], ARGV[3]) end
+        return redis.call('ZCARD', KEYS[1])
+        """;
+
+    /// <summary>Takes a key off a label, unless it was added at the given time or later: key, time.</summary>
+    public const string RemoveLabel = """
+        local added = redis.call('ZSCORE', KEYS[1], ARGV[1])
+        if added and tonumber(added) < tonumber(ARGV[2]) then return redis.call('ZREM', KEYS[1], ARGV[1]) end
+        return 0
+        """;
+
+    /// <summary>0 where there was no entry, 1 where there was; the entry as it was read, entry, milliseconds since 1970 at which Redis drops it.</summary>
+    public const string ReplaceSubject = """
+        local entry = redis.call('GET', KEYS[1])
+        if ARGV[1] == '0' and entry or ARGV[1] == '1' and entry ~= ARGV[2] then return 0 end
+        redis.call('SET', KEYS[1], ARGV[3], 'PXAT', ARGV[4])
+        return 1
+        """;
+
+    /// <summary>Owner, milliseconds.</summary>
+    public const string TakeLease = """
+        local owner = redis.call('GET', KEYS[1])
+        if owner and owner ~= ARGV[1] then return 0 end
+        redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+        return 1
+        """;
+
+    /// <summary>Owner.</summary>
+    public const string ReleaseLease = """
+        if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
         return 0
         """;
 }

@@ -1,10 +1,12 @@
 using Sojourn.Redis;
 using Sojourn.Storage;
 using Sojourn.Testing;
+using StackExchange.Redis;
 
 namespace Sojourn.Stores.Tests.Redis;
 
-public sealed class ConnectRedisConformanceTests(RedisServer server) : SessionStoreConformance
+/// <summary>The layout of connect-redis.</summary>
+public abstract class ConnectRedisConformance : SessionStoreConformance
 {
     private readonly string _prefix = $"test:{Path.GetRandomFileName()}:";
 
@@ -18,7 +20,17 @@ public sealed class ConnectRedisConformanceTests(RedisServer server) : SessionSt
     /// <summary>connect-redis counts in whole seconds.</summary>
     protected override TimeSpan ExpiryResolution => TimeSpan.FromSeconds(1.5);
 
-    protected override ValueTask<ISessionStore> CreateAsync() => new(new ConnectRedisSessionStore(server.Connection, new() { KeyPrefix = _prefix }));
+    private protected ConnectRedisSessionStore On(IConnectionMultiplexer connection) => new(connection, new() { KeyPrefix = _prefix });
 
     protected override async ValueTask<ISessionStore?> CreateSecondAsync() => await CreateAsync();
+}
+
+public sealed class ConnectRedisConformanceTests(RedisServer server) : ConnectRedisConformance
+{
+    protected override ValueTask<ISessionStore> CreateAsync() => new(On(server.Connection));
+}
+
+public sealed class ConnectRedisClusterConformanceTests(RedisCluster cluster) : ConnectRedisConformance
+{
+    protected override async ValueTask<ISessionStore> CreateAsync() => On(await cluster.ConnectAsync());
 }

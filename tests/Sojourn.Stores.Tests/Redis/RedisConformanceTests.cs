@@ -1,18 +1,46 @@
+using Microsoft.Extensions.DependencyInjection;
 using Sojourn.Redis;
 using Sojourn.Storage;
 using Sojourn.Testing;
-
-[assembly: AssemblyFixture(typeof(Sojourn.Stores.Tests.Redis.RedisServer))]
+using StackExchange.Redis;
 
 namespace Sojourn.Stores.Tests.Redis;
 
-public sealed class RedisConformanceTests(RedisServer server) : SessionStoreConformance
+/// <summary>The native layout.</summary>
+public abstract class NativeLayoutConformance : SessionStoreConformance
 {
-    private readonly string _prefix = $"test:{Path.GetRandomFileName()}:";
+    private protected string Prefix { get; } = $"test:{Path.GetRandomFileName()}:";
 
     protected override bool CleansUpByItself => true;
 
-    protected override ValueTask<ISessionStore> CreateAsync() => new(new RedisSessionStore(server.Connection, new() { KeyPrefix = _prefix }));
+    protected override bool HasSubjects => true;
+
+    protected override bool HasLeases => true;
+
+    protected override bool HasNotifications => true;
+
+    private protected RedisSessionStore On(IConnectionMultiplexer connection) => new(connection, new() { KeyPrefix = Prefix, Notifications = true });
 
     protected override async ValueTask<ISessionStore?> CreateSecondAsync() => await CreateAsync();
+}
+
+public sealed class RedisConformanceTests(RedisServer server) : NativeLayoutConformance
+{
+    protected override ValueTask<ISessionStore> CreateAsync() => new(On(server.Connection));
+}
+
+public sealed class RedisClusterConformanceTests(RedisCluster cluster) : NativeLayoutConformance
+{
+    protected override async ValueTask<ISessionStore> CreateAsync() => On(await cluster.ConnectAsync());
+}
+
+/// <summary>Each write waits for the replica of its primary.</summary>
+public sealed class RedisReplicatedConformanceTests(RedisCluster cluster) : NativeLayoutConformance
+{
+    protected override async ValueTask<ISessionStore> CreateAsync()
+    {
+        await cluster.ConnectAsync();
+        return new ServiceCollection().AddSojournCore().UseRedis(cluster.Configuration, o => (o.KeyPrefix, o.Notifications, o.WaitForReplicas) = (Prefix, true, 1)).Services
+            .BuildServiceProvider().GetRequiredService<ISessionStore>();
+    }
 }

@@ -1,5 +1,9 @@
 using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
 using StackExchange.Redis;
+
+[assembly: AssemblyFixture(typeof(Sojourn.Stores.Tests.Redis.RedisServer))]
 
 namespace Sojourn.Stores.Tests.Redis;
 
@@ -7,30 +11,50 @@ namespace Sojourn.Stores.Tests.Redis;
 public sealed class RedisServer : IAsyncLifetime
 {
     private readonly TempDirectory _directory = new();
-    private readonly int _port = ServerProcess.FreePort();
+    private string[] _options = [];
     private ServerProcess? _process;
 
-    public string Configuration => string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{_port}");
+    public int Port { get; } = ServerProcess.FreePort();
 
+    public string Configuration => string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{Port}");
+
+    /// <summary>The tests' own way in.</summary>
     public IConnectionMultiplexer Connection { get; private set; } = null!;
+
+    public IServer Server => Connection.GetServer(Configuration);
+
+    /// <summary>One for a test that hurts it.</summary>
+    public static async Task<RedisServer> StartNewAsync(params string[] options)
+    {
+        var server = new RedisServer { _options = options };
+        await server.InitializeAsync();
+        return server;
+    }
 
     public async ValueTask InitializeAsync()
     {
         Start();
-        Connection = await ConnectionMultiplexer.ConnectAsync(Configuration + ",abortConnect=false,connectRetry=50,allowAdmin=true");
+        await _process!.UpAsync(async () =>
+        {
+            using var client = new TcpClient();
+            await client.ConnectAsync(IPAddress.Loopback, Port);
+        });
+        Connection = await ConnectionMultiplexer.ConnectAsync(Configuration + ",abortConnect=false,allowAdmin=true");
     }
 
-    public void Start(params string[] more)
-    {
-        string[] arguments =
-        [
-            "--port", _port.ToString(CultureInfo.InvariantCulture), "--bind", "127.0.0.1", "--dir", _directory.Path,
-            "--save", "", "--appendonly", "yes", "--appendfsync", "everysec", "--daemonize", "no", .. more,
-        ];
-        _process = ServerProcess.Start("redis-server", arguments);
-    }
+    public void Start() => _process = ServerProcess.Start("redis-server",
+    [
+        "--port", Port.ToString(CultureInfo.InvariantCulture), "--bind", "127.0.0.1", "--dir", _directory.Path, "--save", "",
+        "--appendonly", "yes", "--appendfsync", "everysec", "--repl-diskless-sync-delay", "0", "--daemonize", "no", .. _options,
+    ]);
 
-    public async Task KillAsync() => await _process!.KillAsync();
+    public Task KillAsync() => _process!.KillAsync();
+
+    public void Freeze() => _process!.Freeze();
+
+    public void Thaw() => _process!.Thaw();
+
+    public Task ConfigureAsync(string setting, string value) => Server.ConfigSetAsync(setting, value);
 
     public async ValueTask DisposeAsync()
     {

@@ -1,6 +1,9 @@
 using System.Text;
+using System.Threading.Channels;
+using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
+using Microsoft.Extensions.Time.Testing;
 using Sojourn.Redis;
 using Sojourn.Storage;
 using StackExchange.Redis;
@@ -46,17 +49,98 @@ public sealed class RedisSessionStoreTests(RedisServer server)
     [Fact]
     public async Task Each_verb_is_one_command_on_the_records_key()
     {
-        await using var own = new RedisServer();
-        await own.InitializeAsync();
+        await using var own = await RedisServer.StartNewAsync();
         var store = new RedisSessionStore(own.Connection);
         await store.CreateAsync("warm", Record("{}"), Token);
-        await store.ReplaceAsync("warm", (await store.ReadAsync("warm", Token))!, Record("{}"), Token);
-        Assert.Equal(["set"], await CommandsOfAsync(own, () => store.CreateAsync("key", Record("{}"), Token).AsTask()));
+        var warm = (await store.ReadAsync("warm", Token))!;
+        await store.ReplaceAsync("warm", warm, warm, Token);
+        await store.TouchAsync("warm", warm, warm.ExpiresAt, Token);
+        await store.DeleteAsync("warm", warm, Token);
+        Assert.Equal(["evalsha", "set"], await CommandsOfAsync(own, () => store.CreateAsync("key", Record("{}"), Token).AsTask()));
         SessionRecord? current = null;
         Assert.Equal(["get"], await CommandsOfAsync(own, async () => current = await store.ReadAsync("key", Token)));
 
         // What a script runs counts, too.
-        Assert.Equal(["evalsha", "getrange", "set"], await CommandsOfAsync(own, () => store.ReplaceAsync("key", current!, Record("""{"a":1}"""), Token).AsTask()));
+        Assert.Equal(["evalsha", "getrange", "set"], await CommandsOfAsync(own, async () => current = (await store.ReplaceAsync("key", current!, Record("1"), Token)).Record));
+        Assert.Equal(["evalsha", "getrange", "pexpireat", "setrange"], await CommandsOfAsync(own, () => store.TouchAsync("key", current!, current!.ExpiresAt.AddMinutes(1), Token).AsTask()));
+        Assert.Equal(["del", "evalsha", "getrange"], await CommandsOfAsync(own, () => store.DeleteAsync("key", current, Token).AsTask()));
+    }
+
+    [Fact]
+    public async Task Labels_that_stay_as_they_are_cost_a_write_nothing_until_the_record_lives_on_to_another_day()
+    {
+        await using var own = await RedisServer.StartNewAsync();
+        var noon = new DateTimeOffset(2031, 5, 6, 12, 0, 0, TimeSpan.Zero);
+        var store = new RedisSessionStore(own.Connection, timeProvider: new FakeTimeProvider(noon));
+        string[] labels = ["subject:1", "handle:a"];
+        Assert.True(await store.CreateAsync("key", Record("{}", noon.AddHours(1), labels), Token));
+        var current = (await store.ReadAsync("key", Token))!;
+        await store.ReplaceAsync("warm", current, current, Token);
+        await store.TouchAsync("warm", current, current.ExpiresAt, Token);
+        Assert.Equal(["evalsha", "getrange", "set"], await CommandsOfAsync(own, async () =>
+            current = (await store.ReplaceAsync("key", current, Record("1", noon.AddHours(2), [.. labels.Reverse()]), Token)).Record!));
+        Assert.Equal(["evalsha", "getrange", "pexpireat", "setrange"], await CommandsOfAsync(own, async () =>
+            current = (await store.TouchAsync("key", current, noon.AddHours(3), Token)).Record!));
+        Assert.Contains("zadd", await CommandsOfAsync(own, async () => current = (await store.TouchAsync("key", current, noon.AddHours(13), Token)).Record!));
+        Assert.Contains("zadd", await CommandsOfAsync(own, () => store.ReplaceAsync("key", current, Record("2", noon.AddHours(13), [.. labels, "group:1"]), Token).AsTask()));
+        Assert.Equal("key", Assert.Single(await store.FindAsync("subject:1", Token)).Key);
+    }
+
+    [Fact]
+    public async Task A_label_that_many_records_had_is_looked_through_for_those_that_are_gone()
+    {
+        var label = _prefix + "label:subject:1";
+        var hourAgo = TimeProvider.System.GetUtcNow().AddHours(-1).ToUnixTimeMilliseconds();
+        await Database.SortedSetAddAsync(label, [.. Enumerable.Range(0, 63).Select(number => new SortedSetEntry(number, hourAgo))]);
+        await Store.CreateAsync("key", Record("{}", null, "subject:1"), Token);
+        Assert.Equal(["key"], (await Database.SortedSetRangeByRankAsync(label)).Select(name => name.ToString()));
+    }
+
+    [Fact]
+    public async Task A_subscription_needs_the_option_and_a_write_with_it_is_one_script_still()
+    {
+        Assert.Contains("RedisSessionStoreOptions.Notifications", (await Assert.ThrowsAsync<InvalidOperationException>(async () =>
+            await Store.SubscribeAsync(_ => { }, Token))).Message, StringComparison.Ordinal);
+        await using var own = await RedisServer.StartNewAsync();
+        var store = new RedisSessionStore(own.Connection, new() { Notifications = true });
+        await store.CreateAsync("key", Record("{}"), Token);
+        var current = (await store.ReadAsync("key", Token))!;
+        await store.ReplaceAsync("warm", current, current, Token);
+        Assert.Equal(["evalsha", "getrange", "publish", "set"], await CommandsOfAsync(own, () => store.ReplaceAsync("key", current, current, Token).AsTask()));
+    }
+
+    [Fact]
+    public async Task A_subscriber_is_told_that_it_may_have_missed_something_once_it_hears_again()
+    {
+        await using var own = await RedisServer.StartNewAsync();
+        await using var connection = await ConnectionMultiplexer.ConnectAsync(own.Configuration + ",abortConnect=false,connectTimeout=500,channelPrefix=app:");
+        await using var store = new RedisSessionStore(connection, new() { Notifications = true });
+        var news = Channel.CreateUnbounded<SessionNotification>();
+        await using var subscription = await store.SubscribeAsync(notification => news.Writer.TryWrite(notification), Token);
+        await store.CreateAsync("before", Record("{}"), Token);
+        await store.DeleteAsync("before", null, Token);
+        Assert.Equal(new(SessionNotificationKind.Ended, "before"), await news.Reader.ReadAsync(Token));
+        await own.KillAsync();
+        own.Start();
+        Assert.Equal(new(SessionNotificationKind.Missed, null), await news.Reader.ReadAsync(Token));
+        await store.CreateAsync("after", Record("{}"), Token);
+        await store.DeleteAsync("after", null, Token);
+        SessionNotification heard;
+        do heard = await news.Reader.ReadAsync(Token);
+        while (heard.Kind == SessionNotificationKind.Missed);
+        Assert.Equal(new(SessionNotificationKind.Ended, "after"), heard);
+    }
+
+    [Fact]
+    public async Task A_clock_that_is_a_minute_off_neither_drops_a_record_early_nor_shortens_a_lease()
+    {
+        var now = TimeProvider.System.GetUtcNow();
+        var behind = new RedisSessionStore(server.Connection, new() { KeyPrefix = _prefix }, new FakeTimeProvider(now.AddMinutes(-1)));
+        Assert.True(await behind.CreateAsync("key", Record("{}", now.AddMinutes(20), "subject:1"), Token));
+        Assert.True(await DropsAtAsync("key") > now.AddMinutes(20));
+        Assert.Equal("key", Assert.Single(await Store.FindAsync("subject:1", Token)).Key);
+        Assert.True(await behind.TryAcquireAsync("key", "a", TimeSpan.FromSeconds(30), Token));
+        Assert.False(await Store.TryAcquireAsync("key", "b", TimeSpan.FromSeconds(30), Token));
     }
 
     [Fact]
@@ -65,40 +149,8 @@ public sealed class RedisSessionStoreTests(RedisServer server)
         await Database.StringSetAsync(_prefix + "key", "not a session");
         await Assert.ThrowsAsync<FormatException>(async () => await Store.ReadAsync("key", Token));
         Assert.False(await Store.CreateAsync("key", Record("{}"), Token));
+        await Assert.ThrowsAsync<FormatException>(async () => await Store.DeleteAsync("key", null, Token));
         Assert.Equal("not a session", await Database.StringGetAsync(_prefix + "key"));
-    }
-
-    [Fact]
-    public async Task A_server_that_was_killed_is_found_again_with_what_it_had_stored()
-    {
-        await using var own = new RedisServer();
-        await own.InitializeAsync();
-        await using var services = new ServiceCollection().AddSojournCore().UseRedis(own.Configuration + ",connectTimeout=1000,syncTimeout=1000").Services
-            .Configure<SojournOptions>(o => o.ApplicationName = "tests").BuildServiceProvider();
-        var manager = services.GetRequiredService<SessionManager>();
-        var session = manager.Create();
-        session.Set("name", "Ada");
-        await manager.CommitAsync(session, Token);
-
-        // Redis writes its log to the disk once a second.
-        await Task.Delay(TimeSpan.FromSeconds(1.5), TimeProvider.System, Token);
-        await own.KillAsync();
-        await Assert.ThrowsAsync<SessionStoreException>(async () => await manager.LoadAsync(session.Id, Token));
-        own.Start();
-        Session? found = null;
-        for (var attempt = 0; found is null && attempt < 100; attempt++)
-        {
-            try
-            {
-                found = await manager.LoadAsync(session.Id, Token);
-            }
-            catch (SessionStoreException)
-            {
-                await Task.Delay(TimeSpan.FromMilliseconds(100), TimeProvider.System, Token);
-            }
-        }
-
-        Assert.Equal("Ada", found?.Get<string>("name"));
     }
 
     [Fact]
@@ -136,8 +188,40 @@ public sealed class RedisSessionStoreTests(RedisServer server)
     {
         Assert.Throws<ArgumentException>(() => new RedisSessionStore(server.Connection, new() { KeyPrefix = "" }));
         Assert.Throws<ArgumentException>(() => new ServiceCollection().AddSojournCore().UseRedis("localhost,nonsense=1"));
-        using var services = new ServiceCollection().AddSojournCore().UseRedis(_ => server.Connection, o => o.KeyPrefix = "").Services.BuildServiceProvider();
-        Assert.Throws<OptionsValidationException>(() => services.GetRequiredService<ISessionStore>());
+        Assert.Throws<ArgumentException>(() => new RedisSessionStore(server.Connection, new() { WaitForReplicas = 1 }));
+        Assert.Contains("KeyPrefix", Refusal(builder => builder.UseRedis(_ => server.Connection, o => o.KeyPrefix = "")), StringComparison.Ordinal);
+        Assert.Contains("WaitForReplicas", Refusal(builder => builder.UseRedis("localhost", o => o.WaitForReplicas = 11)), StringComparison.Ordinal);
+        Assert.Contains("WaitForReplicas", Refusal(builder => builder.UseConnectRedis("localhost", o => o.WaitForReplicas = -1)), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_section_of_the_configuration_holds_the_connection_string_and_the_options()
+    {
+        var section = Section(("ConnectionString", server.Configuration), ("KeyPrefix", _prefix), ("Notifications", "true"));
+        await using var services = new ServiceCollection().AddSojournCore().UseRedis(section).Services.BuildServiceProvider();
+        Assert.True(await services.GetRequiredService<ISessionStore>().CreateAsync("key", Record("{}"), Token));
+        Assert.True(await Database.KeyExistsAsync(_prefix + "key"));
+        Assert.True(services.GetRequiredService<IOptions<RedisSessionStoreOptions>>().Value.Notifications);
+
+        section = Section(("ConnectionString", server.Configuration), ("TimeToLive", "00:30:00"), ("DisableTouch", "true"));
+        await using var node = new ServiceCollection().AddSojournCore().UseConnectRedis(section, o => o.KeyPrefix = _prefix + "sess:").Services.BuildServiceProvider();
+        var layout = Assert.IsType<INodeLayout>(node.GetRequiredService<ISessionStore>(), exactMatch: false);
+        Assert.Equal((TimeSpan.FromMinutes(30), false), (layout.TimeToLive, layout.CanTouch));
+
+        Assert.Contains("RedisSessionStoreOptions.ConnectionString", Refusal(builder => builder.UseRedis(Section())), StringComparison.Ordinal);
+        Assert.Contains("ConnectRedisSessionStoreOptions.ConnectionString", Refusal(builder => builder.UseConnectRedis(Section(("ConnectionString", "a,b=1")))), StringComparison.Ordinal);
+    }
+
+    private static IConfiguration Section(params (string Name, string Value)[] values) =>
+        new ConfigurationBuilder().AddInMemoryCollection(values.Select(value => KeyValuePair.Create("Redis:" + value.Name, (string?)value.Value))).Build().GetSection("Redis");
+
+    /// <summary>What a start with senseless options says.</summary>
+    private static string Refusal(Action<SojournBuilder> use)
+    {
+        var builder = new ServiceCollection().AddSojournCore();
+        use(builder);
+        using var services = builder.Services.BuildServiceProvider();
+        return Assert.Throws<OptionsValidationException>(() => services.GetRequiredService<ISessionStore>()).Message;
     }
 
     private static SessionRecord Record(string document, DateTimeOffset? expiresAt = null, params string[] labels) =>

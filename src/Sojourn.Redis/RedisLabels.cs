@@ -1,0 +1,60 @@
+using System.Collections.Immutable;
+using System.Numerics;
+using Sojourn.Storage;
+using StackExchange.Redis;
+
+namespace Sojourn.Redis;
+
+/// <summary>Which records bear a label: a sorted set of their keys beside them, each with the time at which it was added.</summary>
+internal sealed class RedisLabels(RedisConnection connection, string prefix, TimeProvider time)
+{
+    /// <summary>An entry that is younger may belong to a record that is just being written.</summary>
+    private static readonly TimeSpan Settled = TimeSpan.FromMinutes(10);
+
+    /// <summary>From here on a label is looked through for entries that point to nothing whenever their number has doubled.</summary>
+    private const int Crowd = 64;
+
+    /// <summary>
+    /// Writes the entries of a record that is about to be written. A label lives to the end of the day after the last record that bears it, so that what
+    /// <paramref name="current"/> has already is sent again only when the expiry moves on to another day.
+    /// </summary>
+    /// <returns>The labels that have to be looked through.</returns>
+    public async ValueTask<ImmutableArray<string>> AddAsync(string key, SessionRecord? current, SessionRecord next, CancellationToken cancellationToken)
+    {
+        var now = time.GetUtcNow();
+        var hasTime = current is not null && current.ExpiresAt > now && current.ExpiresAt.Date >= next.ExpiresAt.Date;
+        var missing = hasTime ? next.Labels.RemoveRange(current!.Labels, StringComparer.Ordinal) : next.Labels;
+        if (missing.IsEmpty)
+        {
+            return [];
+        }
+
+        var last = next.ExpiresAt > now ? next.ExpiresAt : now;
+        var left = new DateTimeOffset(last.Date, TimeSpan.Zero).AddDays(2) - now;
+        var counts = await Task.WhenAll(missing.Select(label => connection.WriteAsync(
+            Scripts.AddLabel, KeyOf(label), [key, now.ToUnixTimeMilliseconds(), (long)left.TotalMilliseconds], cancellationToken).AsTask())).ConfigureAwait(false);
+        return [.. missing.Where((_, i) => (long)counts[i] is >= Crowd and var count && BitOperations.IsPow2(count))];
+    }
+
+    public async ValueTask<SortedSetEntry[]> ReadAsync(string label, CancellationToken cancellationToken)
+    {
+        var database = await connection.DatabaseAsync(cancellationToken).ConfigureAwait(false);
+        return await database.SortedSetRangeByRankWithScoresAsync(KeyOf(label)).WaitAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Removes an entry that points to nothing, unless it may belong to a record that is just being written.</summary>
+    public async ValueTask RepairAsync(string label, SortedSetEntry entry, CancellationToken cancellationToken)
+    {
+        var settled = time.GetUtcNow() - Settled;
+        if (entry.Score < settled.ToUnixTimeMilliseconds())
+        {
+            await RemoveAsync(entry.Element!, [label], settled, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    public async ValueTask RemoveAsync(string key, IEnumerable<string> labels, DateTimeOffset addedBefore, CancellationToken cancellationToken) =>
+        await Task.WhenAll(labels.Select(label => connection.WriteAsync(
+            Scripts.RemoveLabel, KeyOf(label), [key, addedBefore.ToUnixTimeMilliseconds()], cancellationToken).AsTask())).ConfigureAwait(false);
+
+    private RedisKey KeyOf(string label) => prefix + "label:" + label;
+}
