@@ -42,6 +42,10 @@ public sealed class RedisSessionStore : ISessionStore, ISessionIndex, ISubjectRe
     }
 
     /// <inheritdoc/>
+    public T? As<T>()
+        where T : class => typeof(T) == typeof(ISessionNotifications) && !_options.Notifications ? null : this as T;
+
+    /// <inheritdoc/>
     public async ValueTask<SessionRecord?> ReadAsync(string key, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(key);
@@ -166,19 +170,19 @@ public sealed class RedisSessionStore : ISessionStore, ISessionIndex, ISubjectRe
     }
 
     /// <inheritdoc/>
-    public async ValueTask<ReadOnlyMemory<byte>?> ReadSubjectAsync(string subject, CancellationToken cancellationToken)
+    public async ValueTask<byte[]?> ReadSubjectAsync(string subject, CancellationToken cancellationToken)
     {
         ArgumentException.ThrowIfNullOrEmpty(subject);
-        return await GetAsync(SubjectKey(subject), cancellationToken).ConfigureAwait(false) is { } entry ? new ReadOnlyMemory<byte>(entry) : null;
+        return await GetAsync(SubjectKey(subject), cancellationToken).ConfigureAwait(false);
     }
 
     /// <inheritdoc/>
     public async ValueTask<bool> ReplaceSubjectAsync(
-        string subject, ReadOnlyMemory<byte>? current, ReadOnlyMemory<byte> next, DateTimeOffset keepUntil, CancellationToken cancellationToken)
+        string subject, byte[]? current, byte[] next, DateTimeOffset keepUntil, CancellationToken cancellationToken)
     {
         ArgumentException.ThrowIfNullOrEmpty(subject);
         return (long)await _connection.WriteAsync(
-            Scripts.ReplaceSubject, SubjectKey(subject), [current is null ? 0 : 1, current ?? default, next, DropAt(keepUntil)], cancellationToken).ConfigureAwait(false) == 1;
+            Scripts.ReplaceSubject, SubjectKey(subject), [current is null ? 0 : 1, current ?? [], next, DropAt(keepUntil)], cancellationToken).ConfigureAwait(false) == 1;
     }
 
     /// <inheritdoc/>
