@@ -45,10 +45,18 @@ until psql -c 'select 1' > /dev/null 2>&1 && mariadb -e 'select 1' > /dev/null 2
 # Sojourn and the npm store have tables of the same name: a database each.
 for name in sojourn express; do psql -c "create database $name"; mariadb -e "create database $name"; done
 
+# Commands that a client of Redis sends; those that run within its scripts are counted by the same names.
+commands_of() {
+  case $1 in
+    sojourn-redis) echo " get evalsha " ;;
+    builtin-redis) echo " hmget hgetall evalsha expire " ;;
+    express-redis) echo " get set expire " ;;
+  esac
+}
 # What clients have asked of a server so far.
 asked() {
   case $1 in
-    *-redis) redis-cli -p $redis_port info commandstats | tr -d '\r' | awk -F'[_:=,]' '/^cmdstat_(get|set|expire|pexpire|evalsha|hmget|hset|hgetall|expireat):/ && !/getrange/ { sum += $4 } END { print sum + 0 }' ;;
+    *-redis) redis-cli -p $redis_port info commandstats | tr -d '\r' | awk -F'[_:=,]' -v all="$(commands_of "$1")" '$1 == "cmdstat" && index(all, " " $2 " ") { sum += $4 } END { print sum + 0 }' ;;
     *-pg) psql -c "select xact_commit from pg_stat_database where datname = '${1%-pg}'" ;;
     *-mysql) mariadb -e "select sum(variable_value) from information_schema.global_status where variable_name in ('COM_SELECT', 'COM_UPDATE', 'COM_INSERT', 'COM_REPLACE', 'COM_DELETE')" ;;
   esac
@@ -92,10 +100,11 @@ for ((round = 1; round <= rounds; round++)); do
   for path in /read /write; do
     for mode in "${modes[@]}"; do
       at=$mode$path
-      # PostgreSQL tells its statistics with a delay: counted in the first round alone, with time to settle.
-      if [ $round -eq 1 ]; then sleep 2; before=$(asked "$mode"); fi
+      # PostgreSQL tells the statistics of an idle connection after ten seconds: counted in the first round alone, with time to settle.
+      settle=0; [[ $mode = *-pg ]] && settle=12
+      if [ $round -eq 1 ]; then sleep $settle; before=$(asked "$mode"); fi
       read -r n t c < <(measure "$mode" $path "$seconds")
-      if [ $round -eq 1 ]; then sleep 2; commands[$at]=$(awk -v a="$before" -v b="$(asked "$mode")" -v n="$n" 'BEGIN { printf "%.1f", (b - a) / n }'); fi
+      if [ $round -eq 1 ]; then sleep $settle; commands[$at]=$(awk -v a="$before" -v b="$(asked "$mode")" -v n="$n" 'BEGIN { printf "%.1f", (b - a) / n }'); fi
       echo "round $round: $mode $path: $n requests in $t s, $c hundredths of a second of processor time" >&2
       requests[$at]=$((${requests[$at]:-0} + n))
       elapsed[$at]=$(awk -v a="${elapsed[$at]:-0}" -v b="$t" 'BEGIN { print a + b }')

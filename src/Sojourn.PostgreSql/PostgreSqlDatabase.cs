@@ -29,10 +29,14 @@ internal sealed class PostgreSqlDatabase : IAsyncDisposable
 
     public NpgsqlDataSource Source { get; }
 
-    /// <summary>A data source of the store's own. Statements that are used again are prepared, unless the connection string says how many.</summary>
+    /// <summary>
+    /// A data source of the store's own. Statements that are used again are prepared, unless the connection string says how many; connections are not reset
+    /// between uses, since the store leaves nothing on them: half of what a statement costs the application.
+    /// </summary>
     public static NpgsqlDataSource Open(string connectionString)
     {
         var builder = new NpgsqlDataSourceBuilder(connectionString);
+        builder.ConnectionStringBuilder.NoResetOnClose = true;
         if (builder.ConnectionStringBuilder.MaxAutoPrepare == 0)
         {
             (builder.ConnectionStringBuilder.MaxAutoPrepare, builder.ConnectionStringBuilder.AutoPrepareMinUsages) = (32, 2);
