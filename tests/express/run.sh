@@ -4,7 +4,7 @@
 # Needs the built solution (Release), and Redis. Arguments are handed to the recorder, such as --filter 'cookie-.*'; STORES=memory runs less.
 set -euo pipefail
 cd "$(dirname "$0")"
-[ -d reference/node_modules/express-session ] || (cd reference && npm ci --legacy-peer-deps --ignore-scripts --no-audit --no-fund --silent)
+[ reference/node_modules/.package-lock.json -nt reference/package-lock.json ] || (cd reference && npm ci --legacy-peer-deps --ignore-scripts --no-audit --no-fund --silent)
 
 directory=$(mktemp -d)
 servers=()
