@@ -15,18 +15,18 @@ internal static class ControlEndpoints
                 await AnswerAsync(context, new JsonObject { ["ready"] = true });
                 return;
             case ("GET", "/store"):
-                await AnswerAsync(context, store.Dump());
+                await AnswerAsync(context, await store.DumpAsync());
                 return;
             case ("DELETE", "/store"):
-                store.Clear();
+                await store.ClearAsync();
                 break;
             case ("POST", "/__reset"):
-                store.Reset();
+                await store.ResetAsync();
                 ids.Reset();
                 lateErrors.Clear();
                 break;
             case ("GET", "/__probe"):
-                var probe = new JsonObject { ["store"] = store.Dump(), ["calls"] = store.TakeCalls(), ["lateErrors"] = new JsonArray([.. lateErrors.Select(error => JsonValue.Create(error))]) };
+                var probe = new JsonObject { ["store"] = await store.DumpAsync(), ["calls"] = store.TakeCalls(), ["lateErrors"] = new JsonArray([.. lateErrors.Select(error => JsonValue.Create(error))]) };
                 lateErrors.Clear();
                 await AnswerAsync(context, probe);
                 return;
@@ -41,7 +41,7 @@ internal static class ControlEndpoints
                 {
                     await context.Request.Body.CopyToAsync(body);
                     var target = context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget;
-                    store.PutRaw(Uri.UnescapeDataString(target["/store/".Length..]), body.ToArray());
+                    await store.PutRawAsync(Uri.UnescapeDataString(target["/store/".Length..]), body.ToArray());
                 }
 
                 break;

@@ -88,7 +88,7 @@ internal sealed class Operations(HttpContext context, RecordingStore store)
                 _isGone = true;
                 return "ok";
             case "store.clear":
-                store.Clear();
+                await store.ClearAsync();
                 return "ok";
             case "node.bogusSessionID":
                 return "ok";
@@ -188,9 +188,9 @@ internal sealed class Operations(HttpContext context, RecordingStore store)
             case "id":
                 return session.Id;
             case "store.has":
-                return store.Dump()[session.Id] is not null;
+                return (await store.DumpAsync())[session.Id] is not null;
             case "store.get":
-                return store.Dump()[session.Id]?.DeepClone();
+                return (await store.DumpAsync())[session.Id]?.DeepClone();
             case "cookie":
                 return CookieOperations.ToJson(session.Cookie);
             case "cookie.get":

@@ -9,7 +9,9 @@ using Sojourn.ExpressConformance;
 var sessionOptions = JsonNode.Parse(Environment.GetEnvironmentVariable("SESSION_OPTIONS") ?? "{}")!.AsObject();
 var appOptions = JsonNode.Parse(Environment.GetEnvironmentVariable("APP_OPTIONS") ?? "{}")!.AsObject();
 var ids = new IdSequence();
-var store = new RecordingStore(canTouch: appOptions["noTouch"]?.GetValue<bool>() != true);
+var kind = Environment.GetEnvironmentVariable("STORE") ?? "memory";
+IConformanceStore backend = kind == "memory" ? new MemoryStore() : await DatabaseStore.OpenAsync(kind, new Uri(Environment.GetEnvironmentVariable("STORE_URL")!));
+var store = new RecordingStore(backend, canTouch: appOptions["noTouch"]?.GetValue<bool>() != true);
 var lateErrors = new List<string>();
 
 var app = Build(services => services.AddExpressSession(options => OptionsJson.Read(sessionOptions, options, ids)).UseStore(_ => store));
