@@ -1,0 +1,64 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Net.Sockets;
+
+namespace Sojourn.Browser.Tests;
+
+/// <summary>The shop of two applications, started by the sample's one command.</summary>
+public sealed class SharedLoginServer : IAsyncLifetime
+{
+    private readonly int _front = ShopServer.FreePort();
+    private readonly int _nest = ShopServer.FreePort();
+    private Process? _process;
+
+    public string Address => string.Create(CultureInfo.InvariantCulture, $"http://localhost:{_front}");
+
+    public async ValueTask InitializeAsync()
+    {
+        _process = Process.Start(new ProcessStartInfo(Path.Combine(ShopServer.Metadata("NestPort"), "..", "SharedLogin", "run.sh"), ["--no-build"])
+        {
+            Environment =
+            {
+                ["FRONT_PORT"] = _front.ToString(CultureInfo.InvariantCulture),
+                ["NEST_PORT"] = _nest.ToString(CultureInfo.InvariantCulture),
+            },
+        })!;
+        while (!IsListening(_front))
+        {
+            Assert.False(_process.HasExited, "The sample did not start.");
+            await Task.Delay(TimeSpan.FromMilliseconds(200), TimeProvider.System);
+        }
+    }
+
+    /// <summary>As Ctrl+C, or an operator, ends it.</summary>
+    public async Task StopAsync(string signal)
+    {
+        using var kill = Process.Start("kill", ["-s", signal, _process!.Id.ToString(CultureInfo.InvariantCulture)]);
+        await _process.WaitForExitAsync();
+    }
+
+    public bool IsListening() => IsListening(_front) || IsListening(_nest);
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_process is { HasExited: false })
+        {
+            await StopAsync("TERM");
+        }
+
+        _process?.Dispose();
+    }
+
+    private static bool IsListening(int port)
+    {
+        try
+        {
+            using var client = new TcpClient("127.0.0.1", port);
+            return true;
+        }
+        catch (SocketException)
+        {
+            return false;
+        }
+    }
+}
