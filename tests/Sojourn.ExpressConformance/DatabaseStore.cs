@@ -27,6 +27,9 @@ internal sealed class DatabaseStore : IConformanceStore
         builder = kind switch
         {
             "redis" => builder.UseConnectRedis($"{url.Authority},defaultDatabase={url.AbsolutePath.Trim('/')}"),
+            "pg" => builder.UseConnectPgSimple($"Host={url.Host};Port={url.Port};Username={url.UserInfo};Database={url.AbsolutePath.Trim('/')}"),
+            "mysql" => builder.UseExpressMySqlSession($"Server={url.Host};Port={url.Port};User ID={url.UserInfo};Database={url.AbsolutePath.Trim('/')}"),
+            "mongo" => builder.UseConnectMongo(url.OriginalString),
             _ => throw new ArgumentException("unknown STORE " + kind),
         };
         var store = builder.Services.BuildServiceProvider().GetRequiredService<ISessionStore>();
