@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Compares Sojourn with the real express-session, in memory and on the databases of the npm stores; the last line is
 # "N passed, N failed, N skipped", skipped being the declared deviations.
-# Needs the built solution (Release), Redis, PostgreSQL and MariaDB. Arguments are handed to the recorder, such as --filter 'cookie-.*'; STORES='memory redis' runs on these alone.
+# Needs the built solution (Release), Redis, PostgreSQL and MariaDB. Arguments are handed to the recorder, such as --filter 'cookie-.*'; STORES="mysql mongo" runs on the others.
 set -euo pipefail
 cd "$(dirname "$0")"
 [ reference/node_modules/.package-lock.json -nt reference/package-lock.json ] || (cd reference && npm ci --legacy-peer-deps --ignore-scripts --no-audit --no-fund --silent)
@@ -77,6 +77,6 @@ compare() {
   passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + 10#$s))
 }
 
-for store in ${STORES:-memory redis}; do compare "$store" "$@"; done
+for store in ${STORES:-memory redis pg}; do compare "$store" "$@"; done
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" -eq 0 ]
