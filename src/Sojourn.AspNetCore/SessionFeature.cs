@@ -51,6 +51,10 @@ internal sealed class SessionFeature : ISessionFeature, ISessionHost
             ?? cookie.ToSessionCookie(cookie.Secure == CookieSecure.Always || (cookie.Secure == CookieSecure.AsRequest && _context.Request.IsHttps), _services.Time);
     }
 
+    SessionDevice? ISessionHost.Device => null;
+
+    DateTimeOffset? ISessionHost.BeganAt => null;
+
     string ISessionHost.NewId() => _services.Express?.NewId(_context) ?? SessionId.New();
 
     public async ValueTask LoadAsync(string? key)
