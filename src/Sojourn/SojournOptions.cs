@@ -28,6 +28,19 @@ public enum CookieSecure
     Never,
 }
 
+/// <summary>What is kept of the device that a user signs in on.</summary>
+public enum DeviceKeeping
+{
+    /// <summary>Nothing.</summary>
+    Nothing,
+
+    /// <summary>What it calls itself: the User-Agent header.</summary>
+    Agent,
+
+    /// <summary>That, and the network it came from: the connection's address without its last 8 bits (IPv4) or its last 80 (IPv6).</summary>
+    AgentAndNetwork,
+}
+
 /// <summary>What happens at a sign-in when the subject has as many sessions as they may have.</summary>
 public enum SessionLimitPolicy
 {
@@ -93,6 +106,9 @@ public sealed class SojournOptions
 
     /// <summary>What happens at a sign-in that would exceed <see cref="MaxSessionsPerSubject"/>. <see cref="SessionLimitPolicy.EndLeastRecentlyUsed"/> by default.</summary>
     public SessionLimitPolicy WhenTooManySessions { get; set; } = SessionLimitPolicy.EndLeastRecentlyUsed;
+
+    /// <summary>What is kept of the device that a user signs in on, for lists of their sessions. What the device calls itself by default.</summary>
+    public DeviceKeeping KeepDevice { get; set; } = DeviceKeeping.Agent;
 
     /// <summary>Save an existing session at the end of every request, changed or not. False by default. Never writes over another request's change.</summary>
     public bool Resave { get; set; }
