@@ -88,6 +88,9 @@ internal sealed class SessionFeature(HttpContext context, SessionServices servic
         context.Response.OnStarting(static state => ((SessionFeature)state).OnStartingAsync(), this);
     }
 
+    /// <summary>Begins a session in place of one that this request destroyed before, so that somebody can sign in to it.</summary>
+    public ValueTask BeginAfterEndAsync() => Current.State is SessionState.Destroyed or SessionState.Unset ? Current.RegenerateAsync(CancellationToken.None) : default;
+
     /// <summary>Saves the session, unless the handler threw. A client that went away does not cancel it.</summary>
     public ValueTask CommitAsync()
     {
