@@ -54,7 +54,7 @@ internal sealed class SessionFeature(HttpContext context, SessionServices servic
 
     bool ISessionHost.CanSendCookie => !context.Response.HasStarted;
 
-    void ISessionHost.OnUsed() => SessionTransport.KeepFromOutputCache(context);
+    void ISessionHost.OnUsed() => SessionTokens.KeepFromOutputCache(context);
 
     SessionCookie ISessionHost.NewCookie()
     {
@@ -140,7 +140,7 @@ internal sealed class SessionFeature(HttpContext context, SessionServices servic
 
         if (_session is { } session)
         {
-            services.Transport.WriteHeaders(context, session, incoming);
+            services.Tokens.WriteHeaders(context, session, incoming);
         }
     }
 
