@@ -10,6 +10,7 @@ namespace Sojourn.AspNetCore;
 /// <summary>The session of one request, its token, and the rules of when it may be committed. Lives as long as the HttpContext, whoever re-executes the pipeline.</summary>
 internal sealed class SessionFeature(HttpContext context, SessionServices services, IncomingToken incoming, SessionUse? use) : ISessionFeature, ISessionHost
 {
+    private readonly DateTimeOffset _beganAt = services.Time.GetUtcNow();
     private Session? _session;
     private ResponseGuard? _guard;
     private AspNetSession? _aspNetSession;
@@ -62,6 +63,10 @@ internal sealed class SessionFeature(HttpContext context, SessionServices servic
         return services.Express?.NewCookie(context)
             ?? cookie.ToSessionCookie(cookie.Secure == CookieSecure.Always || (cookie.Secure == CookieSecure.AsRequest && context.Request.IsHttps), services.Time);
     }
+
+    SessionDevice? ISessionHost.Device => RequestDevice.Of(context, services.Options.KeepDevice);
+
+    DateTimeOffset? ISessionHost.BeganAt => _beganAt;
 
     string ISessionHost.NewId() => services.Express?.NewId(context) ?? SessionId.New();
 

@@ -34,4 +34,19 @@ internal static partial class Log
 
     [LoggerMessage(10, LogLevel.Warning, "The lease of a session that is held exclusively could not be renewed or released. It ends by itself.")]
     public static partial void LeaseNotKept(this ILogger logger, Exception exception);
+
+    [LoggerMessage(11, LogLevel.Error, "A handler of the event {Kind} failed. What it was told of has happened all the same.")]
+    public static partial void EventHandlerFailed(this ILogger logger, Events.SessionEventKind kind, Exception exception);
+
+    [LoggerMessage(12, LogLevel.Information, "A sign-in or a renewed id was undone: the sessions that it belongs to were all ended while it ran.")]
+    public static partial void Undone(this ILogger logger);
+
+    [LoggerMessage(13, LogLevel.Information, "A user has signed in.")]
+    public static partial void SignedIn(this ILogger logger);
+
+    [LoggerMessage(14, LogLevel.Information, "A session has ended: {Reason}.")]
+    public static partial void Ended(this ILogger logger, Events.SessionEndReason reason);
+
+    [LoggerMessage(15, LogLevel.Warning, "A sign-in was refused: all sessions of the subject were ended after the request began. If the request did that itself, set SessionSignIn.ProvedAt to the time after it.")]
+    public static partial void ProvedTooEarly(this ILogger logger);
 }
