@@ -55,7 +55,7 @@ internal sealed class SessionFeature(HttpContext context, SessionServices servic
 
     bool ISessionHost.CanSendCookie => !context.Response.HasStarted;
 
-    void ISessionHost.OnUsed() => SessionTransport.KeepFromOutputCache(context);
+    void ISessionHost.OnUsed() => SessionTokens.KeepFromOutputCache(context);
 
     SessionCookie ISessionHost.NewCookie()
     {
@@ -148,7 +148,7 @@ internal sealed class SessionFeature(HttpContext context, SessionServices servic
 
         if (_session is { } session)
         {
-            services.Transport.WriteHeaders(context, session, incoming);
+            services.Tokens.WriteHeaders(context, session, incoming);
         }
     }
 

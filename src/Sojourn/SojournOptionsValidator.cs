@@ -54,7 +54,7 @@ internal sealed class SojournOptionsValidator : IValidateOptions<SojournOptions>
         return problems.Build();
     }
 
-    private static bool IsToken(string text) => text.Length > 0 && text.All(c => char.IsAsciiLetterOrDigit(c) || "!#$%&'*+-.^_`|~".Contains(c, StringComparison.Ordinal));
+    internal static bool IsToken(string text) => text.Length > 0 && text.All(c => char.IsAsciiLetterOrDigit(c) || "!#$%&'*+-.^_`|~".Contains(c, StringComparison.Ordinal));
 
     internal static bool IsAttribute(string text) => text.All(c => c is >= ' ' and not ';' and < '\x7f');
 }
