@@ -42,7 +42,7 @@ internal sealed class SessionDocument
 
     private ReadOnlySpan<Entry> Entries => _entries.AsSpan(0, _count);
 
-    /// <summary>Splits a stored document; <see langword="null"/> when it is not one JSON object.</summary>
+    /// <summary>Splits a stored document; <see langword="null"/> when it is not one JSON object, or is one that encryption sealed and nobody opened.</summary>
     public static SessionDocument? Parse(ReadOnlyMemory<byte> utf8)
     {
         try
@@ -59,6 +59,11 @@ internal sealed class SessionDocument
                 var nameStart = (int)reader.TokenStartIndex + 1;
                 var rawName = utf8.Slice(nameStart, reader.ValueSpan.Length);
                 var unescaped = reader.ValueIsEscaped ? reader.GetString() : null;
+                if (unescaped is "$sealed" || rawName.Span.SequenceEqual("$sealed"u8))
+                {
+                    return null;
+                }
+
                 reader.Read();
                 var valueStart = (int)reader.TokenStartIndex;
                 reader.Skip();
