@@ -26,7 +26,20 @@ internal sealed record SessionMetadata
             return None;
         }
 
-        var reader = new Utf8JsonReader(utf8.Span);
+        try
+        {
+            return ParseObject(utf8);
+        }
+        catch (InvalidOperationException)
+        {
+            // A text with half of a surrogate pair is no text.
+            return null;
+        }
+    }
+
+    private static SessionMetadata? ParseObject(ReadOnlyMemory<byte> utf8)
+    {
+        var reader = new Utf8JsonReader(utf8.Span, new JsonReaderOptions { MaxDepth = SessionDocument.MaxDepth });
         if (!reader.Read() || reader.TokenType != JsonTokenType.StartObject)
         {
             return null;
