@@ -49,18 +49,40 @@ internal static class RecordFormat
     {
         if (value.Length < LabelsOffset || value[0] != Format)
         {
-            throw new FormatException("A Redis key with the prefix of sessions holds no session of this version. Give sessions a KeyPrefix of their own, or upgrade Sojourn.");
+            throw NoSession(null);
         }
 
+        try
+        {
+            return ReadRecord(value);
+        }
+        catch (ArgumentException e)
+        {
+            // Lengths that lead past the end, a time that is none.
+            throw NoSession(e);
+        }
+    }
+
+    private static FormatException NoSession(Exception? cause) => new(
+        "A Redis key with the prefix of sessions holds no session of this version. Give sessions a KeyPrefix of their own, or upgrade Sojourn.", cause);
+
+    private static SessionRecord ReadRecord(byte[] value)
+    {
         var version = BinaryPrimitives.ReadInt64BigEndian(value.AsSpan(1));
         var expiresAt = DateTimeOffset.FromUnixTimeMilliseconds(BinaryPrimitives.ReadInt64BigEndian(value.AsSpan(ExpiryOffset)));
         var end = LabelsOffset + BinaryPrimitives.ReadInt32BigEndian(value.AsSpan(LabelsOffset - 4));
         var labels = ImmutableArray<string>.Empty;
-        for (var offset = LabelsOffset; offset < end;)
+        var offset = LabelsOffset;
+        while (offset < end)
         {
             var length = BinaryPrimitives.ReadUInt16BigEndian(value.AsSpan(offset));
             labels = labels.Add(Encoding.UTF8.GetString(value, offset + 2, length));
             offset += 2 + length;
+        }
+
+        if (offset != end)
+        {
+            throw NoSession(null);
         }
 
         return new SessionRecord(value.AsMemory(end), expiresAt, labels, new SessionVersion(version));

@@ -34,6 +34,19 @@ internal static class LabelsJson
     public static ImmutableArray<string> Parse(ReadOnlySpan<byte> column)
     {
         if (column.IsEmpty) return [];
+        try
+        {
+            return ParseArray(column);
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
+        {
+            // InvalidOperationException: a text that is no UTF-8, or half of a surrogate pair.
+            throw new FormatException("The table of sessions holds labels that are no JSON array of texts: somebody else wrote them.", e);
+        }
+    }
+
+    private static ImmutableArray<string> ParseArray(ReadOnlySpan<byte> column)
+    {
         var labels = ImmutableArray.CreateBuilder<string>(2);
         var json = new Utf8JsonReader(column);
         while (json.Read())

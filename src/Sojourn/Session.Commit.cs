@@ -189,8 +189,11 @@ public sealed partial class Session
     {
         lock (_sync)
         {
-            var document = SessionDocument.Parse(fresh.Document)
-                ?? throw new SessionStoreException("The stored session became unreadable while the request ran.");
+            if (SessionDocument.Parse(fresh.Document) is not { } document || SessionMetadata.Parse(document.Metadata) is null)
+            {
+                throw new SessionStoreException("The stored session became unreadable while the request ran.");
+            }
+
             foreach (var change in _changes)
             {
                 change.Apply(document);

@@ -102,6 +102,9 @@ public sealed record SessionCookie
     /// <inheritdoc/>
     public override int GetHashCode() => HashCode.Combine(Path, Domain, HttpOnly, Secure, SameSite, Partitioned, Priority, MaxAge);
 
+    /// <summary>Whether a text can stand in an attribute of a Set-Cookie header.</summary>
+    internal static bool IsAttribute(string text) => text.All(c => c is >= ' ' and not ';' and < '\x7f');
+
     /// <summary>The lifetime begins anew.</summary>
     internal void Touch(DateTimeOffset now) => _expires = now + _maxAge;
 

@@ -1,15 +1,22 @@
 using System.Diagnostics.CodeAnalysis;
+using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
+using Sojourn.Diagnostics;
 using Sojourn.Events;
 using Sojourn.Storage;
+using Sojourn.Storage.Encryption;
 
 namespace Sojourn;
 
 /// <summary>What <c>AddSojourn</c> returns: its verbs choose the store and what is wrapped around it.</summary>
 public sealed class SojournBuilder
 {
+    private bool _isEncrypted;
+
     /// <summary>Makes a builder over a service collection.</summary>
     /// <param name="services">The application's services.</param>
     public SojournBuilder(IServiceCollection services)
@@ -24,11 +31,16 @@ public sealed class SojournBuilder
     /// <summary>Keeps sessions in the given store; the last call counts. One instance serves the whole application.</summary>
     /// <param name="factory">Makes the store, once.</param>
     /// <returns>This builder.</returns>
+    /// <exception cref="InvalidOperationException"><see cref="WithEncryption"/> was called before: the store would not be encrypted.</exception>
     public SojournBuilder UseStore(Func<IServiceProvider, ISessionStore> factory)
     {
         ArgumentNullException.ThrowIfNull(factory);
-        Services.Replace(ServiceDescriptor.Singleton(factory));
-        return this;
+        if (_isEncrypted)
+        {
+            throw new InvalidOperationException("WithEncryption seals the store that was chosen before it, and this one would take its place. Call WithEncryption after the verb that chooses the store.");
+        }
+
+        return Replace(factory);
     }
 
     /// <summary>
@@ -41,9 +53,9 @@ public sealed class SojournBuilder
     {
         ArgumentNullException.ThrowIfNull(oldStore);
         var to = StoreFactory();
-        oldStore(this);
+        oldStore(new SojournBuilder(Services));
         var from = StoreFactory();
-        return UseStore(services => new MigratingStore(
+        return Replace(services => new MigratingStore(
             (ISessionStore)from(services),
             (ISessionStore)to(services),
             services.GetRequiredService<IOptions<SojournOptions>>().Value.ApplicationName,
@@ -74,7 +86,50 @@ public sealed class SojournBuilder
         return this;
     }
 
+    /// <summary>
+    /// Seals the documents of the store chosen before this call with AES-256-GCM, each bound to the key that its record is filed under. What does not open, because it was
+    /// altered, moved to another key, sealed by an unknown key or never sealed, is refused: the visitor goes on with a new session, the record is kept, an error is
+    /// logged and the metric <c>sojourn.documents.refused</c> counts it.
+    /// </summary>
+    /// <remarks>Native layouts only: those of npm stores must stay readable for Node. Labels and expiries stay in clear, since the database works with them.</remarks>
+    /// <param name="configure">Sets the keys, after the configuration section <c>Sojourn:Encryption</c>; nothing when <see langword="null"/>.</param>
+    /// <returns>This builder.</returns>
+    /// <exception cref="OptionsValidationException">At start: there is no key, or one is malformed; the store has the layout of an npm store.</exception>
+    public SojournBuilder WithEncryption(Action<SessionEncryptionOptions>? configure = null)
+    {
+        var inner = StoreFactory();
+
+        // Each call has options of its own: the two stores of a migration may have different keys.
+        var name = $"{nameof(WithEncryption)}:{Services.Count}";
+        Services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<SessionEncryptionOptions>, SessionEncryptionOptionsValidator>());
+        Services.AddOptions<SessionEncryptionOptions>(name)
+            .Configure<IServiceProvider>((options, services) =>
+            {
+                services.GetService<IConfiguration>()?.GetSection("Sojourn:Encryption").Bind(options);
+                configure?.Invoke(options);
+            })
+            .ValidateOnStart();
+        _isEncrypted = true;
+        return Replace(services =>
+        {
+            var options = services.GetRequiredService<IOptionsMonitor<SessionEncryptionOptions>>().Get(name);
+            var given = new GivenKeys(options.Keys);
+            return new EncryptingStore(
+                (ISessionStore)inner(services),
+                options.KeySource?.Invoke(services, given) ?? given,
+                options.AllowPlaintext,
+                services.GetRequiredService<SessionMetrics>(),
+                services.GetService<ILogger<EncryptingStore>>() ?? NullLogger<EncryptingStore>.Instance);
+        });
+    }
+
+    private SojournBuilder Replace(Func<IServiceProvider, ISessionStore> factory)
+    {
+        Services.Replace(ServiceDescriptor.Singleton(factory));
+        return this;
+    }
+
     private Func<IServiceProvider, object> StoreFactory() =>
         Services.Last(service => service.ServiceType == typeof(ISessionStore)).ImplementationFactory
-        ?? throw new InvalidOperationException("Choose both stores by verbs of this builder, such as UseRedis or UseStore.");
+        ?? throw new InvalidOperationException("Choose the store by a verb of this builder, such as UseRedis or UseStore.");
 }

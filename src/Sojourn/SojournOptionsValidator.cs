@@ -37,8 +37,8 @@ internal sealed class SojournOptionsValidator : IValidateOptions<SojournOptions>
 
         var cookie = options.Cookie;
         Require(cookie.Name is null || IsToken(cookie.Name), "Cookie.Name must be a cookie name (RFC 6265: letters, digits and !#$%&'*+-.^_`|~).");
-        Require(IsAttribute(cookie.Path) && cookie.Path.StartsWith('/'), "Cookie.Path must start with '/' and hold no ';' or control character.");
-        Require(cookie.Domain is null || (IsAttribute(cookie.Domain) && cookie.Domain.Length > 0), "Cookie.Domain must be null or a domain name.");
+        Require(SessionCookie.IsAttribute(cookie.Path) && cookie.Path.StartsWith('/'), "Cookie.Path must start with '/' and hold no ';' or control character.");
+        Require(cookie.Domain is null || (SessionCookie.IsAttribute(cookie.Domain) && cookie.Domain.Length > 0), "Cookie.Domain must be null or a domain name.");
         Require(cookie.MaxAge is null || (cookie.MaxAge > TimeSpan.Zero && cookie.MaxAge <= LongestCookie), "Cookie.MaxAge must be null, or more than zero and at most 400 days (RFC 6265bis, 5.5).");
         Require(Enum.IsDefined(cookie.SameSite) && Enum.IsDefined(cookie.Secure) && Enum.IsDefined(cookie.Priority), "Cookie.SameSite, Cookie.Secure and Cookie.Priority must be values of their types.");
         var isSecure = cookie.Secure is CookieSecure.Always or CookieSecure.ByEnvironment;
@@ -55,6 +55,4 @@ internal sealed class SojournOptionsValidator : IValidateOptions<SojournOptions>
     }
 
     internal static bool IsToken(string text) => text.Length > 0 && text.All(c => char.IsAsciiLetterOrDigit(c) || "!#$%&'*+-.^_`|~".Contains(c, StringComparison.Ordinal));
-
-    internal static bool IsAttribute(string text) => text.All(c => c is >= ' ' and not ';' and < '\x7f');
 }

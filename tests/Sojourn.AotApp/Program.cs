@@ -7,7 +7,8 @@ var builder = WebApplication.CreateSlimBuilder(args);
 builder.Services.ConfigureHttpJsonOptions(json => json.SerializerOptions.TypeInfoResolverChain.Insert(0, AppJson.Default));
 builder.Services
     .AddSojourn(o => o.UseJson(new JsonSerializerOptions(JsonSerializerDefaults.Web) { TypeInfoResolver = AppJson.Default }))
-    .UseSqlite(builder.Configuration["Database"] ?? "Data Source=sessions.db");
+    .UseSqlite(builder.Configuration["Database"] ?? "Data Source=sessions.db")
+    .WithEncryption();
 
 var app = builder.Build();
 app.UseSojourn();

@@ -77,6 +77,8 @@ public sealed class NativeAotTests
             ["DOTNET_ENVIRONMENT"] = "Production",
             ["ASPNETCORE_ENVIRONMENT"] = "Production",
             ["Sojourn__Secrets__0"] = TestApp.Secret,
+            ["Sojourn__Encryption__Keys__0__Name"] = "first",
+            ["Sojourn__Encryption__Keys__0__Key"] = Convert.ToBase64String(new byte[32]),
             ["Sojourn__Cookie__Name"] = "aot",
             ["Sojourn__Cookie__Secure"] = "Never",
         },

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.DataProtection;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using Sojourn.AspNetCore;
@@ -180,6 +181,32 @@ internal static class Snippets
 
         #region migrating
         builder.UsePostgreSql("Host=localhost;Database=app;Username=app")
+            .MigratingFrom(old => old.UseConnectRedis("localhost:6379"));
+        #endregion
+    }
+
+    public static void Encryption(SojournBuilder builder, SecretVault vault, IServiceCollection services)
+    {
+        #region encryption
+        builder.UseRedis("localhost:6379").WithEncryption();
+        #endregion
+
+        #region encryption-keys
+        builder.UseRedis("localhost:6379")
+            .WithEncryption(o => o.Keys.Add(new SessionEncryptionKey { Name = "2030-02", Key = vault.Current }));
+        #endregion
+
+        #region encryption-data-protection
+        services.AddDataProtection().SetApplicationName("shop").PersistKeysToFileSystem(new DirectoryInfo("/var/keys"));
+        services.AddSojourn().UseRedis("localhost:6379").WithEncryption(o => o.UseDataProtection());
+        #endregion
+
+        #region encryption-switch-on
+        builder.UseRedis("localhost:6379").WithEncryption(o => o.AllowPlaintext = true);
+        #endregion
+
+        #region encryption-migrating
+        builder.UsePostgreSql("Host=localhost;Database=app;Username=app").WithEncryption()
             .MigratingFrom(old => old.UseConnectRedis("localhost:6379"));
         #endregion
     }

@@ -408,6 +408,22 @@ public sealed class SessionManagerTests
         Assert.False((await LoadedAsync(manager, id)).Contains("big"));
     }
 
+    [Theory]
+    [InlineData("not JSON")]
+    [InlineData("""{"$sojourn":[],"user":"admin"}""")]
+    public async Task A_record_that_became_unreadable_while_the_request_ran_is_not_taken_over(string planted)
+    {
+        var manager = Manager();
+        var id = await StoredAsync(manager);
+        var session = await LoadedAsync(manager, id);
+        session.Set("n", 1);
+        var key = KeyOf(manager, id);
+        var stored = (await _memory.ReadAsync(key, Token))!;
+        await _memory.ReplaceAsync(key, stored, new SessionRecord(System.Text.Encoding.UTF8.GetBytes(planted), stored.ExpiresAt), Token);
+        await Assert.ThrowsAsync<SessionStoreException>(async () => await manager.CommitAsync(session, Token));
+        Assert.Equal(planted, System.Text.Encoding.UTF8.GetString((await _memory.ReadAsync(key, Token))!.Document.Span));
+    }
+
     [Fact]
     public async Task An_id_opens_nothing_in_another_application_on_the_same_store()
     {

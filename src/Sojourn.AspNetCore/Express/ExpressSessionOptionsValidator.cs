@@ -14,12 +14,12 @@ internal sealed class ExpressSessionOptionsValidator : IValidateOptions<ExpressS
         }
 
         var cookie = options.Cookie;
-        if (!cookie.Path.StartsWith('/') || !SojournOptionsValidator.IsAttribute(cookie.Path))
+        if (!cookie.Path.StartsWith('/') || !SessionCookie.IsAttribute(cookie.Path))
         {
             problems.AddError("Cookie.Path must start with '/' and hold no ';' or control character.");
         }
 
-        if (cookie.Domain is { } domain && (domain.Length == 0 || !SojournOptionsValidator.IsAttribute(domain)))
+        if (cookie.Domain is { } domain && (domain.Length == 0 || !SessionCookie.IsAttribute(domain)))
         {
             problems.AddError("Cookie.Domain must be null or a domain name.");
         }

@@ -21,6 +21,7 @@ internal sealed class SessionMetrics
     private readonly Counter<long> _conflicts;
     private readonly Counter<long> _failures;
     private readonly Counter<long> _unreadable;
+    private readonly Counter<long> _documentsRefused;
 
     public SessionMetrics(IMeterFactory meters)
     {
@@ -33,6 +34,7 @@ internal sealed class SessionMetrics
         _conflicts = meter.CreateCounter<long>("sojourn.commit.conflicts", "{conflict}", "Commits that met another process's change and were merged with it.");
         _failures = meter.CreateCounter<long>("sojourn.store.failures", "{failure}", "Calls of the store that failed or were late, by verb.");
         _unreadable = meter.CreateCounter<long>("sojourn.documents.unreadable", "{document}", "Stored documents that are no session.");
+        _documentsRefused = meter.CreateCounter<long>("sojourn.documents.refused", "{document}", "Stored documents that encryption did not open, by reason: not-sealed, unknown-key, altered.");
     }
 
     public void Created() => _created.Add(1);
@@ -64,4 +66,6 @@ internal sealed class SessionMetrics
     public void StoreFailed(string verb) => _failures.Add(1, new KeyValuePair<string, object?>("verb", verb));
 
     public void Unreadable() => _unreadable.Add(1);
+
+    public void DocumentRefused(string reason) => _documentsRefused.Add(1, new KeyValuePair<string, object?>("reason", reason));
 }

@@ -77,7 +77,7 @@ internal static class CookieJson
         var cookie = new SessionCookie { HttpOnly = false, Time = time };
         TimeSpan? maxAge = null;
         DateTimeOffset? expires = null;
-        var reader = new Utf8JsonReader(utf8);
+        var reader = new Utf8JsonReader(utf8, new JsonReaderOptions { MaxDepth = SessionDocument.MaxDepth });
         if (utf8.IsEmpty || !reader.Read() || reader.TokenType != JsonTokenType.StartObject)
         {
             return new SessionCookie { Time = time };
@@ -85,14 +85,14 @@ internal static class CookieJson
 
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
-            var name = reader.GetString();
+            var name = JsonText.TextOf(ref reader);
             reader.Read();
             switch (name, reader.TokenType)
             {
                 case ("originalMaxAge", JsonTokenType.Number) when reader.TryGetDouble(out var milliseconds):
-                    maxAge = TimeSpan.FromMilliseconds(Math.Clamp(milliseconds, -MaxMilliseconds, MaxMilliseconds));
+                    maxAge = Clamp(milliseconds);
                     break;
-                case ("expires", JsonTokenType.String) when reader.TryGetDateTimeOffset(out var at):
+                case ("expires", JsonTokenType.String) when JsonText.TimeOf(ref reader) is { } at:
                     expires = at;
                     break;
                 case ("httpOnly", JsonTokenType.True):
@@ -104,19 +104,19 @@ internal static class CookieJson
                 case ("partitioned", JsonTokenType.True or JsonTokenType.False):
                     cookie = cookie with { IsPartitionedGiven = true, Partitioned = reader.TokenType == JsonTokenType.True };
                     break;
-                case ("domain", JsonTokenType.String):
-                    cookie.Domain = reader.GetString();
+                case ("domain", JsonTokenType.String) when JsonText.TextOf(ref reader) is { } domain && SessionCookie.IsAttribute(domain):
+                    cookie.Domain = domain;
                     break;
-                case ("path", JsonTokenType.String):
-                    cookie.Path = reader.GetString()!;
+                case ("path", JsonTokenType.String) when JsonText.TextOf(ref reader) is { } path && SessionCookie.IsAttribute(path):
+                    cookie.Path = path;
                     break;
                 case ("sameSite", JsonTokenType.True or JsonTokenType.False):
                     cookie = cookie with { IsSameSiteBoolean = true, SameSite = reader.TokenType == JsonTokenType.True ? SessionSameSite.Strict : SessionSameSite.Unset };
                     break;
-                case ("sameSite", JsonTokenType.String) when Enum.TryParse<SessionSameSite>(reader.GetString(), ignoreCase: true, out var sameSite) && Enum.IsDefined(sameSite):
+                case ("sameSite", JsonTokenType.String) when Enum.TryParse<SessionSameSite>(JsonText.TextOf(ref reader), ignoreCase: true, out var sameSite) && Enum.IsDefined(sameSite):
                     cookie.SameSite = sameSite;
                     break;
-                case ("priority", JsonTokenType.String) when Enum.TryParse<SessionCookiePriority>(reader.GetString(), ignoreCase: true, out var priority) && Enum.IsDefined(priority):
+                case ("priority", JsonTokenType.String) when Enum.TryParse<SessionCookiePriority>(JsonText.TextOf(ref reader), ignoreCase: true, out var priority) && Enum.IsDefined(priority):
                     cookie.Priority = priority;
                     break;
                 default:
@@ -126,7 +126,9 @@ internal static class CookieJson
         }
 
         // A record that does not say how long says at least until when.
-        cookie.Restore(maxAge ?? expires - time.GetUtcNow(), expires);
+        cookie.Restore(maxAge ?? (expires is { } end ? Clamp((end - time.GetUtcNow()).TotalMilliseconds) : null), expires);
         return cookie;
     }
+
+    private static TimeSpan Clamp(double milliseconds) => TimeSpan.FromMilliseconds(Math.Clamp(milliseconds, -MaxMilliseconds, MaxMilliseconds));
 }

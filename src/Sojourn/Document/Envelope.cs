@@ -41,7 +41,20 @@ internal readonly ref struct Envelope
             return new Envelope(entry, false, null);
         }
 
-        var reader = new Utf8JsonReader(span, new JsonReaderOptions { MaxDepth = SessionDocument.MaxDepth });
+        try
+        {
+            return OpenObject(entry);
+        }
+        catch (InvalidOperationException)
+        {
+            // A name with half of a surrogate pair is none of ours.
+            return new Envelope(entry, false, null);
+        }
+    }
+
+    private static Envelope OpenObject(ReadOnlyMemory<byte> entry)
+    {
+        var reader = new Utf8JsonReader(entry.Span, new JsonReaderOptions { MaxDepth = SessionDocument.MaxDepth });
         reader.Read();
         reader.Read();
         DateTimeOffset? until = null;

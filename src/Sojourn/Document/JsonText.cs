@@ -62,6 +62,32 @@ internal static class JsonText
         }
     }
 
+    /// <summary>The text at which the reader stands; <see langword="null"/> where an escape in it is half of a surrogate pair.</summary>
+    public static string? TextOf(ref Utf8JsonReader reader)
+    {
+        try
+        {
+            return reader.GetString();
+        }
+        catch (InvalidOperationException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>The time at which the reader stands; <see langword="null"/> where the text there is none.</summary>
+    public static DateTimeOffset? TimeOf(ref Utf8JsonReader reader)
+    {
+        try
+        {
+            return reader.TryGetDateTimeOffset(out var time) ? time : null;
+        }
+        catch (InvalidOperationException)
+        {
+            return null;
+        }
+    }
+
     /// <summary>A time as JavaScript's toISOString writes it: UTC, milliseconds, Z.</summary>
     private static void FormatTime(DateTimeOffset time, Span<byte> destination) =>
         time.UtcDateTime.TryFormat(destination, out _, "yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture);

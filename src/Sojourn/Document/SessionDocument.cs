@@ -1,5 +1,6 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using System.Text.Unicode;
 
 namespace Sojourn.Document;
 
@@ -42,9 +43,15 @@ internal sealed class SessionDocument
 
     private ReadOnlySpan<Entry> Entries => _entries.AsSpan(0, _count);
 
-    /// <summary>Splits a stored document; <see langword="null"/> when it is not one JSON object.</summary>
+    /// <summary>Splits a stored document; <see langword="null"/> when it is not one JSON object in UTF-8, or is one that encryption sealed and nobody opened.</summary>
     public static SessionDocument? Parse(ReadOnlyMemory<byte> utf8)
     {
+        if (!Utf8.IsValid(utf8.Span))
+        {
+            // The reader lets it pass within texts and names.
+            return null;
+        }
+
         try
         {
             var document = new SessionDocument();
@@ -59,6 +66,11 @@ internal sealed class SessionDocument
                 var nameStart = (int)reader.TokenStartIndex + 1;
                 var rawName = utf8.Slice(nameStart, reader.ValueSpan.Length);
                 var unescaped = reader.ValueIsEscaped ? reader.GetString() : null;
+                if (unescaped is "$sealed" || rawName.Span.SequenceEqual("$sealed"u8))
+                {
+                    return null;
+                }
+
                 reader.Read();
                 var valueStart = (int)reader.TokenStartIndex;
                 reader.Skip();
@@ -250,7 +262,7 @@ internal sealed class SessionDocument
         {
             Cookie = value;
         }
-        else if (plain.SequenceEqual("$sojourn"u8) || plain.SequenceEqual("_sojourn"u8))
+        else if (unescaped is "$sojourn" or "_sojourn" || plain.SequenceEqual("$sojourn"u8) || plain.SequenceEqual("_sojourn"u8))
         {
             Metadata = value;
             MetadataName = rawName;

@@ -40,6 +40,19 @@ internal sealed record SessionMetadata
             return None;
         }
 
+        try
+        {
+            return ParseObject(utf8);
+        }
+        catch (InvalidOperationException)
+        {
+            // A text with half of a surrogate pair is no text.
+            return null;
+        }
+    }
+
+    private static SessionMetadata? ParseObject(ReadOnlyMemory<byte> utf8)
+    {
         var members = new MemberReader(utf8);
         string? handle = null, subject = null;
         DateTimeOffset? created = null, absolute = null, signedIn = null;
