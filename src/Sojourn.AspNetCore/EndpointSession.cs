@@ -10,6 +10,6 @@ internal static class EndpointSession
         context.GetEndpoint() is { } endpoint ? endpoint.Metadata.GetMetadata<SessionUseAttribute>()?.Use ?? SessionUse.ReadWrite : null;
 
     /// <summary>What it requires of the session; nothing where no endpoint is chosen yet.</summary>
-    public static IReadOnlyList<RequireSessionAttribute> RequirementsOf(HttpContext context) =>
-        context.GetEndpoint()?.Metadata.GetOrderedMetadata<RequireSessionAttribute>() ?? [];
+    public static IReadOnlyList<SessionRequirementAttribute> RequirementsOf(HttpContext context) =>
+        context.GetEndpoint()?.Metadata.GetOrderedMetadata<SessionRequirementAttribute>() ?? [];
 }

@@ -15,11 +15,11 @@ internal sealed class SojournMiddleware(RequestDelegate next, SessionServices se
 
     private Task RunWithoutAsync(HttpContext context) => EndpointSession.RequirementsOf(context) is [var required, ..] ? required.RefuseAsync(context) : next(context);
 
-    private static RequireSessionAttribute? FindUnmet(HttpContext context, Session session)
+    private SessionRequirementAttribute? FindUnmet(HttpContext context, Session session)
     {
         foreach (var requirement in EndpointSession.RequirementsOf(context))
         {
-            if (!requirement.IsMetBy(session))
+            if (!requirement.IsMetBy(session, services.Time))
             {
                 return requirement;
             }

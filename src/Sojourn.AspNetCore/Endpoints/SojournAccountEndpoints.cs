@@ -2,9 +2,7 @@ using Microsoft.AspNetCore.Antiforgery;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
-using Sojourn;
 using Sojourn.Administration;
-using Sojourn.AspNetCore;
 using Sojourn.AspNetCore.Endpoints;
 using Sojourn.Events;
 
