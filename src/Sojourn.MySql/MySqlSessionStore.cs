@@ -10,7 +10,8 @@ namespace Sojourn.MySql;
 /// <summary>Keeps sessions in MySQL 8 or MariaDB 10.6 or later, in one InnoDB table, with labels, subjects' entries and leases in small ones beside it.</summary>
 /// <remarks>
 /// <para>Thread-safe. Each verb is one statement in one round trip, those on one row prepared by the first use of a connection; where a record's labels are
-/// written it is one transaction in one round trip. What the driver throws is thrown; a call whose answer was lost may have taken effect. Only what the server has rolled back to end a deadlock is run again.</para>
+/// written it is one transaction in one round trip. What the driver throws is thrown; a call whose answer was lost may have taken effect. Only what the
+/// server has rolled back, to end a deadlock or since the row had changed, is run again.</para>
 /// <para>All times are numbers of microseconds in UTC: time zones of servers and connections do not count.</para>
 /// </remarks>
 public sealed partial class MySqlSessionStore : ISessionStore, ISessionIndex, IExpiringStore, ISubjectRegistry, ISessionLease, ISchemaStore, IAsyncDisposable
