@@ -29,11 +29,9 @@ public abstract class SessionRequirementAttribute : Attribute
         // A form that was posted is not posted again to the page that it is sent to, nor can anybody come back to it.
         var isGet = HttpMethods.IsGet(context.Request.Method) || HttpMethods.IsHead(context.Request.Method);
         context.Response.StatusCode = isGet ? StatusCodes.Status302Found : StatusCodes.Status303SeeOther;
-        context.Response.Headers.Location = isGet && ReturnsTo
+        context.Response.Headers.Location = isGet
             ? RedirectTo + QueryString.Create("ReturnUrl", context.Request.PathBase + context.Request.Path + context.Request.QueryString)
             : RedirectTo;
         return Task.CompletedTask;
     }
-
-    private protected virtual bool ReturnsTo => true;
 }
