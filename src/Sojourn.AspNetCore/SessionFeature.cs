@@ -1,36 +1,49 @@
 using Microsoft.AspNetCore.Diagnostics;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Extensions.DependencyInjection;
 using Sojourn.AspNetCore.Compatibility;
 using Sojourn.AspNetCore.Transport;
 
 namespace Sojourn.AspNetCore;
 
 /// <summary>The session of one request, its token, and the rules of when it may be committed. Lives as long as the HttpContext, whoever re-executes the pipeline.</summary>
-internal sealed class SessionFeature : ISessionFeature, ISessionHost
+internal sealed class SessionFeature(HttpContext context, SessionServices services, IncomingToken incoming, SessionUse? use) : ISessionFeature, ISessionHost
 {
-    private readonly HttpContext _context;
-    private readonly SessionServices _services;
-    private readonly IncomingToken _incoming;
+    private readonly DateTimeOffset _beganAt = services.Time.GetUtcNow();
+    private Session? _session;
+    private ResponseGuard? _guard;
     private AspNetSession? _aspNetSession;
+    private bool _hasCommitted;
     private bool _hasThrown;
     private bool _isConcluded;
 
-    public SessionFeature(HttpContext context, SessionServices services, IncomingToken incoming)
-    {
-        _context = context;
-        _services = services;
-        _incoming = incoming;
-        Current = null!;
-    }
+    /// <summary>The session of a request that has asked for it before.</summary>
+    public static SessionFeature? Of(HttpContext context) => context.Features.Get<ISessionFeature>() as SessionFeature;
 
-    public Session Current { get; private set; }
+    /// <summary>
+    /// The request's session for whoever asks first: the middleware, or an authentication handler, which web applications put before it and which may answer by
+    /// itself, so that the middleware never runs. Such a handler needs no more than this line, and what follows from a store that fails:
+    /// <list type="bullet">
+    /// <item>Authenticate: without a feature no result, with a <see cref="LoadFailure"/> a failed one. Nothing is thrown, since the exception would be a 500.
+    /// What runs next answers: UseSojourn by itself, the handler's own challenge and forbid by <see cref="AnswerAsync"/>.</item>
+    /// <item>Sign in and out: what throws is caught where <see cref="TakesOver"/> says so.</item>
+    /// <item>What it changes is saved before the response starts, whether or not the middleware runs.</item>
+    /// </list>
+    /// </summary>
+    public static ValueTask<SessionFeature?> BeginAsync(HttpContext context) => context.RequestServices.GetRequiredService<SessionServices>().BeginAsync(context);
 
-    /// <summary>What the endpoint says of the session, as far as it was known when the session was loaded.</summary>
-    public SessionUse? UseAtLoad { get; set; }
+    /// <exception cref="SessionStoreException">It could not be loaded: nobody is given an empty one in its place.</exception>
+    public Session Current => _session ?? throw new SessionStoreException("The request's session could not be loaded.", LoadFailure);
+
+    /// <summary>Why the session could not be loaded, where it could not.</summary>
+    public SessionStoreException? LoadFailure { get; set; }
 
     /// <summary>What holds the response back; other middleware may have wrapped the response body around it.</summary>
-    public ResponseGuard? Guard { get; set; }
+    public ResponseGuard Guard => _guard!;
+
+    /// <summary>Whether UseSojourn is there to answer a failure.</summary>
+    public bool IsInMiddleware { get; set; }
 
     public Exception? CommitFailure { get; private set; }
 
@@ -40,29 +53,45 @@ internal sealed class SessionFeature : ISessionFeature, ISessionHost
         set => throw new NotSupportedException("Sojourn serves HttpContext.Session; it cannot be replaced.");
     }
 
-    bool ISessionHost.CanSendCookie => !_context.Response.HasStarted;
+    bool ISessionHost.CanSendCookie => !context.Response.HasStarted;
 
-    void ISessionHost.OnUsed() => SessionTransport.KeepFromOutputCache(_context);
+    void ISessionHost.OnUsed() => SessionTransport.KeepFromOutputCache(context);
 
     SessionCookie ISessionHost.NewCookie()
     {
-        var cookie = _services.Options.Cookie;
-        return _services.Express?.NewCookie(_context)
-            ?? cookie.ToSessionCookie(cookie.Secure == CookieSecure.Always || (cookie.Secure == CookieSecure.AsRequest && _context.Request.IsHttps), _services.Time);
+        var cookie = services.Options.Cookie;
+        return services.Express?.NewCookie(context)
+            ?? cookie.ToSessionCookie(cookie.Secure == CookieSecure.Always || (cookie.Secure == CookieSecure.AsRequest && context.Request.IsHttps), services.Time);
     }
 
-    string ISessionHost.NewId() => _services.Express?.NewId(_context) ?? SessionId.New();
+    SessionDevice? ISessionHost.Device => RequestDevice.Of(context, services.Options.KeepDevice);
+
+    DateTimeOffset? ISessionHost.BeganAt => _beganAt;
+
+    string ISessionHost.NewId() => services.Express?.NewId(context) ?? SessionId.New();
 
     public async ValueTask LoadAsync(string? key)
     {
-        Current = (key is null ? null : await _services.Manager.LoadAsync(_incoming.Id!, key, this, _context.RequestAborted).ConfigureAwait(false))
-            ?? _services.Manager.Create(this);
+        _session = (key is null ? null : await services.Manager.LoadAsync(incoming.Id!, key, this, context.RequestAborted).ConfigureAwait(false))
+            ?? services.Manager.Create(this);
+        _session.IsReadOnly = use == SessionUse.ReadOnly;
+    }
+
+    /// <summary>Becomes the request's session: stands before the response, and is asked when it starts.</summary>
+    public void Attach()
+    {
+        _guard = new ResponseGuard(context.Response, context.Features.GetRequiredFeature<IHttpResponseBodyFeature>(), this);
+        context.Features.Set<ISessionFeature>(this);
+        context.Features.Set<IHttpResponseBodyFeature>(_guard);
+
+        // Registered first, so that it runs after everybody else's.
+        context.Response.OnStarting(static state => ((SessionFeature)state).OnStartingAsync(), this);
     }
 
     /// <summary>Saves the session, unless the handler threw. A client that went away does not cancel it.</summary>
     public ValueTask CommitAsync()
     {
-        if (_isConcluded || (!_services.Options.CommitOnException && (_hasThrown || _context.Features.Get<IExceptionHandlerFeature>() is not null)))
+        if (_isConcluded || (!services.Options.CommitOnException && (_hasThrown || context.Features.Get<IExceptionHandlerFeature>() is not null)))
         {
             return default;
         }
@@ -73,11 +102,16 @@ internal sealed class SessionFeature : ISessionFeature, ISessionHost
             return ValueTask.FromException(failure);
         }
 
+        if (_session is not { } session)
+        {
+            return default;
+        }
+
         ValueTask commit;
         try
         {
             RequireHonoured();
-            commit = _services.Manager.CommitAsync(Current, CancellationToken.None);
+            commit = services.Manager.CommitAsync(session, CancellationToken.None);
         }
         catch (Exception e)
         {
@@ -85,35 +119,77 @@ internal sealed class SessionFeature : ISessionFeature, ISessionHost
             throw;
         }
 
-        return commit.IsCompletedSuccessfully ? commit : RememberFailureAsync(commit);
+        if (!commit.IsCompletedSuccessfully)
+        {
+            return RememberAsync(commit);
+        }
+
+        _hasCommitted = true;
+        return commit;
     }
 
     /// <summary>The last line, after everybody else's OnStarting: what they changed is saved, then the headers are written.</summary>
     public async Task OnStartingAsync()
     {
-        await CommitAsync().ConfigureAwait(false);
-        _services.Transport.WriteHeaders(_context, Current, _incoming);
+        try
+        {
+            await CommitAsync().ConfigureAwait(false);
+        }
+        catch (Exception e) when (SessionFailure.IsOurs(e) && !_hasCommitted)
+        {
+            // Whoever answered wrote no body, which the guard would have held back: an authentication handler, say, outside UseSojourn.
+            _isConcluded = true;
+            SessionFailure.AnswerBare(context, e, services.Logger);
+            return;
+        }
+
+        if (_session is { } session)
+        {
+            services.Transport.WriteHeaders(context, session, incoming);
+        }
     }
 
     /// <summary>The handler threw: what it had not saved itself is dropped.</summary>
     public void MarkThrown()
     {
         CommitFailure = null;
-        if (!_services.Options.CommitOnException || Current.Failure is not null)
+        if (!services.Options.CommitOnException || Current.Failure is not null)
         {
             _hasThrown = true;
             Current.Discard();
         }
     }
 
-    /// <summary>The answer is an error of ours: nothing more is saved.</summary>
-    public void Conclude() => _isConcluded = true;
+    /// <summary>Answers with an error of ours in place of what was held back: nothing more is saved.</summary>
+    public Task AnswerAsync(Exception failure)
+    {
+        _isConcluded = true;
+        Guard.GiveUp();
+        return SessionFailure.AnswerAsync(context, failure, services.Logger);
+    }
 
-    private async ValueTask RememberFailureAsync(ValueTask commit)
+    /// <summary>
+    /// For an asker that goes on to answer by itself, such as an authentication handler at the end of a callback: outside UseSojourn an exception of ours
+    /// would become a 500, so it is caught where this is true, and whatever the response was to be, it is the failure's bare status.
+    /// </summary>
+    /// <returns>False where the failure is to go on as an exception: UseSojourn answers it, or it is not ours.</returns>
+    public bool TakesOver(Exception failure)
+    {
+        if (IsInMiddleware || !SessionFailure.IsOurs(failure) || context.Response.HasStarted)
+        {
+            return false;
+        }
+
+        CommitFailure ??= failure;
+        return true;
+    }
+
+    private async ValueTask RememberAsync(ValueTask commit)
     {
         try
         {
             await commit.ConfigureAwait(false);
+            _hasCommitted = true;
         }
         catch (Exception e)
         {
@@ -125,10 +201,10 @@ internal sealed class SessionFeature : ISessionFeature, ISessionHost
     /// <summary>Session metadata of an endpoint that was chosen after the session was loaded cannot be honoured any more, and is never ignored.</summary>
     private void RequireHonoured()
     {
-        if (UseAtLoad is null && (SojournMiddleware.UseOf(_context) is not (null or SessionUse.ReadWrite) || SojournMiddleware.RequirementsOf(_context).Count > 0))
+        if (use is null && (EndpointSession.UseOf(context) is not (null or SessionUse.ReadWrite) || EndpointSession.RequirementsOf(context).Count > 0))
         {
             throw new InvalidOperationException(
-                $"The endpoint '{_context.GetEndpoint()!.DisplayName}' says how it uses the session, but it was chosen after UseSojourn had loaded it. Call UseRouting before UseSojourn.");
+                $"The endpoint '{context.GetEndpoint()!.DisplayName}' says how it uses the session, but it was chosen after the session had been loaded. Call UseRouting before UseSojourn and UseAuthentication.");
         }
     }
 }

@@ -1,12 +1,16 @@
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Sojourn.AspNetCore.Transport;
 
 namespace Sojourn.AspNetCore;
 
-/// <summary>What every request's session is served by: one instance for the application.</summary>
+/// <summary>What every request's session is served by, and where it begins: one instance for the application.</summary>
 internal sealed class SessionServices(SessionManager manager, SessionTransport transport, IOptions<SojournOptions> options, TimeProvider time, ILogger<SessionServices> logger, ExpressRules? express = null)
 {
+    private int _hasWarnedOfHttp;
+
     public SessionManager Manager => manager;
 
     public SessionTransport Transport => transport;
@@ -19,13 +23,72 @@ internal sealed class SessionServices(SessionManager manager, SessionTransport t
     public ExpressRules? Express => express;
 
     public ILogger Logger => logger;
-}
 
-/// <summary>Leads from the request's services to the request's session.</summary>
-internal sealed class SessionHolder
-{
-    public SessionFeature? Feature { get; set; }
+    /// <summary>
+    /// The request's session, begun by whoever asks first; <see langword="null"/> where the request has none. Where it could not be loaded, the feature
+    /// remembers why, and every later asker finds it so.
+    /// </summary>
+    public ValueTask<SessionFeature?> BeginAsync(HttpContext context)
+    {
+        if (SessionFeature.Of(context) is { } feature)
+        {
+            // A pipeline run again may have services of a scope of its own.
+            context.RequestServices.GetRequiredService<SessionHolder>().Context = context;
+            return new(feature);
+        }
 
-    public Session Session => Feature?.Current ?? throw new InvalidOperationException(
-        "There is no session here: the endpoint says WithoutSession, UseSojourn is missing or comes later, or this is no request. Outside a request use SessionManager.");
+        var use = express is not null && !express.Covers(context) ? SessionUse.None : EndpointSession.UseOf(context);
+        return use == SessionUse.None ? default : BeginAsync(context, use);
+    }
+
+    private async ValueTask<SessionFeature?> BeginAsync(HttpContext context, SessionUse? use)
+    {
+        WarnOfHttp(context);
+        var incoming = transport.Read(context.Request);
+        var feature = new SessionFeature(context, this, incoming, use);
+        try
+        {
+            var key = incoming.Id is null ? null : manager.KeyOf(incoming.Id);
+            if (use == SessionUse.Exclusive && key is not null)
+            {
+                // Nobody else can hold a session that does not exist yet. The turn ends with the request, whoever the request's session was begun by.
+                context.Response.RegisterForDisposeAsync(await WaitForTurnAsync(key, context.RequestAborted).ConfigureAwait(false));
+            }
+
+            await feature.LoadAsync(key).ConfigureAwait(false);
+        }
+        catch (SessionStoreException e)
+        {
+            feature.LoadFailure = e;
+        }
+
+        feature.Attach();
+        context.RequestServices.GetRequiredService<SessionHolder>().Context = context;
+        return feature;
+    }
+
+    private async ValueTask<IAsyncDisposable> WaitForTurnAsync(string key, CancellationToken aborted)
+    {
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(aborted);
+        using var timer = time.CreateTimer(static state => ((CancellationTokenSource)state!).Cancel(), patience, Options.ExclusiveTimeout, Timeout.InfiniteTimeSpan);
+        try
+        {
+            return await manager.Exclusive.EnterAsync(key, patience.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (!aborted.IsCancellationRequested)
+        {
+            throw new SessionBusyException(Options.ExclusiveTimeout);
+        }
+    }
+
+    private void WarnOfHttp(HttpContext context)
+    {
+        if (_hasWarnedOfHttp == 0
+            && (express?.IsAlwaysSecure ?? Options.Cookie.Secure == CookieSecure.Always)
+            && !(express?.IsSecure(context) ?? context.Request.IsHttps)
+            && Interlocked.Exchange(ref _hasWarnedOfHttp, 1) == 0)
+        {
+            logger.PlainHttp();
+        }
+    }
 }

@@ -1,4 +1,3 @@
-using Microsoft.AspNetCore.Http.Features;
 using Sojourn.AspNetCore;
 
 namespace Microsoft.AspNetCore.Http;
@@ -13,7 +12,7 @@ public static class SojournHttpContextExtensions
     public static Sojourn.Session GetSession(this HttpContext context)
     {
         ArgumentNullException.ThrowIfNull(context);
-        return context.Features.Get<ISessionFeature>() is SessionFeature feature
+        return SessionFeature.Of(context) is { } feature
             ? feature.Current
             : throw new InvalidOperationException("The request has no session: the endpoint says WithoutSession, or UseSojourn is missing or comes later in the pipeline.");
     }

@@ -1,3 +1,5 @@
+using Sojourn.Events;
+
 namespace Sojourn;
 
 /// <summary>What a session asks for when a verb needs the store. The session manager is the one that answers.</summary>
@@ -15,15 +17,20 @@ internal interface ISessionOperations
 
     string KeyOf(string id);
 
+    /// <summary>Whether sessions get a handle when they are first stored.</summary>
+    bool NamesEverySession { get; }
+
     ValueTask SaveAsync(Session session, bool evenIfEmpty, CancellationToken cancellationToken);
 
     ValueTask ReloadAsync(Session session, CancellationToken cancellationToken);
 
     ValueTask RegenerateAsync(Session session, CancellationToken cancellationToken);
 
-    ValueTask RenewIdAsync(Session session, string? subject, CancellationToken cancellationToken);
+    ValueTask RenewIdAsync(Session session, CancellationToken cancellationToken);
 
-    ValueTask DestroyAsync(Session session, CancellationToken cancellationToken);
+    ValueTask SignInAsync(Session session, string subject, SessionSignIn how, CancellationToken cancellationToken);
+
+    ValueTask DestroyAsync(Session session, SessionEndReason reason, CancellationToken cancellationToken);
 }
 
 /// <summary>What a session asks of the request that it serves.</summary>
@@ -40,4 +47,10 @@ internal interface ISessionHost
 
     /// <summary>The attributes that a session begun by this request has.</summary>
     SessionCookie NewCookie();
+
+    /// <summary>When the request began.</summary>
+    DateTimeOffset? BeganAt { get; }
+
+    /// <summary>The device that the request comes from, as far as the application keeps it.</summary>
+    SessionDevice? Device { get; }
 }

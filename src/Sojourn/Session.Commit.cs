@@ -55,10 +55,16 @@ public sealed partial class Session
     internal SessionCookie? DestroyedCookie { get; private set; }
 
     internal DateTimeOffset FreshExpiry(DateTimeOffset now) =>
-        Deadlines.ExpiresAt(now, Lifetime, Metadata.AbsoluteExpiresAt ?? (Record is null ? NewAbsoluteDeadline() : null));
+        Deadlines.ExpiresAt(now, Lifetime, Metadata.AbsoluteExpiresAt ?? (HasBegun ? null : NewAbsoluteDeadline()));
+
+    /// <summary>Whether the session has the members that it is stored with.</summary>
+    private bool HasBegun => Record is not null || !_document.Cookie.IsEmpty;
 
     /// <summary>How long the session lives without use.</summary>
-    private TimeSpan Lifetime => (_operations.LivesAsLongAsCookie && HasMaxAge ? CookieUnlocked.MaxAge : null) ?? _operations.TimeToLive;
+    private TimeSpan Lifetime => (_operations.LivesAsLongAsCookie && HasMaxAge ? CookieUnlocked.MaxAge : null) ?? Metadata.IdleTimeout ?? _operations.TimeToLive;
+
+    /// <summary>How stale the stored expiry may become: where this session has a deadline of its own, by that one.</summary>
+    internal TimeSpan TouchInterval => Deadlines.TouchInterval(_operations.Options, Metadata.IdleTimeout);
 
     /// <summary>
     /// Whether what has not changed is to be looked after: at a request's first commit, or where a late <see cref="Touch"/> asks for it. Outside a
@@ -159,6 +165,7 @@ public sealed partial class Session
         lock (_sync)
         {
             Record = record;
+            ProvedAt = null;
             _isRegenerated = false;
             IsVersionUnknown = isVersionUnknown;
             WasWritten = true;
@@ -228,6 +235,24 @@ public sealed partial class Session
         }
     }
 
+    /// <summary>What events call the session, asked without looking at it on anybody's behalf.</summary>
+    internal string? KnownHandle
+    {
+        get
+        {
+            lock (_sync) return Metadata.Handle;
+        }
+    }
+
+    /// <summary>Whom events say it belongs to, asked likewise.</summary>
+    internal string? KnownSubject
+    {
+        get
+        {
+            lock (_sync) return Metadata.Subject;
+        }
+    }
+
     internal void MarkEnded()
     {
         lock (_sync)
@@ -283,23 +308,40 @@ public sealed partial class Session
         }
     }
 
-    internal void SetSubject(string subject)
-    {
-        lock (_sync)
-        {
-            var absolute = NewAbsoluteDeadline();
-            Do(new MetadataChange(metadata => metadata with { Subject = subject, AbsoluteExpiresAt = absolute }));
-        }
-    }
-
     /// <summary>What ASP.NET Core's own session calls commit: an untouched new session stays unstored.</summary>
     internal ValueTask SaveIfChangedAsync(CancellationToken cancellationToken) => _operations.SaveAsync(this, evenIfEmpty: false, cancellationToken);
 
-    private ImmutableArray<string> Labels() => (Metadata.Subject, Metadata.Handle) switch
+    /// <summary>What the record is found by. Whoever acts as another subject is found by both.</summary>
+    /// <param name="isNew">Whether nobody can know the handle yet, so that nobody can have ended the session by it.</param>
+    internal ImmutableArray<string> Labels(bool isNew = false)
     {
-        (null, null) => [],
-        ({ } subject, null) => [SessionLabels.Subject(subject)],
-        (null, { } handle) => [SessionLabels.Handle(handle)],
-        ({ } subject, { } handle) => [SessionLabels.Subject(subject), SessionLabels.Handle(handle)],
-    };
+        lock (_sync)
+        {
+            var metadata = Metadata;
+            if (metadata.Subject is null && metadata.Handle is null)
+            {
+                return [];
+            }
+
+            var labels = ImmutableArray.CreateBuilder<string>();
+            if (metadata.Subject is { } subject)
+            {
+                labels.Add(SessionLabels.Subject(subject));
+            }
+
+            if (metadata.Handle is { } handle && !isNew)
+            {
+                labels.Add(SessionLabels.Handle(handle));
+            }
+
+            labels.AddRange(metadata.Labels);
+            if (metadata.Actor is { } actor)
+            {
+                labels.Add(SessionLabels.Subject(actor.Subject));
+                labels.AddRange(actor.Labels);
+            }
+
+            return labels.DrainToImmutable();
+        }
+    }
 }

@@ -1,4 +1,5 @@
 using Sojourn.Document;
+using Sojourn.Events;
 
 namespace Sojourn;
 
@@ -48,42 +49,22 @@ public sealed partial class Session
     /// <exception cref="SessionStoreException">The store failed; the session keeps its data, under the old id or the new.</exception>
     /// <exception cref="InvalidOperationException">The response has started, or the session is read-only.</exception>
     public ValueTask RenewIdAsync(CancellationToken cancellationToken = default) => WithNewId(static (session, cancellationToken) =>
-        session._operations.RenewIdAsync(session, null, cancellationToken), cancellationToken);
-
-    /// <summary>
-    /// Signs a user in: gives the session a new id, keeps its data, sets <see cref="Subject"/>, and begins the absolute deadline anew.
-    /// The old id is dead when this returns.
-    /// </summary>
-    /// <param name="subject">Whom the session belongs to from now on; 1 to 256 characters.</param>
-    /// <param name="cancellationToken">Ends the wait for the store.</param>
-    /// <exception cref="ArgumentException">The subject is empty or too long.</exception>
-    /// <exception cref="SessionEndedException">The session ended while the request ran.</exception>
-    /// <exception cref="SessionStoreException">The store failed; the session keeps its data, under the old id or the new.</exception>
-    /// <exception cref="InvalidOperationException">The response has started, or the session is read-only.</exception>
-    public async ValueTask RenewIdAsync(string subject, CancellationToken cancellationToken = default)
-    {
-        ArgumentException.ThrowIfNullOrEmpty(subject);
-        if (subject.Length > 256)
-        {
-            throw new ArgumentException("A subject has 1 to 256 characters.", nameof(subject));
-        }
-
-        RequireNewIdPossible();
-        await _operations.RenewIdAsync(this, subject, cancellationToken).ConfigureAwait(false);
-    }
+        session._operations.RenewIdAsync(session, cancellationToken), cancellationToken);
 
     /// <summary>Destroys the session: its record is gone when this returns, its id never answers again, the browser's cookie is cleared.</summary>
     /// <param name="cancellationToken">Ends the wait for the store.</param>
     /// <exception cref="SessionStoreException">The store failed: the session may still be there.</exception>
     /// <exception cref="InvalidOperationException">The session is read-only.</exception>
-    public ValueTask DestroyAsync(CancellationToken cancellationToken = default)
+    public ValueTask DestroyAsync(CancellationToken cancellationToken = default) => DestroyAsync(SessionEndReason.Destroyed, cancellationToken);
+
+    internal ValueTask DestroyAsync(SessionEndReason reason, CancellationToken cancellationToken)
     {
         lock (_sync)
         {
             RequireNotReadOnly();
         }
 
-        return _operations.DestroyAsync(this, cancellationToken);
+        return _operations.DestroyAsync(this, reason, cancellationToken);
     }
 
     /// <summary>Forgets the session for the rest of the request, as setting <c>req.session</c> to null does; what becomes of the stored one is for <see cref="SojournOptions.Unset"/> to say.</summary>

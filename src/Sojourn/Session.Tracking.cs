@@ -14,7 +14,7 @@ public sealed partial class Session
         {
             if (_cookie is null)
             {
-                _cookie = Record is null && _document.Cookie.IsEmpty ? NewCookie() : CookieJson.Parse(_document.Cookie.Span, _operations.Time);
+                _cookie = !HasBegun ? NewCookie() : CookieJson.Parse(_document.Cookie.Span, _operations.Time);
                 _cookieSeen = _cookie with { };
             }
 
@@ -62,7 +62,7 @@ public sealed partial class Session
         EnsureBegun();
         change.Apply(_document);
         _changes.Add(change);
-        if (change is MetadataChange)
+        if (change.AppliesToMetadata)
         {
             _metadata = null;
         }
@@ -71,12 +71,17 @@ public sealed partial class Session
     /// <summary>Gives a new session the members that it is stored with. Not before they are needed: most new sessions are never stored.</summary>
     private void EnsureBegun()
     {
-        if (Record is null && _document.Cookie.IsEmpty)
+        if (!HasBegun)
         {
             var now = _operations.Time.GetUtcNow();
             CookieUnlocked.Touch(now);
             _document.Cookie = CookieJson.Write(CookieUnlocked);
-            var metadata = new SessionMetadata { CreatedAt = _operations.Options.IsExpress ? null : now, AbsoluteExpiresAt = NewAbsoluteDeadline() };
+            var metadata = new SessionMetadata
+            {
+                Handle = _operations.NamesEverySession ? SessionId.NewHandle() : null,
+                CreatedAt = _operations.Options.IsExpress ? null : now,
+                AbsoluteExpiresAt = NewAbsoluteDeadline(),
+            };
             if (metadata != SessionMetadata.None)
             {
                 _document.Metadata = metadata.ToUtf8();

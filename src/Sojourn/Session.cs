@@ -39,7 +39,7 @@ public sealed partial class Session
     }
 
     /// <summary>A session as it was read.</summary>
-    internal Session(ISessionOperations operations, ISessionHost? host, string id, string key, SessionRecord record, SessionDocument document, SessionMetadata metadata)
+    internal Session(ISessionOperations operations, ISessionHost? host, string? id, string key, SessionRecord record, SessionDocument document, SessionMetadata metadata)
     {
         _operations = operations;
         _host = host;
@@ -94,8 +94,20 @@ public sealed partial class Session
     /// <summary>Whether the visitor came without a session. Stays true until the request ends.</summary>
     public bool IsNew { get; private set; }
 
-    /// <summary>Whom the session belongs to, as given to <see cref="RenewIdAsync(string, CancellationToken)"/>; <see langword="null"/> when nobody is signed in.</summary>
+    /// <summary>Whom the session belongs to, as given to <see cref="SignInAsync"/>; <see langword="null"/> when nobody is signed in.</summary>
     public string? Subject => Read(static session => session.Metadata.Subject);
+
+    /// <summary>Who acts as the <see cref="Subject"/> (<see cref="ImpersonateAsync(string, CancellationToken)"/>); <see langword="null"/> when they are themselves.</summary>
+    public string? Impersonator => Read(static session => session.Metadata.Actor?.Subject);
+
+    /// <summary>
+    /// When the subject last proved who they are: at sign-in, or by <see cref="ConfirmSignInAsync"/>. <see langword="null"/> when nobody is signed in, or somebody acts as
+    /// the subject.
+    /// </summary>
+    public DateTimeOffset? SignedInAt => Read(static session => session.Metadata.SignedInAt);
+
+    /// <summary>The device that the subject signed in on, as far as the application keeps it.</summary>
+    public SessionDevice? Device => Read(static session => session.Metadata.Device);
 
     /// <summary>When the session was made; <see langword="null"/> where a Node application made it, which does not say.</summary>
     public DateTimeOffset? CreatedAt => Read(static session => session.IsNew && session.Record is null ? session._operations.Time.GetUtcNow() : session.Metadata.CreatedAt);
@@ -108,7 +120,7 @@ public sealed partial class Session
     public DateTimeOffset ExpiresAt => Read(static session => session.Record?.ExpiresAt ?? session.FreshExpiry(session._operations.Time.GetUtcNow()));
 
     /// <summary>When the session ends whatever its use; <see langword="null"/> when it has no such deadline.</summary>
-    public DateTimeOffset? AbsoluteExpiresAt => Read(static session => session.Metadata.AbsoluteExpiresAt ?? (session.Record is null ? session.NewAbsoluteDeadline() : null));
+    public DateTimeOffset? AbsoluteExpiresAt => Read(static session => session.Metadata.AbsoluteExpiresAt ?? (session.HasBegun ? null : session.NewAbsoluteDeadline()));
 
     /// <summary>The session's own cookie attributes. A change is saved and sent with the response.</summary>
     public SessionCookie Cookie

@@ -39,6 +39,19 @@ public sealed class SessionEndedException : Exception
     }
 }
 
+/// <summary>
+/// The subject has as many sessions as <see cref="SojournOptions.MaxSessionsPerSubject"/> allows: the sign-in was refused and nothing was changed. Thrown with
+/// <see cref="SessionLimitPolicy.Reject"/> alone.
+/// </summary>
+public sealed class SessionLimitException : Exception
+{
+    internal SessionLimitException(int limit)
+        : base($"The user is signed in {limit} times already, and SojournOptions.MaxSessionsPerSubject allows no more. One of these sessions must end first.") => Limit = limit;
+
+    /// <summary>How many sessions a subject may have.</summary>
+    public int Limit { get; }
+}
+
 /// <summary>The session would not fit into <see cref="SojournOptions.MaxDocumentBytes"/>; the stored session is unchanged.</summary>
 public sealed class SessionTooLargeException : Exception
 {

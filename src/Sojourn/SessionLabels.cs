@@ -3,7 +3,32 @@ namespace Sojourn;
 /// <summary>What indexes find records by.</summary>
 internal static class SessionLabels
 {
+    private const int MaxLength = 256;
+
     public static string Subject(string subject) => "subject:" + subject;
 
     public static string Handle(string handle) => "handle:" + handle;
+
+    /// <exception cref="ArgumentException">The subject is empty or too long.</exception>
+    public static void RequireSubject(string subject)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(subject);
+        if (subject.Length > MaxLength)
+        {
+            throw new ArgumentException("A subject has 1 to 256 characters.", nameof(subject));
+        }
+    }
+
+    /// <exception cref="ArgumentException">The application cannot label a session so.</exception>
+    public static void RequireOwn(string label)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(label);
+        if (label.Length > MaxLength
+            || label.IndexOf(':', StringComparison.Ordinal) < 1
+            || label.StartsWith("subject:", StringComparison.Ordinal)
+            || label.StartsWith("handle:", StringComparison.Ordinal))
+        {
+            throw new ArgumentException("A label of the application's has the form kind:value, up to 256 characters, and its kind is neither subject nor handle.", nameof(label));
+        }
+    }
 }

@@ -1,5 +1,8 @@
+using System.Collections.Immutable;
 using System.Security.Cryptography;
+using Sojourn.Administration;
 using Sojourn.Diagnostics;
+using Sojourn.Events;
 using Sojourn.Storage;
 
 namespace Sojourn;
@@ -74,14 +77,47 @@ public sealed partial class SessionManager
     private async ValueTask CreateAsync(Session session, string key, CancellationToken cancellationToken)
     {
         var (record, changes) = session.TakeBatch(Time.GetUtcNow());
-        if (!await _store.CreateAsync(key, record, cancellationToken).ConfigureAwait(false))
-        {
-            throw new SessionStoreException("The new session's key is taken.");
-        }
-
+        await CreateAsync(session, key, record, session.Labels(isNew: true), cancellationToken).ConfigureAwait(false);
         MarkCreated(session, record, changes);
         _metrics.Created();
         _logger.Created();
+        if (_events.HasHandlers)
+        {
+            await _events.RaiseAsync(SessionEventKind.Created, session.KnownHandle, session.KnownSubject).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Creates the record of a new id, and takes it back if all that bears one of its labels was ended meanwhile.</summary>
+    private async ValueTask CreateAsync(Session session, string key, SessionRecord record, ImmutableArray<string> watched, CancellationToken cancellationToken)
+    {
+        var before = await _epochs.ReadAsync(watched, cancellationToken).ConfigureAwait(false);
+        if (session.ProvedAt is { } proved && Array.Exists(before, entry => proved < entry.MovedAt))
+        {
+            _logger.ProvedTooEarly();
+            throw Undone(session);
+        }
+
+        if (!await _store.CreateAsync(key, record, cancellationToken).ConfigureAwait(false))
+        {
+            throw new SessionStoreException("The new id's key is taken.");
+        }
+
+        var after = await _epochs.ReadAsync(watched, cancellationToken).ConfigureAwait(false);
+        for (var i = 0; i < after.Length; i++)
+        {
+            if (after[i].Epoch != before[i].Epoch)
+            {
+                await _store.DeleteAsync(key, null, cancellationToken).ConfigureAwait(false);
+                throw Undone(session);
+            }
+        }
+    }
+
+    private SessionEndedException Undone(Session session)
+    {
+        session.MarkEnded();
+        _logger.Undone();
+        return new SessionEndedException();
     }
 
     /// <summary>Only the store knows the version of what it has just created, unless the version is the content.</summary>
@@ -123,7 +159,48 @@ public sealed partial class SessionManager
         return now;
     }
 
-    async ValueTask ISessionOperations.RenewIdAsync(Session session, string? subject, CancellationToken cancellationToken)
+    ValueTask ISessionOperations.RenewIdAsync(Session session, CancellationToken cancellationToken) => RenewIdAsync(session, SessionEventKind.Renewed, cancellationToken);
+
+    async ValueTask ISessionOperations.SignInAsync(Session session, string subject, SessionSignIn how, CancellationToken cancellationToken)
+    {
+        if (session.Failure is { } failure)
+        {
+            throw failure;
+        }
+
+        var handle = session.PlannedHandle();
+        if (Options.MaxSessionsPerSubject is not { } limit)
+        {
+            session.ApplySignIn(subject, handle, how);
+            await RenewIdAsync(session, SessionEventKind.SignedIn, cancellationToken).ConfigureAwait(false);
+        }
+        else
+        {
+            var victims = await _places.TakeAsync(subject, handle, limit, cancellationToken).ConfigureAwait(false);
+            try
+            {
+                foreach (var victim in victims)
+                {
+                    await EndAsync(SessionLabels.Handle(victim), new SessionFilter { Handle = victim }, SessionEndReason.TooMany, cancellationToken).ConfigureAwait(false);
+                }
+
+                session.ApplySignIn(subject, handle, how);
+                await RenewIdAsync(session, SessionEventKind.SignedIn, cancellationToken).ConfigureAwait(false);
+            }
+            catch
+            {
+                await _places.GiveBackAsync(subject, handle).ConfigureAwait(false);
+                throw;
+            }
+
+            await _places.SettleAsync(subject, handle).ConfigureAwait(false);
+        }
+
+        _metrics.SignedIn();
+        _logger.SignedIn();
+    }
+
+    private async ValueTask RenewIdAsync(Session session, SessionEventKind kind, CancellationToken cancellationToken)
     {
         if (session.Failure is not null)
         {
@@ -131,16 +208,18 @@ public sealed partial class SessionManager
         }
 
         session.CollectChanges();
-        if (subject is not null)
-        {
-            session.SetSubject(subject);
-        }
-
         var newId = session.NewId();
         var newKey = KeyOf(newId);
         if (session.Record is null)
         {
             session.TakeId(newId, newKey);
+            if (kind == SessionEventKind.SignedIn)
+            {
+                // A sign-in is stored when it returns, whatever becomes of the request.
+                await WriteAsync(session, isResave: false, cancellationToken).ConfigureAwait(false);
+                await _events.RaiseAsync(kind, session.KnownHandle, session.KnownSubject).ConfigureAwait(false);
+            }
+
             return;
         }
 
@@ -150,7 +229,6 @@ public sealed partial class SessionManager
         {
             var now = await GetFreshAsync(session, oldKey, handedOn, cancellationToken).ConfigureAwait(false);
             await MoveAsync(session, oldKey, newId, newKey, now, cancellationToken).ConfigureAwait(false);
-            _metrics.Ended("renewed");
         }
         catch (Exception e) when (Unknown(e) is { } failure)
         {
@@ -161,16 +239,19 @@ public sealed partial class SessionManager
         {
             _commits.Leave(oldKey, null);
         }
+
+        _metrics.Renewed();
+        if (_events.HasHandlers)
+        {
+            await _events.RaiseAsync(kind, session.KnownHandle, session.KnownSubject).ConfigureAwait(false);
+        }
     }
 
     /// <summary>Creates the record under the new key, then removes the old one: never the other way, so that a crash in between signs nobody out.</summary>
     private async ValueTask MoveAsync(Session session, string oldKey, string newId, string newKey, DateTimeOffset now, CancellationToken cancellationToken)
     {
         var (record, changes) = session.TakeBatch(now);
-        if (!await _store.CreateAsync(newKey, record, cancellationToken).ConfigureAwait(false))
-        {
-            throw new SessionStoreException("The new id's key is taken.");
-        }
+        await CreateAsync(session, newKey, record, session.Labels(), cancellationToken).ConfigureAwait(false);
 
         // From here on the visitor has the new id, whatever becomes of the old record.
         session.TakeId(newId, newKey);
@@ -212,8 +293,11 @@ public sealed partial class SessionManager
         session.BeginAnew();
     }
 
-    private async ValueTask DestroyAsync(Session session, CancellationToken cancellationToken)
+    private async ValueTask DestroyAsync(Session session, CancellationToken cancellationToken, SessionEndReason reason = SessionEndReason.Destroyed)
     {
+        var (handle, subject) = (session.KnownHandle, session.KnownSubject);
+        var isDone = false;
+
         // express-session destroys what was never stored, too.
         if (session.Record is not null || Options.IsExpress)
         {
@@ -221,10 +305,7 @@ public sealed partial class SessionManager
             await _commits.EnterAsync(key, cancellationToken).ConfigureAwait(false);
             try
             {
-                if ((await _store.DeleteAsync(key, null, cancellationToken).ConfigureAwait(false)).Outcome == WriteOutcome.Done)
-                {
-                    _metrics.Ended("destroyed");
-                }
+                isDone = (await _store.DeleteAsync(key, null, cancellationToken).ConfigureAwait(false)).Outcome == WriteOutcome.Done;
             }
             catch (Exception e) when (Unknown(e) is { } failure)
             {
@@ -238,6 +319,12 @@ public sealed partial class SessionManager
         }
 
         session.MarkDestroyed();
+        if (isDone)
+        {
+            _metrics.Ended(reason);
+            _logger.Ended(reason);
+            await _events.RaiseAsync(SessionEventKind.Ended, handle, subject, reason).ConfigureAwait(false);
+        }
     }
 
     /// <summary>After a failure or a cancelled wait nobody knows what is stored: the failure that every later commit of the request reports.</summary>

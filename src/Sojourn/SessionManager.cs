@@ -1,8 +1,11 @@
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
+using Sojourn.Administration;
 using Sojourn.Diagnostics;
 using Sojourn.Document;
+using Sojourn.Events;
 using Sojourn.Storage;
+using Sojourn.Subjects;
 
 namespace Sojourn;
 
@@ -21,8 +24,12 @@ public sealed partial class SessionManager : ISessionOperations
     private readonly INodeLayout? _layout;
     private readonly bool _isKeyedById;
     private readonly KeyedQueue<SessionRecord> _commits = new();
+    private readonly SessionEvents _events;
+    private readonly SubjectEpochs _epochs;
+    private readonly SubjectPlaces _places;
 
-    internal SessionManager(ISessionStore store, IOptions<SojournOptions> options, TimeProvider time, SessionMetrics metrics, ILogger<SessionManager> logger)
+    internal SessionManager(
+        ISessionStore store, IOptions<SojournOptions> options, TimeProvider time, SessionMetrics metrics, SessionEvents events, ILogger<SessionManager> logger)
     {
         Options = options.Value;
         Time = time;
@@ -39,8 +46,18 @@ public sealed partial class SessionManager : ISessionOperations
 
         _ids = new SessionId(Options.ApplicationName);
         Exclusive = new ExclusiveSessions(store.As<ISessionLease>(), Options.StoreTimeout, time, logger);
-        _metrics = metrics;
-        _logger = logger;
+        (_metrics, _events, _logger) = (metrics, events, logger);
+        Finder = new SessionFinder(_store, this);
+        Places = new PagePlaces(_isKeyedById);
+        _epochs = new SubjectEpochs(_store, time);
+        _places = new SubjectPlaces(_epochs, Finder, Options, time);
+        if (Options.MaxSessionsPerSubject is not null && (store.As<ISubjectRegistry>() is null || store.As<ISessionIndex>() is null))
+        {
+            throw new OptionsValidationException(
+                nameof(SojournOptions),
+                typeof(SojournOptions),
+                ["MaxSessionsPerSubject needs a store that finds sessions by their subject and keeps subjects' entries (ISessionIndex, ISubjectRegistry): one of the native layouts. Take another store, or leave it null."]);
+        }
     }
 
     internal SojournOptions Options { get; }
@@ -143,6 +160,7 @@ public sealed partial class SessionManager : ISessionOperations
         {
             _metrics.TokenRefused("unknown");
             _logger.UnknownId();
+            await _events.RaiseAsync(SessionEventKind.Suspicious, suspicion: SessionSuspicion.UnknownId).ConfigureAwait(false);
             return null;
         }
 
@@ -152,6 +170,7 @@ public sealed partial class SessionManager : ISessionOperations
         {
             _metrics.Unreadable();
             _logger.UnreadableDocument(Start(key));
+            await _events.RaiseAsync(SessionEventKind.Suspicious, suspicion: SessionSuspicion.UnreadableDocument).ConfigureAwait(false);
             return null;
         }
 
@@ -161,11 +180,14 @@ public sealed partial class SessionManager : ISessionOperations
             return new Session(this, host, id, key, record, document, metadata);
         }
 
-        _metrics.Ended("expired");
         _logger.Expired();
         try
         {
-            await _store.DeleteAsync(key, record, cancellationToken).ConfigureAwait(false);
+            if ((await _store.DeleteAsync(key, record, cancellationToken).ConfigureAwait(false)).Outcome == WriteOutcome.Done)
+            {
+                _metrics.Expired();
+                await _events.RaiseAsync(SessionEventKind.Expired, metadata.Handle, metadata.Subject).ConfigureAwait(false);
+            }
         }
         catch (SessionStoreException e)
         {
@@ -178,6 +200,8 @@ public sealed partial class SessionManager : ISessionOperations
     internal string KeyOf(string id) => _isKeyedById ? id : _ids.KeyOf(id);
 
     string ISessionOperations.KeyOf(string id) => KeyOf(id);
+
+    bool ISessionOperations.NamesEverySession => _events.HasHandlers;
 
     ValueTask ISessionOperations.SaveAsync(Session session, bool evenIfEmpty, CancellationToken cancellationToken)
     {
@@ -213,7 +237,7 @@ public sealed partial class SessionManager : ISessionOperations
         session.MarkReloaded(fresh);
     }
 
-    ValueTask ISessionOperations.DestroyAsync(Session session, CancellationToken cancellationToken) => DestroyAsync(session, cancellationToken);
+    ValueTask ISessionOperations.DestroyAsync(Session session, SessionEndReason reason, CancellationToken cancellationToken) => DestroyAsync(session, cancellationToken, reason);
 
     /// <summary>What a log may hold of a key. A key that is an id is hashed first.</summary>
     private string Start(string key) => (_isKeyedById ? _ids.KeyOf(key) : key)[..8];
@@ -228,7 +252,7 @@ public sealed partial class SessionManager : ISessionOperations
         }
 
         var expiresAt = session.FreshExpiry(now);
-        var interval = session.IsTouchAsked ? TimeSpan.Zero : Options.EffectiveTouchInterval;
+        var interval = session.IsTouchAsked ? TimeSpan.Zero : session.TouchInterval;
         return Deadlines.TouchIsDue(record.ExpiresAt, expiresAt, interval) ? TouchAsync(session, record, now, expiresAt, cancellationToken) : default;
     }
 

@@ -3,7 +3,9 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Sojourn;
+using Sojourn.Administration;
 using Sojourn.Diagnostics;
+using Sojourn.Events;
 using Sojourn.Storage;
 
 namespace Microsoft.Extensions.DependencyInjection;
@@ -23,11 +25,17 @@ public static class SojournCoreExtensions
         services.AddMetrics();
         services.TryAddSingleton(TimeProvider.System);
         services.TryAddSingleton<SessionMetrics>();
+        services.TryAddSingleton(provider => new SessionEvents(
+            provider.GetServices<ISessionEventHandler>(),
+            provider.GetRequiredService<TimeProvider>(),
+            (ILogger?)provider.GetService<ILogger<SessionEvents>>() ?? Logging.Abstractions.NullLogger.Instance));
+        services.TryAddSingleton<ISessionAdministration>(provider => new SessionAdministration(provider.GetRequiredService<SessionManager>()));
         services.TryAddSingleton(provider => new SessionManager(
             provider.GetRequiredService<ISessionStore>(),
             provider.GetRequiredService<IOptions<SojournOptions>>(),
             provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<SessionMetrics>(),
+            provider.GetRequiredService<SessionEvents>(),
             provider.GetService<ILogger<SessionManager>>() ?? Logging.Abstractions.NullLogger<SessionManager>.Instance));
         services.AddOptions<SojournOptions>().ValidateOnStart();
         services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<SojournOptions>, SojournOptionsValidator>());

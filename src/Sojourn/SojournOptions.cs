@@ -28,6 +28,32 @@ public enum CookieSecure
     Never,
 }
 
+/// <summary>What is kept of the device that a user signs in on.</summary>
+public enum DeviceKeeping
+{
+    /// <summary>Nothing.</summary>
+    Nothing,
+
+    /// <summary>What it calls itself: the User-Agent header.</summary>
+    Agent,
+
+    /// <summary>That, and the network it came from: the connection's address without its last 8 bits (IPv4) or its last 80 (IPv6).</summary>
+    AgentAndNetwork,
+}
+
+/// <summary>What happens at a sign-in when the subject has as many sessions as they may have.</summary>
+public enum SessionLimitPolicy
+{
+    /// <summary>The session that was used last the longest ago ends.</summary>
+    EndLeastRecentlyUsed,
+
+    /// <summary>The session that was signed in the longest ago ends.</summary>
+    EndOldest,
+
+    /// <summary>The sign-in fails with a <see cref="SessionLimitException"/>.</summary>
+    Reject,
+}
+
 /// <summary>How sessions are kept. Bound from the configuration section <c>Sojourn</c>, then by code; checked when the application starts.</summary>
 /// <remarks>Read once at start; a later change has no effect.</remarks>
 public sealed class SojournOptions
@@ -64,10 +90,25 @@ public sealed class SojournOptions
     public TimeSpan? AbsoluteTimeout { get; set; } = TimeSpan.FromHours(24);
 
     /// <summary>
-    /// How stale the stored expiry may become before a request that changes nothing moves it. A twentieth of <see cref="IdleTimeout"/>
-    /// by default (<see langword="null"/>); zero writes at every request. A session may end earlier by this much, never later.
+    /// How stale the stored expiry may become before a request that changes nothing moves it. A twentieth of the session's idle time, and at most
+    /// five minutes, by default (<see langword="null"/>); zero writes at every request. A session may end earlier by this much, never later.
     /// </summary>
     public TimeSpan? TouchInterval { get; set; }
+
+    /// <summary>The deadlines of sessions whose user asked to be remembered (<see cref="SessionSignIn.IsPersistent"/>).</summary>
+    public RememberMeOptions RememberMe { get; } = new();
+
+    /// <summary>
+    /// How many sessions a subject may have at once; <see langword="null"/>, the default, for any number. 1 or more. Sessions in which somebody acts as the subject do
+    /// not count. Holds under parallel sign-ins, in every process.
+    /// </summary>
+    public int? MaxSessionsPerSubject { get; set; }
+
+    /// <summary>What happens at a sign-in that would exceed <see cref="MaxSessionsPerSubject"/>. <see cref="SessionLimitPolicy.EndLeastRecentlyUsed"/> by default.</summary>
+    public SessionLimitPolicy WhenTooManySessions { get; set; } = SessionLimitPolicy.EndLeastRecentlyUsed;
+
+    /// <summary>What is kept of the device that a user signs in on, for lists of their sessions. What the device calls itself by default.</summary>
+    public DeviceKeeping KeepDevice { get; set; } = DeviceKeeping.Agent;
 
     /// <summary>Save an existing session at the end of every request, changed or not. False by default. Never writes over another request's change.</summary>
     public bool Resave { get; set; }
@@ -110,8 +151,6 @@ public sealed class SojournOptions
 
     internal bool IsIdleTimeoutSet => _idleTimeout is not null;
 
-    internal TimeSpan EffectiveTouchInterval => TouchInterval ?? IdleTimeout / 20;
-
     /// <summary>
     /// Reads and writes entries with these options in place of Sojourn's own (web defaults, text left unescaped). With native AOT they need a
     /// <see cref="JsonSerializerOptions.TypeInfoResolver"/> that knows the types of the entries.
@@ -123,6 +162,16 @@ public sealed class SojournOptions
         ArgumentNullException.ThrowIfNull(options);
         _json = options;
     }
+}
+
+/// <summary>How long a session lives whose user asked to be remembered.</summary>
+public sealed class RememberMeOptions
+{
+    /// <summary>How long it lives, and the browser keeps the cookie, without use. 30 days by default; 1 second to 400 days.</summary>
+    public TimeSpan IdleTimeout { get; set; } = TimeSpan.FromDays(30);
+
+    /// <summary>How long it lives whatever its use, from sign-in on. 90 days by default; <see langword="null"/> for no such deadline.</summary>
+    public TimeSpan? AbsoluteTimeout { get; set; } = TimeSpan.FromDays(90);
 }
 
 /// <summary>The cookie that carries the token: its name, and the attributes that new sessions begin with.</summary>

@@ -24,6 +24,11 @@ internal sealed class SojournOptionsValidator : IValidateOptions<SojournOptions>
         Require(
             options.TouchInterval is null || (options.TouchInterval >= TimeSpan.Zero && options.TouchInterval < options.IdleTimeout),
             "TouchInterval must be null, or at least zero and shorter than IdleTimeout; else sessions in use would end.");
+        Require(options.RememberMe.IdleTimeout >= TimeSpan.FromSeconds(1) && options.RememberMe.IdleTimeout <= LongestCookie, "RememberMe.IdleTimeout must be 1 second to 400 days.");
+        Require(options.RememberMe.AbsoluteTimeout is null || options.RememberMe.AbsoluteTimeout >= TimeSpan.FromSeconds(1), "RememberMe.AbsoluteTimeout must be null or at least 1 second.");
+        Require(options.MaxSessionsPerSubject is null or >= 1, "MaxSessionsPerSubject must be null or at least 1.");
+        Require(Enum.IsDefined(options.KeepDevice), "KeepDevice must be Nothing, Agent or AgentAndNetwork.");
+        Require(Enum.IsDefined(options.WhenTooManySessions), "WhenTooManySessions must be EndLeastRecentlyUsed, EndOldest or Reject.");
         Require(options.MaxDocumentBytes is >= 1024 and <= 16 * 1024 * 1024, "MaxDocumentBytes must be 1,024 to 16,777,216.");
         Require(options.StoreTimeout > TimeSpan.Zero, "StoreTimeout must be more than zero.");
         Require(options.ExclusiveTimeout > TimeSpan.Zero, "ExclusiveTimeout must be more than zero.");

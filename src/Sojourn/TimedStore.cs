@@ -6,6 +6,23 @@ namespace Sojourn;
 /// <summary>The store as the manager calls it: no call takes longer than it may, and every failure is a <see cref="SessionStoreException"/>.</summary>
 internal sealed class TimedStore(ISessionStore store, TimeSpan timeout, TimeProvider time, SessionMetrics metrics)
 {
+    /// <summary>What the store can do besides; to be called by <see cref="CallAsync"/>.</summary>
+    public T? As<T>()
+        where T : class => store.As<T>();
+
+    /// <summary>Calls what the store can do besides.</summary>
+    public ValueTask<T> CallAsync<T>(string verb, Func<CancellationToken, ValueTask<T>> call, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return TimedAsync(call(cancellationToken), verb, cancellationToken);
+        }
+        catch (Exception e) when (e is not NotSupportedException && IsFailure(e, cancellationToken))
+        {
+            throw Failed(verb, e);
+        }
+    }
+
     public ValueTask<SessionRecord?> ReadAsync(string key, CancellationToken cancellationToken)
     {
         try

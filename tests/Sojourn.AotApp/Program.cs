@@ -18,7 +18,7 @@ app.MapPost("/note/{text}", (HttpContext context, string text) => context.Sessio
 app.MapGet("/note", (HttpContext context) => context.GetSession().Get<string>("note") ?? "none");
 app.MapPost("/count", (SessionEntry<int> count) => count.Update(value => value + 1));
 app.MapGet("/count", (SessionEntry<int> count) => count.Value);
-app.MapPost("/renew", async (Session session) => await session.RenewIdAsync("ada"));
+app.MapPost("/renew", async (Session session) => await session.SignInAsync("ada"));
 app.MapGet("/who", (Session session) => session.Subject ?? "nobody");
 app.MapPost("/destroy", async (Session session) => await session.DestroyAsync());
 app.Run();

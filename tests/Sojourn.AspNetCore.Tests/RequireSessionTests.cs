@@ -87,7 +87,7 @@ public sealed class RequireSessionTests
             app.MapPost("/signin", async (Session session) =>
             {
                 session.Set("user", "ada");
-                await session.RenewIdAsync("ada");
+                await session.SignInAsync("ada");
             });
             app.MapPost("/signout", async (Session session) => await session.DestroyAsync());
             app.MapPost("/other", (Session session) => session.Set("other", 1));

@@ -250,7 +250,7 @@ public sealed class SessionVerbTests
             app.MapGet("/set", (Session session) => session.Set("name", "Ada"));
             app.MapGet("/get", (Session session) => session.Get<string>("name") ?? "nobody");
             app.MapGet("/renew", async (Session session) => await session.RenewIdAsync());
-            app.MapGet("/in", async (Session session) => await session.RenewIdAsync("user-1"));
+            app.MapGet("/in", async (Session session) => await session.SignInAsync("user-1"));
             app.MapGet("/who", (Session session) => session.Subject ?? "nobody");
             app.MapGet("/regenerate", async (Session session) =>
             {

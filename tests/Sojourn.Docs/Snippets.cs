@@ -74,7 +74,7 @@ internal static class Snippets
     public static async Task SignIn(Session session)
     {
         #region sign-in
-        await session.RenewIdAsync("user-42");   // signed in: new id, same data, subject set
+        await session.SignInAsync("user-42");   // signed in: new id, same data, subject set
         await session.DestroyAsync();            // signed out: record gone, cookie cleared
         #endregion
     }

@@ -109,7 +109,7 @@ public sealed class SessionManagerTests
             var writer = await LoadedAsync(other, id);
             writer.Update<int>("count", count => count + 1);
             var write = Task.Run(() => other.CommitAsync(writer, Token).AsTask(), Token);
-            await Task.Run(() => renewer.RenewIdAsync("ada", Token).AsTask(), Token);
+            await Task.Run(() => renewer.SignInAsync("ada", cancellationToken: Token).AsTask(), Token);
             var wasSaved = await write.ContinueWith(task => task.IsCompletedSuccessfully, TaskScheduler.Default);
             Assert.Null(await one.LoadAsync(id, Token));
             var renewed = await LoadedAsync(one, renewer.Id);

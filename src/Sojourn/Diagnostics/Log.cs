@@ -40,4 +40,19 @@ internal static partial class Log
 
     [LoggerMessage(52, LogLevel.Warning, "AllowPlaintext is set: documents in clear are read, too, so whoever can write to the database can make sessions. Take it out when the sessions from before encryption have ended.")]
     public static partial void PlaintextAllowed(this ILogger logger);
+
+    [LoggerMessage(11, LogLevel.Error, "A handler of the event {Kind} failed. What it was told of has happened all the same.")]
+    public static partial void EventHandlerFailed(this ILogger logger, Events.SessionEventKind kind, Exception exception);
+
+    [LoggerMessage(12, LogLevel.Information, "A sign-in or a renewed id was undone: the sessions that it belongs to were all ended while it ran.")]
+    public static partial void Undone(this ILogger logger);
+
+    [LoggerMessage(13, LogLevel.Information, "A user has signed in.")]
+    public static partial void SignedIn(this ILogger logger);
+
+    [LoggerMessage(14, LogLevel.Information, "A session has ended: {Reason}.")]
+    public static partial void Ended(this ILogger logger, Events.SessionEndReason reason);
+
+    [LoggerMessage(15, LogLevel.Warning, "A sign-in was refused: all sessions of the subject were ended after the request began. If the request did that itself, set SessionSignIn.ProvedAt to the time after it.")]
+    public static partial void ProvedTooEarly(this ILogger logger);
 }

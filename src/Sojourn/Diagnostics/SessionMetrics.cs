@@ -1,4 +1,5 @@
 using System.Diagnostics.Metrics;
+using Sojourn.Events;
 
 namespace Sojourn.Diagnostics;
 
@@ -14,6 +15,8 @@ internal sealed class SessionMetrics
 {
     private readonly Counter<long> _created;
     private readonly Counter<long> _ended;
+    private readonly Counter<long> _renewed;
+    private readonly Counter<long> _signedIn;
     private readonly Counter<long> _refused;
     private readonly Counter<long> _conflicts;
     private readonly Counter<long> _failures;
@@ -24,7 +27,9 @@ internal sealed class SessionMetrics
     {
         var meter = meters.Create(SojournDiagnostics.MeterName);
         _created = meter.CreateCounter<long>("sojourn.sessions.created", "{session}", "Sessions stored for the first time.");
-        _ended = meter.CreateCounter<long>("sojourn.sessions.ended", "{session}", "Sessions that ended, by reason: destroyed, expired, renewed.");
+        _ended = meter.CreateCounter<long>("sojourn.sessions.ended", "{session}", "Sessions that ended, by reason: destroyed, signed-out, by-user, by-operator, too-many, credentials-changed, by-provider, expired.");
+        _renewed = meter.CreateCounter<long>("sojourn.ids.renewed", "{id}", "Ids that were replaced by a new one, at sign-in or otherwise.");
+        _signedIn = meter.CreateCounter<long>("sojourn.sign_ins", "{sign-in}", "Users who signed in to a session.");
         _refused = meter.CreateCounter<long>("sojourn.tokens.refused", "{token}", "Tokens that opened nothing, by reason: malformed, signature, ambiguous, unknown.");
         _conflicts = meter.CreateCounter<long>("sojourn.commit.conflicts", "{conflict}", "Commits that met another process's change and were merged with it.");
         _failures = meter.CreateCounter<long>("sojourn.store.failures", "{failure}", "Calls of the store that failed or were late, by verb.");
@@ -34,7 +39,25 @@ internal sealed class SessionMetrics
 
     public void Created() => _created.Add(1);
 
-    public void Ended(string reason) => _ended.Add(1, new KeyValuePair<string, object?>("reason", reason));
+    public void Ended(SessionEndReason reason) => Ended(reason switch
+    {
+        SessionEndReason.Destroyed => "destroyed",
+        SessionEndReason.SignedOut => "signed-out",
+        SessionEndReason.ByUser => "by-user",
+        SessionEndReason.ByOperator => "by-operator",
+        SessionEndReason.TooMany => "too-many",
+        SessionEndReason.CredentialsChanged => "credentials-changed",
+        SessionEndReason.ByProvider => "by-provider",
+        _ => "other",
+    });
+
+    public void Expired() => Ended("expired");
+
+    public void Renewed() => _renewed.Add(1);
+
+    public void SignedIn() => _signedIn.Add(1);
+
+    private void Ended(string reason) => _ended.Add(1, new KeyValuePair<string, object?>("reason", reason));
 
     public void TokenRefused(string reason) => _refused.Add(1, new KeyValuePair<string, object?>("reason", reason));
 

@@ -7,6 +7,9 @@ namespace Sojourn.Document;
 internal abstract class Change
 {
     public abstract void Apply(SessionDocument document);
+
+    /// <summary>Whether what Sojourn itself keeps in the document may be another afterwards.</summary>
+    public virtual bool AppliesToMetadata => false;
 }
 
 internal sealed class SetChange(string name, byte[] value) : Change
@@ -64,10 +67,67 @@ internal sealed class UpdateChange<T>(string name, Func<T?, T?> update, JsonType
 }
 
 /// <summary>Replaces what Sojourn itself keeps in the document.</summary>
-internal sealed class MetadataChange(Func<SessionMetadata, SessionMetadata> change) : Change
+internal class MetadataChange(Func<SessionMetadata, SessionMetadata> change) : Change
 {
+    public override bool AppliesToMetadata => true;
+
     public override void Apply(SessionDocument document) =>
         document.Metadata = change(SessionMetadata.Parse(document.Metadata) ?? SessionMetadata.None).ToUtf8();
+}
+
+/// <summary>A user signs in. Entries of another subject never stay, nor do any where the sign-in says so.</summary>
+internal sealed class SignInChange(string subject, bool keepsEntries, Func<SessionMetadata, SessionMetadata> signIn) : MetadataChange(signIn)
+{
+    public override void Apply(SessionDocument document)
+    {
+        if (!KeepsEntries(SessionMetadata.Parse(document.Metadata) ?? SessionMetadata.None))
+        {
+            document.ClearEntries();
+        }
+
+        base.Apply(document);
+    }
+
+    public bool KeepsEntries(SessionMetadata before) =>
+        keepsEntries && before.Actor is null && (before.Subject is null || string.Equals(before.Subject, subject, StringComparison.Ordinal));
+}
+
+/// <summary>The session's subject begins to act as another one, with no entry of their own before them.</summary>
+internal sealed class ImpersonateChange(string subject, ReadOnlyMemory<byte> ticket) : Change
+{
+    public override bool AppliesToMetadata => true;
+
+    public override void Apply(SessionDocument document)
+    {
+        var metadata = SessionMetadata.Parse(document.Metadata) ?? SessionMetadata.None;
+        var actor = new SessionActor(metadata.Subject!)
+        {
+            SignedInAt = metadata.SignedInAt,
+            Labels = metadata.Labels,
+            Ticket = metadata.Ticket,
+            Entries = document.EntriesToUtf8(),
+        };
+        document.ClearEntries();
+
+        // No time of a sign-in: what needs a fresh one is not for somebody who acts as the user.
+        document.Metadata = (metadata with { Subject = subject, Ticket = ticket, SignedInAt = null, Labels = [], Actor = actor }).ToUtf8();
+    }
+}
+
+/// <summary>Whoever acted as another subject is themselves again, with the entries that they had.</summary>
+internal sealed class StopImpersonatingChange : Change
+{
+    public override bool AppliesToMetadata => true;
+
+    public override void Apply(SessionDocument document)
+    {
+        var metadata = SessionMetadata.Parse(document.Metadata) ?? SessionMetadata.None;
+        if (metadata.Actor is { } actor)
+        {
+            document.TakeEntries(SessionDocument.Parse(actor.Entries) ?? new SessionDocument());
+            document.Metadata = (metadata with { Subject = actor.Subject, Ticket = actor.Ticket, SignedInAt = actor.SignedInAt, Labels = actor.Labels, Actor = null }).ToUtf8();
+        }
+    }
 }
 
 /// <summary>Replaces the cookie's attributes.</summary>

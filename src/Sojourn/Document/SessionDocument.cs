@@ -122,6 +122,36 @@ internal sealed class SessionDocument
         return removed;
     }
 
+    /// <summary>Removes every entry that the application could have made.</summary>
+    public void ClearEntries()
+    {
+        foreach (var name in Names())
+        {
+            Remove(name);
+        }
+    }
+
+    /// <summary>The entries alone, as one JSON object.</summary>
+    public byte[] EntriesToUtf8()
+    {
+        var entries = new SessionDocument();
+        entries.TakeEntries(this);
+        return entries.ToUtf8();
+    }
+
+    /// <summary>Replaces the entries by those of another document.</summary>
+    public void TakeEntries(SessionDocument other)
+    {
+        ClearEntries();
+        foreach (ref readonly var entry in other.Entries)
+        {
+            if (!entry.IsHidden)
+            {
+                Append(entry);
+            }
+        }
+    }
+
     public List<string> Names()
     {
         var names = new OrderedDictionary<string, bool>(_count, StringComparer.Ordinal);

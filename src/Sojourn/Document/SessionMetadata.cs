@@ -1,5 +1,3 @@
-using System.Text.Json;
-
 namespace Sojourn.Document;
 
 /// <summary>What Sojourn adds to the document under <c>$sojourn</c>. Immutable; written only once one of its members is used.</summary>
@@ -14,6 +12,22 @@ internal sealed record SessionMetadata
     public DateTimeOffset? AbsoluteExpiresAt { get; init; }
 
     public string? Subject { get; init; }
+
+    public DateTimeOffset? SignedInAt { get; init; }
+
+    /// <summary>How long this session lives without use, where its sign-in said so.</summary>
+    public TimeSpan? IdleTimeout { get; init; }
+
+    /// <summary>What the session is found by besides its subject and its handle, such as <c>sid:…</c> of an OpenID provider.</summary>
+    public string[] Labels { get; init; } = [];
+
+    public SessionDevice? Device { get; init; }
+
+    /// <summary>What the authentication scheme keeps of the user: JSON that the engine does not look into.</summary>
+    public ReadOnlyMemory<byte> Ticket { get; init; }
+
+    /// <summary>Who acts as the subject, and what they come back to.</summary>
+    public SessionActor? Actor { get; init; }
 
     /// <summary>Members of a later version of Sojourn, as they stand in the JSON: kept.</summary>
     private (string Name, ReadOnlyMemory<byte> Value)[] Unknown { get; init; } = [];
@@ -32,63 +46,56 @@ internal sealed record SessionMetadata
         }
         catch (InvalidOperationException)
         {
-            // A text with half of a surrogate pair is no text.
+            // A name with half of a surrogate pair is no name.
             return null;
         }
     }
 
     private static SessionMetadata? ParseObject(ReadOnlyMemory<byte> utf8)
     {
-        var reader = new Utf8JsonReader(utf8.Span, new JsonReaderOptions { MaxDepth = SessionDocument.MaxDepth });
-        if (!reader.Read() || reader.TokenType != JsonTokenType.StartObject)
-        {
-            return null;
-        }
-
+        var members = new MemberReader(utf8);
         string? handle = null, subject = null;
-        DateTimeOffset? created = null, absolute = null;
+        DateTimeOffset? created = null, absolute = null, signedIn = null;
+        TimeSpan? idle = null;
+        string[] labels = [];
+        SessionDevice? device = null;
+        SessionActor? actor = null;
+        ReadOnlyMemory<byte> ticket = default;
         List<(string, ReadOnlyMemory<byte>)>? unknown = null;
-        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        while (members.MoveNext())
         {
-            if (reader.ValueTextEquals("created"u8))
+            var isKnown =
+                members.Is("created"u8) ? members.TryReadTime(out created)
+                : members.Is("absolute"u8) ? members.TryReadTime(out absolute)
+                : members.Is("handle"u8) ? members.TryReadText(out handle)
+                : members.Is("subject"u8) ? members.TryReadText(out subject)
+                : members.Is("signedIn"u8) ? members.TryReadTime(out signedIn)
+                : members.Is("idle"u8) ? members.TryReadSeconds(out idle)
+                : members.Is("labels"u8) ? members.TryReadTexts(out labels)
+                : members.Is("device"u8) ? SessionDevice.TryParse(members.ReadRaw(), out device)
+                : members.Is("ticket"u8) ? members.TryReadObject(out ticket)
+                : members.Is("actor"u8) ? SessionActor.TryParse(members.ReadRaw(), out actor)
+                : Keep(ref members, ref unknown);
+            if (!isKnown)
             {
-                if (!ReadTime(ref reader, out created))
-                {
-                    return null;
-                }
-            }
-            else if (reader.ValueTextEquals("absolute"u8))
-            {
-                if (!ReadTime(ref reader, out absolute))
-                {
-                    return null;
-                }
-            }
-            else if (reader.ValueTextEquals("handle"u8))
-            {
-                if (!ReadText(ref reader, out handle))
-                {
-                    return null;
-                }
-            }
-            else if (reader.ValueTextEquals("subject"u8))
-            {
-                if (!ReadText(ref reader, out subject))
-                {
-                    return null;
-                }
-            }
-            else
-            {
-                var name = reader.GetString()!;
-                reader.Read();
-                var start = (int)reader.TokenStartIndex;
-                reader.Skip();
-                (unknown ??= []).Add((name, utf8[start..(int)reader.BytesConsumed]));
+                return null;
             }
         }
 
-        return new SessionMetadata { Handle = handle, CreatedAt = created, AbsoluteExpiresAt = absolute, Subject = subject, Unknown = unknown is null ? [] : [.. unknown] };
+        return !members.IsObject ? null : new SessionMetadata
+        {
+            Handle = handle,
+            CreatedAt = created,
+            AbsoluteExpiresAt = absolute,
+            Subject = subject,
+            SignedInAt = signedIn,
+            IdleTimeout = idle,
+            Labels = labels,
+            Device = device,
+            Ticket = ticket,
+            Actor = actor,
+            Unknown = unknown is null ? [] : [.. unknown],
+        };
     }
 
     public byte[] ToUtf8() => JsonText.Write(this, static (writer, metadata) =>
@@ -98,6 +105,16 @@ internal sealed record SessionMetadata
         JsonText.WriteTime(writer, "created"u8, metadata.CreatedAt);
         JsonText.WriteTime(writer, "absolute"u8, metadata.AbsoluteExpiresAt);
         JsonText.WriteText(writer, "subject"u8, metadata.Subject);
+        JsonText.WriteTime(writer, "signedIn"u8, metadata.SignedInAt);
+        if (metadata.IdleTimeout is { } idle)
+        {
+            writer.WriteNumber("idle"u8, (long)idle.TotalSeconds);
+        }
+
+        JsonText.WriteTexts(writer, "labels"u8, metadata.Labels);
+        metadata.Device?.Write(writer);
+        JsonText.WriteRaw(writer, "ticket"u8, metadata.Ticket);
+        metadata.Actor?.Write(writer);
         foreach (var (name, value) in metadata.Unknown)
         {
             writer.WritePropertyName(name);
@@ -107,15 +124,9 @@ internal sealed record SessionMetadata
         writer.WriteEndObject();
     });
 
-    private static bool ReadText(ref Utf8JsonReader reader, out string? text)
+    private static bool Keep(ref MemberReader members, ref List<(string, ReadOnlyMemory<byte>)>? unknown)
     {
-        text = reader.Read() && reader.TokenType == JsonTokenType.String ? reader.GetString() : null;
-        return text is not null;
-    }
-
-    private static bool ReadTime(ref Utf8JsonReader reader, out DateTimeOffset? time)
-    {
-        time = reader.Read() && reader.TokenType == JsonTokenType.String && reader.TryGetDateTimeOffset(out var value) ? value : null;
-        return time is not null;
+        (unknown ??= []).Add((members.Name, members.ReadRaw()));
+        return true;
     }
 }

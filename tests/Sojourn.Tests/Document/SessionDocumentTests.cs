@@ -108,10 +108,10 @@ public sealed class SessionDocumentTests
     [Fact]
     public void Metadata_of_a_later_version_are_kept()
     {
-        var metadata = SessionMetadata.Parse(Bytes("""{"handle":"h","created":"2030-01-02T03:04:05.678Z","device":{"os":"x"},"subject":"42"}"""))!;
+        var metadata = SessionMetadata.Parse(Bytes("""{"handle":"h","created":"2030-01-02T03:04:05.678Z","binding":{"os":"x"},"subject":"42"}"""))!;
         Assert.Equal("42", metadata.Subject);
         Assert.Equal(
-            """{"handle":"h","created":"2030-01-02T03:04:05.678Z","subject":"43","device":{"os":"x"}}""",
+            """{"handle":"h","created":"2030-01-02T03:04:05.678Z","subject":"43","binding":{"os":"x"}}""",
             Encoding.UTF8.GetString((metadata with { Subject = "43" }).ToUtf8()));
     }
 

@@ -1,0 +1,67 @@
+using Sojourn.Document;
+using Sojourn.Storage;
+
+namespace Sojourn.Administration;
+
+/// <summary>Finds records by label, and tells what a list shows of them. Thread-safe.</summary>
+internal sealed class SessionFinder(TimedStore store, ISessionOperations operations)
+{
+    private readonly ISessionIndex? _index = store.As<ISessionIndex>();
+
+    /// <summary>The sessions that bear a label and have not expired.</summary>
+    public async ValueTask<IReadOnlyList<SessionInfo>> FindAsync(string label, CancellationToken cancellationToken)
+    {
+        var found = new List<SessionInfo>();
+        foreach (var (key, record) in await FindRecordsAsync(label, cancellationToken).ConfigureAwait(false))
+        {
+            if (Describe(key, record) is { } session && IsAlive(session))
+            {
+                found.Add(session);
+            }
+        }
+
+        return found;
+    }
+
+    /// <summary>The records that bear a label, also those past their expiry.</summary>
+    public ValueTask<IReadOnlyList<KeyValuePair<string, SessionRecord>>> FindRecordsAsync(string label, CancellationToken cancellationToken) =>
+        store.CallAsync("find", cancellation => Index.FindAsync(label, cancellation), cancellationToken);
+
+    public ValueTask<IReadOnlyList<KeyValuePair<string, SessionRecord>>> PageAsync(string? afterKey, int limit, CancellationToken cancellationToken) =>
+        store.CallAsync("page", cancellation => Index.PageAsync(afterKey, limit, cancellation), cancellationToken);
+
+    public ValueTask<long> CountAsync(CancellationToken cancellationToken) => store.CallAsync("count", cancellation => Index.CountAsync(cancellation), cancellationToken);
+
+    public bool IsAlive(SessionInfo session)
+    {
+        var now = operations.Time.GetUtcNow();
+        return session.ExpiresAt > now && !(session.AbsoluteExpiresAt <= now);
+    }
+
+    /// <summary>What a list shows of a record; <see langword="null"/> when it is no session.</summary>
+    public SessionInfo? Describe(string key, SessionRecord record)
+    {
+        if (SessionDocument.Parse(record.Document) is not { } document || SessionMetadata.Parse(document.Metadata) is not { } metadata)
+        {
+            return null;
+        }
+
+        var session = new Session(operations, null, null, key, record, document, metadata);
+        return new SessionInfo
+        {
+            Handle = metadata.Handle,
+            Subject = session.Subject,
+            Impersonator = session.Impersonator,
+            CreatedAt = session.CreatedAt,
+            SignedInAt = session.SignedInAt,
+            LastSeenAt = session.LastSeenAt,
+            ExpiresAt = session.ExpiresAt,
+            AbsoluteExpiresAt = session.AbsoluteExpiresAt,
+            Device = session.Device,
+            Names = session.Names,
+            Bytes = record.Document.Length,
+        };
+    }
+
+    private ISessionIndex Index => _index ?? throw new NotSupportedException("The sessions' store has no index (ISessionIndex), so sessions cannot be listed or ended from elsewhere. docs/stores.md tells which have one.");
+}

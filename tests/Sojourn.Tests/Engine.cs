@@ -1,0 +1,70 @@
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Time.Testing;
+using Sojourn.Administration;
+using Sojourn.Events;
+using Sojourn.Storage;
+
+namespace Sojourn.Tests;
+
+/// <summary>The engine as one process has it, on a store that it may share with others.</summary>
+internal sealed class Engine
+{
+    private readonly ServiceProvider _services;
+
+    public Engine(ISessionStore store, TimeProvider time, Action<SojournOptions>? options = null, ISessionEventHandler? handler = null)
+    {
+        var services = new ServiceCollection();
+        services.AddSingleton(time);
+        services.AddSojournCore().UseStore(_ => store);
+        services.Configure<SojournOptions>(o =>
+        {
+            o.ApplicationName = "tests";
+            options?.Invoke(o);
+        });
+        if (handler is not null)
+        {
+            services.AddSingleton(handler);
+        }
+
+        _services = services.BuildServiceProvider();
+    }
+
+    public SessionManager Sessions => _services.GetRequiredService<SessionManager>();
+
+    public ISessionAdministration Administration => _services.GetRequiredService<ISessionAdministration>();
+
+    public static FakeTimeProvider NewClock() => new(DateTimeOffset.Parse("2030-01-02T03:04:05Z", System.Globalization.CultureInfo.InvariantCulture));
+
+    public async Task<Session> LoadAsync(string id) =>
+        await Sessions.LoadAsync(id, TestContext.Current.CancellationToken) ?? throw new InvalidOperationException("The session is gone.");
+
+    public async Task<Session> SignInAsync(string subject, SessionSignIn? how = null)
+    {
+        var session = Sessions.Create();
+        await session.SignInAsync(subject, how, TestContext.Current.CancellationToken);
+        return session;
+    }
+
+    public async Task<bool> IsAliveAsync(Session session) => await Sessions.LoadAsync(session.Id, TestContext.Current.CancellationToken) is not null;
+}
+
+/// <summary>Keeps what it hears.</summary>
+internal sealed class EventLog : ISessionEventHandler
+{
+    private readonly Lock _sync = new();
+    private readonly List<SessionEvent> _events = [];
+
+    public IReadOnlyList<SessionEvent> Events
+    {
+        get
+        {
+            lock (_sync) return [.. _events];
+        }
+    }
+
+    public ValueTask HandleAsync(SessionEvent sessionEvent, CancellationToken cancellationToken)
+    {
+        lock (_sync) _events.Add(sessionEvent);
+        return default;
+    }
+}
