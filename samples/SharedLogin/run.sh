@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # One shop, two applications, one session: starts NestJS with express-session, and ASP.NET Core with Sojourn in front of it, and prints the address.
 #   ./run.sh [redis|pg|mysql|mongo] [--no-build]
-# Sessions are kept in the database of STORE_URL (redis://host:port, postgres://user:password@host:port/database, mysql://…, mongodb://…); without it in a Redis that is started here. Needs the .NET 10 SDK, Node 20 with npm, redis-server. Ctrl+C ends what was started.
+# Sessions are kept in the database of STORE_URL (redis://host:port, postgres://user:password@host:port/database, mysql://…, mongodb://…); without it in one that is
+# started here, for MongoDB a stand-in. Needs the .NET 10 SDK, Node 20 with npm, and redis-server, postgresql or mariadb-server. Ctrl+C ends what was started.
 set -euo pipefail
 cd "$(dirname "$0")"
 store=redis build=yes
@@ -13,17 +14,16 @@ for argument in "$@"; do
   esac
 done
 
-directory=$(mktemp -d)
+. ../../eng/databases.sh
 started=()
 stop() {
   trap - EXIT
   [ ${#started[@]} -eq 0 ] || { kill "${started[@]}" 2> /dev/null || true; wait "${started[@]}" 2> /dev/null || true; }
-  rm -rf "$directory"
+  stop_databases
 }
 trap stop EXIT
 trap 'exit 0' INT TERM
 
-free_port() { node -e 'const s = require("net").createServer().listen(0, "127.0.0.1", () => { console.log(s.address().port); s.close() })'; }
 # Waits until somebody listens on a port, or the process that should is gone.
 until_up() {
   until (exec 3<> "/dev/tcp/127.0.0.1/$1") 2> /dev/null; do
@@ -32,22 +32,14 @@ until_up() {
   done
 }
 
-start_redis() {
-  local port; port=$(free_port)
-  redis-server --port "$port" --bind 127.0.0.1 --dir "$directory" --save '' --appendonly no > "$directory/redis.log" &
-  started+=($!)
-  until_up "$port" $! Redis
-  STORE_URL=redis://127.0.0.1:$port
-}
-
 [ nest/node_modules/.package-lock.json -nt nest/package-lock.json ] || npm --prefix nest ci --ignore-scripts --no-audit --no-fund --silent
 npm --prefix nest run --silent build
 [ -z "$build" ] || dotnet build -c Release --nologo -v quiet
 
-STORE_URL=${STORE_URL:-}
-if [ -z "$STORE_URL" ]; then
-  [ "$store" = redis ] || { echo "Say where $store is: STORE_URL=… ./run.sh $store" >&2; exit 2; }
-  start_redis
+if [ -z "${STORE_URL:-}" ]; then
+  "start_$store" shop
+  STORE_URL=$url
+  [ "$store" = redis ] || STORE_URL+=/shop
 fi
 export STORE=$store STORE_URL
 export SESSION_SECRET=${SESSION_SECRET:-$(node -p 'require("crypto").randomBytes(32).toString("base64url")')}
@@ -61,4 +53,4 @@ dotnet ../../artifacts/bin/SharedLogin/release/SharedLogin.dll --urls "$address"
 started+=($!)
 until_up "${address##*:}" $! "ASP.NET Core"
 echo "Both applications, one origin: $address"
-wait -n "${started[@]}"
+wait -n "${started[@]}" "${database_pids[@]}"

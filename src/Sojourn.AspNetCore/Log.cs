@@ -5,8 +5,8 @@ namespace Sojourn.AspNetCore;
 /// <summary>What the web side logs. Never an id, a token or an entry's value.</summary>
 internal static partial class Log
 {
-    [LoggerMessage(101, LogLevel.Warning, "Several cookies named {Cookie} were sent that verify for different sessions, or too many to try. All are refused.")]
-    public static partial void AmbiguousCookies(this ILogger logger, string cookie);
+    [LoggerMessage(101, LogLevel.Warning, "Several tokens (cookies named {Cookie}, or headers) were sent that verify for different sessions, or too many to try. All are refused.")]
+    public static partial void AmbiguousTokens(this ILogger logger, string cookie);
 
     [LoggerMessage(102, LogLevel.Error, "The session could not be loaded or saved. The visitor gets {Status}.")]
     public static partial void SessionFailed(this ILogger logger, int status, Exception exception);

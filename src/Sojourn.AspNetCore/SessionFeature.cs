@@ -55,7 +55,7 @@ internal sealed class SessionFeature(HttpContext context, SessionServices servic
 
     bool ISessionHost.CanSendCookie => !context.Response.HasStarted;
 
-    void ISessionHost.OnUsed() => SessionTransport.KeepFromOutputCache(context);
+    void ISessionHost.OnUsed() => SessionTokens.KeepFromOutputCache(context);
 
     SessionCookie ISessionHost.NewCookie()
     {
@@ -87,6 +87,9 @@ internal sealed class SessionFeature(HttpContext context, SessionServices servic
         // Registered first, so that it runs after everybody else's.
         context.Response.OnStarting(static state => ((SessionFeature)state).OnStartingAsync(), this);
     }
+
+    /// <summary>Begins a session in place of one that this request destroyed before, so that somebody can sign in to it.</summary>
+    public ValueTask BeginAfterEndAsync() => Current.State is SessionState.Destroyed or SessionState.Unset ? Current.RegenerateAsync(CancellationToken.None) : default;
 
     /// <summary>Saves the session, unless the handler threw. A client that went away does not cancel it.</summary>
     public ValueTask CommitAsync()
@@ -145,7 +148,7 @@ internal sealed class SessionFeature(HttpContext context, SessionServices servic
 
         if (_session is { } session)
         {
-            services.Transport.WriteHeaders(context, session, incoming);
+            services.Tokens.WriteHeaders(context, session, incoming);
         }
     }
 

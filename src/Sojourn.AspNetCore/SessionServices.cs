@@ -7,13 +7,13 @@ using Sojourn.AspNetCore.Transport;
 namespace Sojourn.AspNetCore;
 
 /// <summary>What every request's session is served by, and where it begins: one instance for the application.</summary>
-internal sealed class SessionServices(SessionManager manager, SessionTransport transport, IOptions<SojournOptions> options, TimeProvider time, ILogger<SessionServices> logger, ExpressRules? express = null)
+internal sealed class SessionServices(SessionManager manager, SessionTokens tokens, IOptions<SojournOptions> options, TimeProvider time, ILogger<SessionServices> logger, ExpressRules? express = null)
 {
     private int _hasWarnedOfHttp;
 
     public SessionManager Manager => manager;
 
-    public SessionTransport Transport => transport;
+    public SessionTokens Tokens => tokens;
 
     public SojournOptions Options { get; } = options.Value;
 
@@ -44,7 +44,7 @@ internal sealed class SessionServices(SessionManager manager, SessionTransport t
     private async ValueTask<SessionFeature?> BeginAsync(HttpContext context, SessionUse? use)
     {
         WarnOfHttp(context);
-        var incoming = transport.Read(context.Request);
+        var incoming = tokens.Read(context.Request);
         var feature = new SessionFeature(context, this, incoming, use);
         try
         {

@@ -2,11 +2,13 @@ using Microsoft.AspNetCore.Mvc;
 using Microsoft.AspNetCore.Mvc.ModelBinding;
 using Microsoft.AspNetCore.Mvc.ModelBinding.Metadata;
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Sojourn;
 using Sojourn.AspNetCore;
 using Sojourn.AspNetCore.Compatibility;
 using Sojourn.AspNetCore.Transport;
+using Sojourn.Diagnostics;
 
 namespace Microsoft.Extensions.DependencyInjection;
 
@@ -34,7 +36,13 @@ public static class SojournServiceExtensions
         services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<SojournOptions>, EnvironmentDefaults>());
         services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<SojournOptions>, BuiltInSessionCheck>());
         services.TryAddSingleton<SessionToken>();
-        services.TryAddSingleton<SessionTransport>();
+        services.TryAddSingleton(static provider => new SessionTokens(
+            provider.GetRequiredService<IOptions<SojournOptions>>().Value,
+            provider.GetRequiredService<IOptions<SessionTransportOptions>>().Value,
+            provider.GetRequiredService<SessionToken>(),
+            provider.GetRequiredService<SessionMetrics>(),
+            provider.GetRequiredService<ILogger<SessionTokens>>(),
+            provider.GetService<ExpressRules>()));
         services.TryAddSingleton<SessionServices>();
         services.TryAddScoped<SessionHolder>();
         services.TryAddScoped(static provider => provider.GetRequiredService<SessionHolder>().Session);

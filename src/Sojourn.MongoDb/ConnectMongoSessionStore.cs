@@ -22,6 +22,7 @@ public sealed class ConnectMongoSessionStore : ISessionStore, INodeLayout, ISess
     private const string Id = "_id";
     private const string Content = "session";
     private const string Expires = "expires";
+    private const string UpdatedAt = "updatedAt";
     private const int PruneBatch = 500;
 
     private static readonly BsonDocument ById = new(Id, 1);
@@ -48,7 +49,7 @@ public sealed class ConnectMongoSessionStore : ISessionStore, INodeLayout, ISess
         _records = connection.Collection(database, options.CollectionName);
         Index[] indexes = options.AutoRemove == ConnectMongoAutoRemove.Native ? [new(options.CollectionName, Expires, ExpireAfterSeconds: 0)] : [];
         _indexes = new Indexes(database, indexes, options.CreateIndexes);
-        _content = new SessionContent(options.Stringify, options.Encryption switch
+        _content = new SessionContent(options, options.Encryption switch
         {
             ConnectMongoEncryption.WebCrypto => new WebCryptoCipher(options.Secret!),
             ConnectMongoEncryption.Kruptein => new KrupteinCipher(options.Secret!),
@@ -88,7 +89,7 @@ public sealed class ConnectMongoSessionStore : ISessionStore, INodeLayout, ISess
     {
         ArgumentNullException.ThrowIfNull(key);
         await _indexes.EnsureAsync(cancellationToken).ConfigureAwait(false);
-        var stored = await _records.Find(new BsonDocument(Id, key)).FirstOrDefaultAsync(cancellationToken).ConfigureAwait(false);
+        var stored = await _records.Find(new BsonDocument(Id, IdOf(key))).FirstOrDefaultAsync(cancellationToken).ConfigureAwait(false);
         return stored is null ? null : ToRecord(stored);
     }
 
@@ -101,7 +102,13 @@ public sealed class ConnectMongoSessionStore : ISessionStore, INodeLayout, ISess
         ArgumentNullException.ThrowIfNull(record);
         await _indexes.EnsureAsync(cancellationToken).ConfigureAwait(false);
         var content = _content.Write(record);
-        var stored = new BsonDocument { { Id, key }, { Content, content } }.AddRange(Dates(record.ExpiresAt));
+        var stored = new BsonDocument { { Id, IdOf(key) }, { Content, content } }.AddRange(Dates(record.ExpiresAt));
+        if (_options.Timestamps)
+        {
+            var now = RecordFormat.Date(_time.GetUtcNow());
+            stored.Add("createdAt", now).Add(UpdatedAt, now);
+        }
+
         if (!await _records.TryInsertAsync(stored, cancellationToken).ConfigureAwait(false))
         {
             return false;
@@ -120,8 +127,7 @@ public sealed class ConnectMongoSessionStore : ISessionStore, INodeLayout, ISess
         var condition = Unchanged(key, current);
         await _indexes.EnsureAsync(cancellationToken).ConfigureAwait(false);
         var content = _content.Write(next, current);
-        var update = new BsonDocument("$set", new BsonDocument(Content, content).AddRange(Dates(next.ExpiresAt)));
-        var result = await _records.UpdateOneAsync(condition, update, null, cancellationToken).ConfigureAwait(false);
+        var result = await _records.UpdateOneAsync(condition, Setting(new BsonDocument(Content, content).AddRange(Dates(next.ExpiresAt))), null, cancellationToken).ConfigureAwait(false);
         if (result.MatchedCount == 0)
         {
             return await ConflictOrGoneAsync(key, cancellationToken).ConfigureAwait(false);
@@ -143,7 +149,7 @@ public sealed class ConnectMongoSessionStore : ISessionStore, INodeLayout, ISess
         }
 
         await _indexes.EnsureAsync(cancellationToken).ConfigureAwait(false);
-        var result = await _records.UpdateOneAsync(condition, new BsonDocument("$set", Dates(expiresAt)), null, cancellationToken).ConfigureAwait(false);
+        var result = await _records.UpdateOneAsync(condition, Setting(Dates(expiresAt)), null, cancellationToken).ConfigureAwait(false);
         return result.MatchedCount == 1 ? WriteResult.Done(current.WithExpiry(expiresAt)) : await ConflictOrGoneAsync(key, cancellationToken).ConfigureAwait(false);
     }
 
@@ -151,7 +157,7 @@ public sealed class ConnectMongoSessionStore : ISessionStore, INodeLayout, ISess
     public async ValueTask<WriteResult> DeleteAsync(string key, SessionRecord? current, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(key);
-        var condition = current is null ? new BsonDocument(Id, key) : Unchanged(key, current);
+        var condition = current is null ? new BsonDocument(Id, IdOf(key)) : Unchanged(key, current);
         await _indexes.EnsureAsync(cancellationToken).ConfigureAwait(false);
         var result = await _records.DeleteOneAsync(condition, cancellationToken).ConfigureAwait(false);
         return result.DeletedCount == 1 ? WriteResult.Done()
@@ -164,10 +170,16 @@ public sealed class ConnectMongoSessionStore : ISessionStore, INodeLayout, ISess
     public ValueTask<IReadOnlyList<KeyValuePair<string, SessionRecord>>> FindAsync(string label, CancellationToken cancellationToken) => throw NoLabels();
 
     /// <inheritdoc/>
+    /// <exception cref="NotSupportedException"><see cref="ConnectMongoSessionStoreOptions.TransformId"/> is set: the ids of sessions are not stored.</exception>
     public async ValueTask<IReadOnlyList<KeyValuePair<string, SessionRecord>>> PageAsync(string? afterKey, int limit, CancellationToken cancellationToken)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(limit, 1);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(limit, 1_000);
+        if (_options.TransformId is not null)
+        {
+            throw new NotSupportedException("The layout of connect-mongo with a TransformId does not keep sessions' ids, so sessions cannot be paged through in it. They can without a TransformId, and with UseMongoDb().");
+        }
+
         await _indexes.EnsureAsync(cancellationToken).ConfigureAwait(false);
         var after = new BsonDocument(Id, new BsonDocument("$gt", afterKey ?? ""));
         var page = await _records.Find(after).Sort(ById).Limit(limit).ToListAsync(cancellationToken).ConfigureAwait(false);
@@ -215,11 +227,22 @@ public sealed class ConnectMongoSessionStore : ISessionStore, INodeLayout, ISess
 
     private static NotSupportedException NoLabels() => new("The layout of connect-mongo has no place for labels, so sessions cannot be found by user in it. UseMongoDb() has one.");
 
-    private static BsonDocument Unchanged(string key, SessionRecord current)
+    /// <exception cref="InvalidOperationException">The application's <see cref="ConnectMongoSessionStoreOptions.TransformId"/> gave nothing.</exception>
+    private string IdOf(string key) => _options.TransformId is not { } transform ? key
+        : transform(key) is { Length: > 0 } id ? id
+        : throw new InvalidOperationException($"{nameof(ConnectMongoSessionStoreOptions)}.{nameof(ConnectMongoSessionStoreOptions.TransformId)} gave nothing for a session's id.");
+
+    private BsonDocument Unchanged(string key, SessionRecord current)
     {
         ArgumentNullException.ThrowIfNull(key);
         ArgumentNullException.ThrowIfNull(current);
-        return new() { { Id, key }, { Content, new BsonDocument("$eq", SessionContent.ValueOf(current.Version)) } };
+        return new() { { Id, IdOf(key) }, { Content, new BsonDocument("$eq", SessionContent.ValueOf(current.Version)) } };
+    }
+
+    private BsonDocument Setting(BsonDocument fields)
+    {
+        var update = new BsonDocument("$set", fields);
+        return update.Add("$currentDate", new BsonDocument(UpdatedAt, true), _options.Timestamps);
     }
 
     private BsonDocument Dates(DateTimeOffset expiresAt)

@@ -1,3 +1,5 @@
+using MongoDB.Bson;
+
 namespace Sojourn.MongoDb;
 
 /// <summary>connect-mongo's options by their meanings and defaults. Read once, when the store is made.</summary>
@@ -36,6 +38,32 @@ public sealed class ConnectMongoSessionStoreOptions
     /// </summary>
     public bool CreateIndexes { get; set; } = true;
 
+    /// <summary>
+    /// Whether records tell when they were made and last written or touched, in <c>createdAt</c> and <c>updatedAt</c>: connect-mongo's <c>timestamps</c>. False by
+    /// default. MongoDB sets <c>updatedAt</c> by its own clock, but for the first.
+    /// </summary>
+    public bool Timestamps { get; set; }
+
+    /// <summary>
+    /// What is kept in <c>_id</c> instead of the session's id: connect-mongo's <c>transformId</c>, such as a hash. Called concurrently, for each store call; must give the same
+    /// for the same id, as the Node application's does, and never the same for two. <see langword="null"/>, the default: the id itself. It cannot be undone, so that with it
+    /// sessions can be counted and not paged through. Set in code alone.
+    /// </summary>
+    public Func<string, string>? TransformId { get; set; }
+
+    /// <summary>
+    /// Makes of a session's JSON what is kept in <c>session</c>, as the Node application's <c>serialize</c> does; set with <see cref="Unserialize"/>, instead of
+    /// <see cref="Stringify"/>, and without <see cref="Encryption"/>. Called concurrently. <see langword="null"/> by default. Set in code alone.
+    /// </summary>
+    public Func<ReadOnlyMemory<byte>, BsonValue>? Serialize { get; set; }
+
+    /// <summary>
+    /// Makes a session's JSON, in UTF-8, of what is kept in <c>session</c>, as the Node application's <c>unserialize</c> does; set with <see cref="Serialize"/>. What it cannot
+    /// make anything of it gives back as no JSON, such as nothing at all: the session reads as none, and is kept. Called concurrently. <see langword="null"/> by default. Set in
+    /// code alone.
+    /// </summary>
+    public Func<BsonValue, byte[]>? Unserialize { get; set; }
+
     /// <summary>How sessions are encrypted; not at all by default. <see cref="Secret"/> is needed with it.</summary>
     public ConnectMongoEncryption Encryption { get; set; }
 
@@ -45,9 +73,10 @@ public sealed class ConnectMongoSessionStoreOptions
     internal bool IsValid =>
         !string.IsNullOrEmpty(CollectionName) && DatabaseName is null or { Length: >= 1 }
         && TimeToLive >= TimeSpan.FromSeconds(1) && TimeToLive <= TimeSpan.FromDays(400) && TouchAfter >= TimeSpan.Zero && TouchAfter < TimeToLive
-        && Enum.IsDefined(AutoRemove) && Enum.IsDefined(Encryption) && (Encryption == ConnectMongoEncryption.None) == string.IsNullOrEmpty(Secret);
+        && Enum.IsDefined(AutoRemove) && Enum.IsDefined(Encryption) && (Encryption == ConnectMongoEncryption.None) == string.IsNullOrEmpty(Secret)
+        && (Serialize is null) == (Unserialize is null) && (Serialize is null || Encryption == ConnectMongoEncryption.None);
 
-    internal const string Rule = $"{nameof(ConnectMongoSessionStoreOptions)}: {nameof(CollectionName)} must not be empty, {nameof(TimeToLive)} be 1 second to 400 days, {nameof(TouchAfter)} less than that, and {nameof(Encryption)} and {nameof(Secret)} be set together or not at all.";
+    internal const string Rule = $"{nameof(ConnectMongoSessionStoreOptions)}: {nameof(CollectionName)} must not be empty, {nameof(TimeToLive)} be 1 second to 400 days, {nameof(TouchAfter)} less than that, {nameof(Encryption)} and {nameof(Secret)} be set together or not at all, and {nameof(Serialize)} and {nameof(Unserialize)} as well, but not with {nameof(Encryption)}: connect-mongo parses what it decrypts before unserialize sees it.";
 }
 
 /// <summary>Who removes expired sessions in the layout of connect-mongo.</summary>

@@ -5,7 +5,7 @@ using StackExchange.Redis;
 
 namespace Sojourn.Redis;
 
-/// <summary>Which records bear a label: a sorted set of their keys beside them, each with the time at which it was added.</summary>
+/// <summary>Which records bear a label: a sorted set of their keys beside them, each with the time at which it was added, by Redis's own clock: those of processes differ.</summary>
 internal sealed class RedisLabels(RedisConnection connection, string prefix, TimeProvider time)
 {
     /// <summary>An entry that is younger may belong to a record that is just being written.</summary>
@@ -32,7 +32,7 @@ internal sealed class RedisLabels(RedisConnection connection, string prefix, Tim
         var last = next.ExpiresAt > now ? next.ExpiresAt : now;
         var left = new DateTimeOffset(last.Date, TimeSpan.Zero).AddDays(2) - now;
         var counts = await Task.WhenAll(missing.Select(label => connection.WriteAsync(
-            Scripts.AddLabel, KeyOf(label), [key, now.ToUnixTimeMilliseconds(), (long)left.TotalMilliseconds], cancellationToken).AsTask())).ConfigureAwait(false);
+            Scripts.AddLabel, KeyOf(label), [key, (long)left.TotalMilliseconds], cancellationToken).AsTask())).ConfigureAwait(false);
         return [.. missing.Where((_, i) => (long)counts[i] is >= Crowd and var count && BitOperations.IsPow2(count))];
     }
 
@@ -48,13 +48,22 @@ internal sealed class RedisLabels(RedisConnection connection, string prefix, Tim
         var settled = time.GetUtcNow() - Settled;
         if (entry.Score < settled.ToUnixTimeMilliseconds())
         {
-            await RemoveAsync(entry.Element!, [label], settled, cancellationToken).ConfigureAwait(false);
+            await RemoveAsync(entry.Element!, Before([label], settled), cancellationToken).ConfigureAwait(false);
         }
     }
 
-    public async ValueTask RemoveAsync(string key, IEnumerable<string> labels, DateTimeOffset addedBefore, CancellationToken cancellationToken) =>
-        await Task.WhenAll(labels.Select(label => connection.WriteAsync(
-            Scripts.RemoveLabel, KeyOf(label), [key, addedBefore.ToUnixTimeMilliseconds()], cancellationToken).AsTask())).ConfigureAwait(false);
+    /// <summary>Labels, and the time that it is for each: asked before a record is written without them, so that what another process adds after that write is known to be newer.</summary>
+    public async ValueTask<IReadOnlyList<(string Label, long AddedBefore)>> TimesAsync(ImmutableArray<string> labels, CancellationToken cancellationToken) =>
+        labels.IsEmpty ? [] : await Task.WhenAll(labels.Select(async label =>
+            (label, (long)await connection.WriteAsync(Scripts.LabelTime, KeyOf(label), [], cancellationToken).ConfigureAwait(false)))).ConfigureAwait(false);
+
+    public static IEnumerable<(string Label, long AddedBefore)> Before(ImmutableArray<string> labels, DateTimeOffset time) =>
+        labels.Select(label => (label, time.ToUnixTimeMilliseconds()));
+
+    /// <summary>Removes a record's entries, but for those that were added later.</summary>
+    public async ValueTask RemoveAsync(string key, IEnumerable<(string Label, long AddedBefore)> entries, CancellationToken cancellationToken) =>
+        await Task.WhenAll(entries.Select(entry => connection.WriteAsync(
+            Scripts.RemoveLabel, KeyOf(entry.Label), [key, entry.AddedBefore], cancellationToken).AsTask())).ConfigureAwait(false);
 
     private RedisKey KeyOf(string label) => prefix + "label:" + label;
 }

@@ -68,7 +68,8 @@ public sealed class RedisSessionStore : ISessionStore, ISessionIndex, ISubjectRe
         ArgumentNullException.ThrowIfNull(key);
         ArgumentNullException.ThrowIfNull(current);
         ArgumentNullException.ThrowIfNull(next);
-        var (before, version) = (_time.GetUtcNow(), NewVersion());
+        var version = NewVersion();
+        var removed = await _labels.TimesAsync(current.Labels.RemoveRange(next.Labels, StringComparer.Ordinal), cancellationToken).ConfigureAwait(false);
         await AddLabelsAsync(key, current, next, cancellationToken).ConfigureAwait(false);
         var result = await WriteAsync(
             Scripts.Replace,
@@ -78,7 +79,7 @@ public sealed class RedisSessionStore : ISessionStore, ISessionIndex, ISubjectRe
             cancellationToken).ConfigureAwait(false);
         if (result.Outcome == WriteOutcome.Done)
         {
-            await _labels.RemoveAsync(key, current.Labels.Except(next.Labels, StringComparer.Ordinal), before, cancellationToken).ConfigureAwait(false);
+            await _labels.RemoveAsync(key, removed, cancellationToken).ConfigureAwait(false);
         }
 
         return result;
@@ -108,14 +109,14 @@ public sealed class RedisSessionStore : ISessionStore, ISessionIndex, ISubjectRe
                 return WriteResult.Gone;
             }
 
-            await _labels.RemoveAsync(key, RecordFormat.Read(value).Labels, before, cancellationToken).ConfigureAwait(false);
+            await _labels.RemoveAsync(key, RedisLabels.Before(RecordFormat.Read(value).Labels, before), cancellationToken).ConfigureAwait(false);
             return WriteResult.Done();
         }
 
         var result = await WriteAsync(Scripts.Delete, key, null, [RecordFormat.Head(current.Version), .. news], cancellationToken).ConfigureAwait(false);
         if (result.Outcome == WriteOutcome.Done)
         {
-            await _labels.RemoveAsync(key, current.Labels, before, cancellationToken).ConfigureAwait(false);
+            await _labels.RemoveAsync(key, RedisLabels.Before(current.Labels, before), cancellationToken).ConfigureAwait(false);
         }
 
         return result;

@@ -90,12 +90,21 @@ internal static class Scripts
     /// <summary>Whatever is there.</summary>
     public const string DeleteAnything = "return redis.call('DEL', KEYS[1])";
 
-    /// <summary>Key, time, milliseconds that the label lives on at least. Gives how many keys it has.</summary>
-    public const string AddLabel = """
-        redis.call('ZADD', KEYS[1], ARGV[2], ARGV[1])
-        if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[3]) then redis.call('PEXPIRE', KEYS[1], ARGV[3]) end
+    private const string Now = """
+        local time = redis.call('TIME')
+        local now = time[1] * 1000 + math.floor(time[2] / 1000)
+
+        """;
+
+    /// <summary>Key, milliseconds that the label lives on at least. Gives how many keys it has.</summary>
+    public const string AddLabel = Now + """
+        redis.call('ZADD', KEYS[1], now, ARGV[1])
+        if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[2]) then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
         return redis.call('ZCARD', KEYS[1])
         """;
+
+    /// <summary>The time by which a label's entries are added, in milliseconds since 1970.</summary>
+    public const string LabelTime = Now + "return now";
 
     /// <summary>Takes a key off a label, unless it was added at the given time or later: key, time.</summary>
     public const string RemoveLabel = """

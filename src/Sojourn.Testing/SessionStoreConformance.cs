@@ -134,7 +134,7 @@ public abstract partial class SessionStoreConformance : IAsyncLifetime
 
     /// <summary>
     /// Makes a second instance on the data of the first, as another process would have it; <see langword="null"/>, the default, where there
-    /// can be none. It is disposed of after the fact if it is disposable.
+    /// can be none. It is disposed of after the fact if it is disposable. A store that is given a clock is given one here that is a minute ahead.
     /// </summary>
     /// <returns>The second instance.</returns>
     protected virtual ValueTask<ISessionStore?> CreateSecondAsync() => new((ISessionStore?)null);

@@ -111,6 +111,15 @@ public sealed partial class Session
         return _operations.RenewIdAsync(this, cancellationToken);
     }
 
+    /// <summary>Whether there is one, asked without looking at the session on anybody's behalf: a stranger's response is like every stranger's.</summary>
+    internal bool HasTicket
+    {
+        get
+        {
+            lock (_sync) return !Metadata.Ticket.IsEmpty;
+        }
+    }
+
     /// <summary>When the user who is just signing in proved who they are, at the latest; <see langword="null"/> when nobody is.</summary>
     internal DateTimeOffset? ProvedAt { get; private set; }
 

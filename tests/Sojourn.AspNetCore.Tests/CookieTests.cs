@@ -157,6 +157,8 @@ public sealed class CookieTests
         { "host-path", "__Host-" },
         { "host-insecure", "__Host-" },
         { "secure-insecure", "__Secure-" },
+        { "http-insecure", "__Http-" },
+        { "host-http-script", "__Host-Http-" },
         { "none-insecure", "SameSite None needs Cookie.Secure" },
         { "partitioned-insecure", "Partitioned needs Cookie.Secure" },
         { "name", "Cookie.Name" },
@@ -189,6 +191,12 @@ public sealed class CookieTests
                         break;
                     case "secure-insecure":
                         (options.Cookie.Name, options.Cookie.Secure) = ("__secure-x", CookieSecure.Never);
+                        break;
+                    case "http-insecure":
+                        (options.Cookie.Name, options.Cookie.Secure) = ("__Http-x", CookieSecure.Never);
+                        break;
+                    case "host-http-script":
+                        (options.Cookie.Name, options.Cookie.HttpOnly) = ("__Host-Http-x", false);
                         break;
                     case "none-insecure":
                         (options.Cookie.Name, options.Cookie.Secure, options.Cookie.SameSite) = ("x", CookieSecure.AsRequest, SessionSameSite.None);

@@ -212,7 +212,7 @@ public sealed class FirstAskerTests
             var feature = await SessionFeature.BeginAsync(Context);
             try
             {
-                await feature!.Current.RenewIdAsync("ada", Context.RequestAborted);
+                await feature!.Current.SignInAsync("ada", cancellationToken: Context.RequestAborted);
             }
             catch (Exception e) when (feature!.TakesOver(e))
             {

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Runtime.CompilerServices;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
@@ -14,6 +15,8 @@ namespace Sojourn.AspNetCore.Tests;
 internal sealed class TestApp : IAsyncDisposable
 {
     public const string Secret = "a secret that only these tests know";
+
+    private static readonly ConditionalWeakTable<HttpClient, CookieContainer> Jars = [];
 
     private readonly WebApplication _app;
 
@@ -97,8 +100,16 @@ internal sealed class TestApp : IAsyncDisposable
     }
 
     /// <summary>A client with a cookie jar of its own; redirects are not followed unless asked for.</summary>
-    public HttpClient NewClient(bool followRedirects = false) =>
-        new(new SocketsHttpHandler { CookieContainer = new CookieContainer(), AllowAutoRedirect = followRedirects }) { BaseAddress = Address };
+    public HttpClient NewClient(bool followRedirects = false)
+    {
+        var cookies = new CookieContainer();
+        var client = new HttpClient(new SocketsHttpHandler { CookieContainer = cookies, AllowAutoRedirect = followRedirects }) { BaseAddress = Address };
+        Jars.Add(client, cookies);
+        return client;
+    }
+
+    /// <summary>The cookie jar of a client that <see cref="NewClient"/> made.</summary>
+    public static CookieContainer CookiesOf(HttpClient client) => Jars.TryGetValue(client, out var cookies) ? cookies : throw new ArgumentException("The client has no jar.", nameof(client));
 
     /// <summary>A client that sends only what the test says.</summary>
     public HttpClient NewBareClient() => new(new SocketsHttpHandler { UseCookies = false, AllowAutoRedirect = false }) { BaseAddress = Address };

@@ -4,8 +4,9 @@ using System.Net.Sockets;
 
 namespace Sojourn.Browser.Tests;
 
-/// <summary>The shop of two applications, started by the sample's one command.</summary>
-public sealed class SharedLoginServer : IAsyncLifetime
+/// <summary>The shop of two applications on a database, started by the sample's one command.</summary>
+/// <param name="store">The database, as the command calls it.</param>
+public class SharedLoginServer(string store) : IAsyncLifetime
 {
     private readonly int _front = ShopServer.FreePort();
     private readonly int _nest = ShopServer.FreePort();
@@ -15,7 +16,7 @@ public sealed class SharedLoginServer : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        _process = Process.Start(new ProcessStartInfo(Path.Combine(ShopServer.Metadata("NestPort"), "..", "SharedLogin", "run.sh"), ["--no-build"])
+        _process = Process.Start(new ProcessStartInfo(Path.Combine(ShopServer.Metadata("NestPort"), "..", "SharedLogin", "run.sh"), [store, "--no-build"])
         {
             Environment =
             {
@@ -41,6 +42,7 @@ public sealed class SharedLoginServer : IAsyncLifetime
 
     public async ValueTask DisposeAsync()
     {
+        GC.SuppressFinalize(this);
         if (_process is { HasExited: false })
         {
             await StopAsync("TERM");

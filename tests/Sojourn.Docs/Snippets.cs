@@ -88,6 +88,14 @@ internal static class Snippets
         #endregion
     }
 
+    public static void Transports(WebApplicationBuilder builder)
+    {
+        #region transports
+        builder.Services.AddSojourn()
+            .WithTransports(SessionTransports.Cookie, SessionTransports.Header());
+        #endregion
+    }
+
     public static void Express(WebApplicationBuilder builder)
     {
         #region express

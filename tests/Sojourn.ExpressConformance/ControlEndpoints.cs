@@ -6,6 +6,8 @@ namespace Sojourn.ExpressConformance;
 /// <summary>What the harness asks beside the sessions (contract, section 4).</summary>
 internal static class ControlEndpoints
 {
+    private static int _underWay;
+
     public static async Task HandleAsync(HttpContext context, RequestDelegate next, RecordingStore store, IdSequence ids, List<string> lateErrors)
     {
         var path = context.Request.Path.Value ?? "/";
@@ -26,6 +28,11 @@ internal static class ControlEndpoints
                 lateErrors.Clear();
                 break;
             case ("GET", "/__probe"):
+                while (Volatile.Read(ref _underWay) > 0)
+                {
+                    await Task.Delay(TimeSpan.FromMilliseconds(1), TimeProvider.System);
+                }
+
                 var probe = new JsonObject { ["store"] = await store.DumpAsync(), ["calls"] = store.TakeCalls(), ["lateErrors"] = new JsonArray([.. lateErrors.Select(error => JsonValue.Create(error))]) };
                 lateErrors.Clear();
                 await AnswerAsync(context, probe);
@@ -46,7 +53,16 @@ internal static class ControlEndpoints
 
                 break;
             default:
-                await next(context);
+                Interlocked.Increment(ref _underWay);
+                try
+                {
+                    await next(context);
+                }
+                finally
+                {
+                    Interlocked.Decrement(ref _underWay);
+                }
+
                 return;
         }
 

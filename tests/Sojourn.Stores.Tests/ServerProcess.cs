@@ -103,6 +103,19 @@ internal sealed partial class ServerProcess : IAsyncDisposable
         }
     }
 
+    /// <summary>Waits until it answers; one that has stopped by itself is started again, as a service manager does it.</summary>
+    public async Task RestartedAsync(Func<Task> isUp, Func<Task> start)
+    {
+        try
+        {
+            await UpAsync(isUp);
+        }
+        catch (InvalidOperationException) when (HasExited)
+        {
+            await start();
+        }
+    }
+
     private static void Signal(int process, int signal)
     {
         if (Kill(process, signal) != 0) throw new Win32Exception();

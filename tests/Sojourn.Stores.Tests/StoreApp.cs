@@ -1,9 +1,11 @@
 using System.Net;
 using System.Net.Http.Json;
+using System.Security.Cryptography;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
+using Sojourn.Storage;
 
 namespace Sojourn.Stores.Tests;
 
@@ -22,6 +24,8 @@ internal sealed class StoreApp : IAsyncDisposable
 
     /// <summary>Keeps cookies.</summary>
     public HttpClient Visitor { get; }
+
+    public ISessionStore Store => _app.Services.GetRequiredService<ISessionStore>();
 
     public SessionManager Sessions => _app.Services.GetRequiredService<SessionManager>();
 
@@ -42,7 +46,8 @@ internal sealed class StoreApp : IAsyncDisposable
         app.UseRouting();
         app.UseSojourn();
         app.MapPost("/count", (Session session) => session.Update<int>("count", static count => count + 1));
-        app.MapPost("/text/{length:int}", (Session session, int length) => session.Set("text", new string('x', length)));
+        app.MapPost("/text/{length:int}", (Session session, int length) => session.Set("text", RandomNumberGenerator.GetHexString(length)));
+        app.MapGet("/text", (Session session) => session.Get<string>("text")?.Length ?? 0);
         app.MapPost("/exclusive", static async (Session session) =>
         {
             // No Update: whatever another request adds between the two lines is lost, unless there can be none.
@@ -79,6 +84,7 @@ internal sealed class StoreApp : IAsyncDisposable
         return answer.StatusCode;
     }
 
+    /// <summary>Sets a text of that length that does not compress to much less.</summary>
     public async Task<HttpStatusCode> SetTextAsync(int length)
     {
         using var answer = await Visitor.PostAsync(new Uri($"/text/{length}", UriKind.Relative), null, TestContext.Current.CancellationToken);
@@ -96,6 +102,8 @@ internal sealed class StoreApp : IAsyncDisposable
     }
 
     public Task<int> ReadAsync() => Visitor.GetFromJsonAsync<int>("/count", TestContext.Current.CancellationToken);
+
+    public Task<int> ReadTextLengthAsync() => Visitor.GetFromJsonAsync<int>("/text", TestContext.Current.CancellationToken);
 
     public async ValueTask DisposeAsync()
     {

@@ -1,10 +1,18 @@
 // Opens the real npm stores by name and URL: { store, expiresAt(sid), ttl, close() }. expiresAt is when the database drops the record or the store ignores it,
 // in ms since 1970; ttl is how long a session of browser length lives, in ms. The packages are those of ../express/reference.
+import { createHash } from 'node:crypto'
 import { createRequire } from 'node:module'
 const require = createRequire(new URL('../express/reference/package.json', import.meta.url))
 export const session = require('express-session')
 
 const day = 86400e3
+
+// What an application may give to connect-mongo.
+const mongoFunctions = {
+  transformId: sid => createHash('sha256').update(sid).digest('hex'),
+  serialize: record => Buffer.from(JSON.stringify(record)).toString('base64'),
+  unserialize: text => JSON.parse(Buffer.from(text, 'base64'))
+}
 
 async function openRedis (url, options, connectRedis) {
   const { createClient } = require('redis')
@@ -52,13 +60,13 @@ export async function open (kind, url, options = {}) {
     }
     case 'mongo': {
       const { MongoStore, createWebCryptoAdapter } = require('connect-mongo')
-      const { webcrypto, ...rest } = options
-      const store = MongoStore.create({ mongoUrl: url, ...rest, ...(webcrypto ? { cryptoAdapter: createWebCryptoAdapter(webcrypto) } : {}) })
+      const { webcrypto, functions, ...rest } = options
+      const store = MongoStore.create({ mongoUrl: url, ...rest, ...(functions ? mongoFunctions : {}), ...(webcrypto ? { cryptoAdapter: createWebCryptoAdapter(webcrypto) } : {}) })
       const collection = await store.collectionP
       return {
         store,
         ttl: 14 * day,
-        expiresAt: async sid => (await collection.findOne({ _id: sid })).expires.getTime(),
+        expiresAt: async sid => (await collection.findOne({ _id: functions ? mongoFunctions.transformId(sid) : sid })).expires.getTime(),
         close: () => store.close()
       }
     }

@@ -1,4 +1,5 @@
 using System.Buffers.Text;
+using System.Diagnostics.CodeAnalysis;
 using System.Security.Cryptography;
 using System.Text;
 using Microsoft.Extensions.Options;
@@ -21,31 +22,31 @@ internal sealed class SessionToken(IOptions<SojournOptions> options)
     [ThreadStatic]
     private static (SessionToken? Owner, IncrementalHash[] Hmacs) _mine;
 
-    /// <summary>Writes the token of an id as a cookie's value, signed with the first secret.</summary>
+    /// <summary>Writes the token of an id, signed with the first secret.</summary>
     public string Write(string id)
     {
         Span<byte> signature = stackalloc byte[SignatureLength + 1];
         Sign(Encoding.UTF8.GetBytes(id), 0, signature);
-        var text = Encoding.ASCII.GetString(signature[..SignatureLength]).Replace("+", "%2B", StringComparison.Ordinal).Replace("/", "%2F", StringComparison.Ordinal);
-        return $"s%3A{EncodeUriComponent(id)}.{text}";
+        return $"s:{id}.{Encoding.ASCII.GetString(signature[..SignatureLength])}";
     }
 
-    /// <summary>JavaScript's, which leaves a few more characters as they are.</summary>
-    private static string EncodeUriComponent(string text)
-    {
-        var encoded = Uri.EscapeDataString(text);
-        return !encoded.Contains('%', StringComparison.Ordinal) ? encoded : new StringBuilder(encoded)
-            .Replace("%21", "!").Replace("%27", "'").Replace("%28", "(").Replace("%29", ")").Replace("%2A", "*").ToString();
-    }
+    /// <summary>The token as a cookie's value: JavaScript's encodeURIComponent, which leaves a few more characters as they are.</summary>
+    public static string Encode(string token) => Uri.EscapeDataString(token)
+        .Replace("%21", "!", StringComparison.Ordinal)
+        .Replace("%27", "'", StringComparison.Ordinal)
+        .Replace("%28", "(", StringComparison.Ordinal)
+        .Replace("%29", ")", StringComparison.Ordinal)
+        .Replace("%2A", "*", StringComparison.Ordinal);
 
-    /// <summary>Verifies a cookie's value in constant time against every secret. Allocates nothing but the id of a token that verifies.</summary>
-    /// <param name="value">The cookie's value as it came.</param>
+    /// <summary>Verifies a token in constant time against every secret. Allocates nothing but the id of a token that verifies.</summary>
+    /// <param name="value">The token as it came.</param>
+    /// <param name="isEncoded">Whether it is percent-encoded, as in a cookie.</param>
     /// <param name="id">The id, when it verifies.</param>
     /// <param name="isSignedWithFirst">Whether the first secret signed it; if not, it is to be signed anew.</param>
-    public bool TryRead(ReadOnlySpan<char> value, [System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out string? id, out bool isSignedWithFirst)
+    public bool TryRead(ReadOnlySpan<char> value, bool isEncoded, [NotNullWhen(true)] out string? id, out bool isSignedWithFirst)
     {
         Span<byte> token = stackalloc byte[MaxTokenBytes];
-        if (TryVerify(value, token, out var idLength, out isSignedWithFirst))
+        if (TryVerify(value, isEncoded, token, out var idLength, out isSignedWithFirst))
         {
             id = Encoding.UTF8.GetString(token.Slice(2, idLength));
             return true;
@@ -56,11 +57,11 @@ internal sealed class SessionToken(IOptions<SojournOptions> options)
     }
 
     /// <summary>The check itself, without an allocation.</summary>
-    internal bool TryVerify(ReadOnlySpan<char> value, Span<byte> token, out int idLength, out bool isSignedWithFirst)
+    internal bool TryVerify(ReadOnlySpan<char> value, bool isEncoded, Span<byte> token, out int idLength, out bool isSignedWithFirst)
     {
         isSignedWithFirst = false;
         idLength = 0;
-        if (value.Length > MaxEncodedLength || !TryDecode(value, token, out var length))
+        if (value.Length > MaxEncodedLength || !TryDecode(value, isEncoded, token, out var length))
         {
             return false;
         }
@@ -102,7 +103,7 @@ internal sealed class SessionToken(IOptions<SojournOptions> options)
         Base64.EncodeToUtf8(hash, signature, out _, out _);
     }
 
-    private static bool TryDecode(ReadOnlySpan<char> value, Span<byte> token, out int length)
+    private static bool TryDecode(ReadOnlySpan<char> value, bool isEncoded, Span<byte> token, out int length)
     {
         length = 0;
         for (var i = 0; i < value.Length; i++)
@@ -113,7 +114,7 @@ internal sealed class SessionToken(IOptions<SojournOptions> options)
                 return false;
             }
 
-            if (c == '%')
+            if (isEncoded && c == '%')
             {
                 if (i + 2 >= value.Length || !byte.TryParse(value.Slice(i + 1, 2), System.Globalization.NumberStyles.AllowHexSpecifier, null, out var decoded))
                 {

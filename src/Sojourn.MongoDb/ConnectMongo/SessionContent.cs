@@ -5,25 +5,26 @@ using Sojourn.Storage;
 
 namespace Sojourn.MongoDb.ConnectMongo;
 
-/// <summary>What stands in <c>session</c>: JSON text, a BSON object or a ciphertext; and as the version of a record, that very value in BSON.</summary>
-internal sealed class SessionContent(bool stringify, ISessionCipher? cipher)
+/// <summary>What stands in <c>session</c>: JSON text, a BSON object, a ciphertext, or what the application makes of it; and as the version of a record, that very value in BSON.</summary>
+internal sealed class SessionContent(ConnectMongoSessionStoreOptions options, ISessionCipher? cipher)
 {
     private const string Name = "session";
 
     private static byte[] Unreadable => "unreadable"u8.ToArray();
 
     /// <summary>Whether a document is always stored as the same content.</summary>
-    public bool IsPlainText { get; } = stringify && cipher is null;
+    public bool IsPlainText { get; } = options.Stringify && options.Serialize is null && cipher is null;
 
     /// <exception cref="ArgumentException">It is larger than MongoDB keeps.</exception>
     /// <exception cref="FormatException">It cannot be kept as a BSON object.</exception>
     public BsonValue Write(SessionRecord record, SessionRecord? current = null)
     {
         BsonValue content = cipher is not null ? cipher.Encrypt(record.Document.Span)
-            : stringify ? Encoding.UTF8.GetString(record.Document.Span)
+            : options.Serialize is { } serialize ? serialize(record.Document)
+            : options.Stringify ? Encoding.UTF8.GetString(record.Document.Span)
             : current is not null && ValueOf(current.Version) is BsonDocument before ? BsonJson.FromJson(record.Document, before)
             : BsonJson.FromJson(record.Document);
-        RecordFormat.EnsureFits(record, content is BsonString text ? Encoding.UTF8.GetByteCount(text.Value) : content.ToBson().Length);
+        RecordFormat.EnsureFits(record, content is BsonString text ? Encoding.UTF8.GetByteCount(text.Value) : new BsonDocument(Name, content).ToBson().Length);
         return content;
     }
 
@@ -36,6 +37,7 @@ internal sealed class SessionContent(bool stringify, ISessionCipher? cipher)
         {
             return content switch
             {
+                _ when options.Unserialize is { } unserialize => unserialize(content),
                 BsonString text when cipher is not null => cipher.Decrypt(text.Value),
                 BsonString text => Encoding.UTF8.GetBytes(text.Value),
                 BsonDocument when cipher is not null => Unreadable,

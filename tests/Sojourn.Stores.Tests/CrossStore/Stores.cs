@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+using System.Text;
 using System.Text.Json.Nodes;
 using Microsoft.Extensions.DependencyInjection;
 using MySqlConnector;
@@ -63,6 +65,15 @@ public sealed class ConnectMongoWebCryptoCrossTests(MongoServer server) : Connec
 public sealed class ConnectMongoKrupteinCrossTests(MongoServer server) : ConnectMongoCrossTests(
     server, "kruptein", new() { ["crypto"] = new JsonObject { ["secret"] = "a secret of its own" } },
     o => (o.Encryption, o.Secret) = (ConnectMongoEncryption.Kruptein, "a secret of its own"));
+
+/// <summary>connect-mongo 6 with <c>transformId</c>, <c>serialize</c>, <c>unserialize</c> and <c>timestamps</c>.</summary>
+public sealed class ConnectMongoFunctionsCrossTests(MongoServer server) : ConnectMongoCrossTests(server, "functions", new() { ["functions"] = true, ["timestamps"] = true }, o =>
+{
+    o.Timestamps = true;
+    o.TransformId = id => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(id)));
+    o.Serialize = json => Convert.ToBase64String(json.Span);
+    o.Unserialize = content => Convert.FromBase64String(content.AsString);
+});
 
 public abstract class ConnectMongoCrossTests(MongoServer server, string collection, JsonObject options, Action<ConnectMongoSessionStoreOptions> configure) : CrossStoreTests(
     new NodeSide("mongo", server.ConnectionString, With(options, server.DatabaseName, "cross_" + collection)),

@@ -14,15 +14,17 @@ public class ConnectMongoConformanceTests(MongoServer server) : SessionStoreConf
     /// <summary>The layout is the session, and when it ends.</summary>
     protected override bool HasLabels => false;
 
-    protected override ValueTask<ISessionStore> CreateAsync()
+    protected override ValueTask<ISessionStore> CreateAsync() => new(Open(TimeProvider.System));
+
+    protected override ValueTask<ISessionStore?> CreateSecondAsync() => new(Open(Clock.MinuteAhead));
+
+    private ConnectMongoSessionStore Open(TimeProvider clock)
     {
         // The application prunes: an index would leave nothing of what the suite wants pruned.
         var options = new ConnectMongoSessionStoreOptions { DatabaseName = server.DatabaseName, CollectionName = _collection, AutoRemove = ConnectMongoAutoRemove.Interval };
         Configure(options);
-        return new(new ConnectMongoSessionStore(server.Client, options));
+        return new(server.Client, options, clock);
     }
-
-    protected override async ValueTask<ISessionStore?> CreateSecondAsync() => await CreateAsync();
 
     protected virtual void Configure(ConnectMongoSessionStoreOptions options)
     {

@@ -182,6 +182,43 @@ public sealed class ConnectMongoSessionStoreTests(MongoServer server)
     }
 
     [Fact]
+    public async Task With_timestamps_a_record_tells_when_it_was_made_and_when_it_was_last_written_or_touched()
+    {
+        var time = new FakeTimeProvider(new DateTimeOffset(2020, 1, 1, 0, 0, 0, TimeSpan.Zero));
+        using var store = new ConnectMongoSessionStore(server.Client, In(new() { Timestamps = true, AutoRemove = ConnectMongoAutoRemove.Disabled }), time);
+        await store.CreateAsync("sid", Record("{}"), Token);
+        var made = await StoredAsync("sid");
+        Assert.Equal(["_id", "session", "expires", "createdAt", "updatedAt"], made.Names);
+        Assert.Equal(time.GetUtcNow().UtcDateTime, made["createdAt"].ToUniversalTime());
+        Assert.Equal(made["createdAt"], made["updatedAt"]);
+
+        var current = (await store.ReadAsync("sid", Token))!;
+        await store.TouchAsync("sid", current, current.ExpiresAt.AddHours(1), Token);
+        var touched = await StoredAsync("sid");
+        Assert.True(touched["updatedAt"] > made["updatedAt"]);
+        await Task.Delay(TimeSpan.FromMilliseconds(2), TimeProvider.System, Token);
+        await store.ReplaceAsync("sid", current, Record("""{"a":1}"""), Token);
+        var written = await StoredAsync("sid");
+        Assert.True(written["updatedAt"] > touched["updatedAt"]);
+        Assert.Equal(made["createdAt"], written["createdAt"]);
+    }
+
+    [Fact]
+    public async Task With_a_transformed_id_the_id_itself_is_nowhere_and_sessions_cannot_be_paged_through()
+    {
+        using var store = Store(o => o.TransformId = static id => id == "none" ? "" : "hash of " + id);
+        Assert.True(await store.CreateAsync("sid", Record("{}"), Token));
+        Assert.False(await store.CreateAsync("sid", Record("{}"), Token));
+        Assert.NotNull(await StoredAsync("hash of sid"));
+        Assert.NotNull(await store.ReadAsync("sid", Token));
+        Assert.Equal(1, await store.CountAsync(Token));
+        Assert.Contains("connect-mongo with a TransformId", (await Assert.ThrowsAsync<NotSupportedException>(async () => await store.PageAsync(null, 10, Token))).Message, StringComparison.Ordinal);
+        Assert.Contains("TransformId", (await Assert.ThrowsAsync<InvalidOperationException>(async () => await store.ReadAsync("none", Token))).Message, StringComparison.Ordinal);
+        Assert.Equal(WriteOutcome.Done, (await store.DeleteAsync("sid", null, Token)).Outcome);
+        Assert.Equal(0, await store.CountAsync(Token));
+    }
+
+    [Fact]
     public async Task There_are_no_labels_and_the_message_names_the_layout()
     {
         using var store = Store();
@@ -216,6 +253,12 @@ public sealed class ConnectMongoSessionStoreTests(MongoServer server)
         Assert.Throws<ArgumentException>(() => Store(o => o.TouchAfter = TimeSpan.FromDays(14)));
         Assert.Throws<ArgumentException>(() => Store(o => o.Encryption = ConnectMongoEncryption.WebCrypto));
         Assert.Throws<ArgumentException>(() => Store(o => o.Secret = "a secret without an encryption"));
+        Assert.Throws<ArgumentException>(() => Store(o => o.Serialize = static json => new BsonBinaryData(json.ToArray())));
+        Assert.Contains("before unserialize sees it", Assert.Throws<ArgumentException>(() => Store(o =>
+        {
+            (o.Serialize, o.Unserialize) = (static json => new BsonBinaryData(json.ToArray()), static content => content.AsByteArray);
+            (o.Encryption, o.Secret) = (ConnectMongoEncryption.WebCrypto, "a secret");
+        })).Message, StringComparison.Ordinal);
         await using var services = new ServiceCollection().AddSojournCore().UseConnectMongo(_ => server.Client).Services
             .Configure<SojournOptions>(o => (o.ApplicationName, o.IdleTimeout) = ("tests", TimeSpan.FromHours(1))).BuildServiceProvider();
         Assert.Contains("TimeToLive", Assert.Throws<OptionsValidationException>(() => services.GetRequiredService<SessionManager>()).Message, StringComparison.Ordinal);

@@ -14,8 +14,9 @@ public sealed class MongoDbConformanceTests(MongoServer server) : SessionStoreCo
 
     protected override bool HasLeases => true;
 
-    protected override ValueTask<ISessionStore> CreateAsync() =>
-        new(new MongoDbSessionStore(server.Client, new() { DatabaseName = server.DatabaseName, CollectionName = _collection }));
+    protected override ValueTask<ISessionStore> CreateAsync() => new(Open(TimeProvider.System));
 
-    protected override async ValueTask<ISessionStore?> CreateSecondAsync() => await CreateAsync();
+    protected override ValueTask<ISessionStore?> CreateSecondAsync() => new(Open(Clock.MinuteAhead));
+
+    private MongoDbSessionStore Open(TimeProvider clock) => new(server.Client, new() { DatabaseName = server.DatabaseName, CollectionName = _collection }, clock);
 }

@@ -8,7 +8,7 @@ public sealed class MariaDbServer : IAsyncLifetime
 {
     private static readonly Lazy<Task<TempDirectory>> Template = new(MakeTemplateAsync);
 
-    private readonly TempDirectory _directory = new();
+    private readonly TempDirectory _directory;
     private readonly int _port = ServerProcess.FreePort();
     private readonly string[] _arguments;
     private ServerProcess? _process;
@@ -18,7 +18,14 @@ public sealed class MariaDbServer : IAsyncLifetime
     {
     }
 
-    internal MariaDbServer(params string[] arguments) => _arguments = arguments;
+    internal MariaDbServer(params string[] arguments)
+        : this(null, arguments)
+    {
+    }
+
+    /// <param name="disk">Where its data is.</param>
+    /// <param name="arguments">What it is started with besides.</param>
+    internal MariaDbServer(SmallDisk? disk, params string[] arguments) => (_directory, _arguments) = (new TempDirectory(disk), arguments);
 
     /// <summary>Of the user that owns the server.</summary>
     public string Root => ConnectionString("root");
@@ -51,6 +58,9 @@ public sealed class MariaDbServer : IAsyncLifetime
         _process = ServerProcess.Start("mariadbd", arguments);
         await _process.UpAsync(() => ExecuteAsync("SELECT 1", database: "mysql"));
     }
+
+    /// <summary>Waits until it answers; starts it again if it has stopped by itself.</summary>
+    public Task RestartedAsync() => _process!.RestartedAsync(() => ExecuteAsync("SELECT 1", database: "mysql"), () => StartAsync());
 
     public Task KillAsync() => _process!.KillAsync();
 

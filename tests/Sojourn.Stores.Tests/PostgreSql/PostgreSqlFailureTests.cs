@@ -119,22 +119,6 @@ public sealed class PostgreSqlFailureTests
         Assert.Equal(2, await app.ReadAsync());
     }
 
-    [Fact]
-    public async Task A_write_that_the_server_refuses_leaves_the_session_as_it_was()
-    {
-        await using var server = await StartAsync();
-        await using var app = await StoreApp.StartAsync(builder => builder.UsePostgreSql(server.Owner));
-        Assert.Equal(HttpStatusCode.OK, await app.CountAsync());
-
-        // As a disk that is full refuses what is larger than what was there.
-        await server.ExecuteAsync("ALTER TABLE sojourn_sessions ADD CONSTRAINT room CHECK (length(document) < 10000)");
-        Assert.Equal(HttpStatusCode.ServiceUnavailable, await app.SetTextAsync(20_000));
-        Assert.Equal(HttpStatusCode.OK, await app.CountAsync());
-        Assert.Equal(2, await app.ReadAsync());
-        await server.ExecuteAsync("ALTER TABLE sojourn_sessions DROP CONSTRAINT room");
-        Assert.Equal(HttpStatusCode.OK, await app.SetTextAsync(20_000));
-    }
-
     private static async Task<PostgresServer> StartAsync(params string[] settings)
     {
         var server = new PostgresServer();

@@ -9,10 +9,24 @@ namespace Sojourn.Stores.Tests.PostgreSql;
 public sealed class PostgresServer : IAsyncLifetime
 {
     private static readonly string Programs = Directory.GetDirectories("/usr/lib/postgresql").Order(StringComparer.Ordinal).Last() + "/bin/";
-    private readonly TempDirectory _directory = new();
+    private readonly TempDirectory _directory;
+    private readonly TempDirectory? _log;
     private readonly int _port = ServerProcess.FreePort();
     private ServerProcess? _process;
     private int[] _backends = [];
+
+    public PostgresServer()
+        : this(null)
+    {
+    }
+
+    /// <param name="disk">Where its data is.</param>
+    /// <param name="logDisk">Where its write-ahead log is, when that is not with the data.</param>
+    internal PostgresServer(SmallDisk? disk, SmallDisk? logDisk = null)
+    {
+        _directory = new TempDirectory(disk);
+        _log = logDisk is null ? null : new TempDirectory(logDisk);
+    }
 
     /// <summary>Of the server's owner, to the database <c>postgres</c>.</summary>
     public string Owner => ConnectionString("postgres", "postgres");
@@ -21,8 +35,9 @@ public sealed class PostgresServer : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        if (Environment.IsPrivilegedProcess) await ServerProcess.RunAsync("chown", "postgres", _directory.Path);
-        await RunAsPostgresAsync(Programs + "initdb", "-D", Data, "-A", "trust", "-U", "postgres", "--no-sync", "-E", "UTF8", "--locale=C.UTF-8");
+        string[] log = _log is null ? [] : ["--waldir", Path.Combine(_log.Path, "log"), "--wal-segsize=1"];
+        if (Environment.IsPrivilegedProcess) await ServerProcess.RunAsync("chown", ["postgres", _directory.Path, _log?.Path ?? _directory.Path]);
+        await RunAsPostgresAsync(Programs + "initdb", ["-D", Data, "-A", "trust", "-U", "postgres", "--no-sync", "-E", "UTF8", "--locale=C.UTF-8", .. log]);
         await StartAsync();
     }
 
@@ -51,6 +66,9 @@ public sealed class PostgresServer : IAsyncLifetime
             }
         }
     }
+
+    /// <summary>Waits until it answers; starts it again if it has stopped by itself.</summary>
+    public Task RestartedAsync() => _process!.RestartedAsync(() => ExecuteAsync("SELECT 1"), () => StartAsync());
 
     /// <summary>As a crash does it: the process that all others of the server belong to is killed, and they follow.</summary>
     public Task KillAsync() => _process!.KillAsync();
@@ -124,6 +142,7 @@ public sealed class PostgresServer : IAsyncLifetime
     {
         if (_process is not null) await _process.DisposeAsync();
         _directory.Dispose();
+        _log?.Dispose();
     }
 
     private static Task<string> RunAsPostgresAsync(string program, params string[] arguments)

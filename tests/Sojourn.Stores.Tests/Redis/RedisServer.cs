@@ -10,9 +10,16 @@ namespace Sojourn.Stores.Tests.Redis;
 /// <summary>A Redis server of the tests' own, on a port and a directory of its own; killed by its process id.</summary>
 public sealed class RedisServer : IAsyncLifetime
 {
-    private readonly TempDirectory _directory = new();
+    private readonly TempDirectory _directory;
     private string[] _options = [];
     private ServerProcess? _process;
+
+    public RedisServer()
+        : this(null)
+    {
+    }
+
+    private RedisServer(SmallDisk? disk) => _directory = new TempDirectory(disk);
 
     public int Port { get; } = ServerProcess.FreePort();
 
@@ -24,9 +31,12 @@ public sealed class RedisServer : IAsyncLifetime
     public IServer Server => Connection.GetServer(Configuration);
 
     /// <summary>One for a test that hurts it.</summary>
-    public static async Task<RedisServer> StartNewAsync(params string[] options)
+    public static Task<RedisServer> StartNewAsync(params string[] options) => StartOnAsync(null, options);
+
+    /// <summary>One whose data is on a disk of the test's own.</summary>
+    internal static async Task<RedisServer> StartOnAsync(SmallDisk? disk, params string[] options)
     {
-        var server = new RedisServer { _options = options };
+        var server = new RedisServer(disk) { _options = options };
         await server.InitializeAsync();
         return server;
     }

@@ -12,8 +12,8 @@ using Sojourn.Testing;
 
 namespace Sojourn.AspNetCore.Tests;
 
-/// <summary>Whatever a Cookie header holds: the id that is plainly signed in it, or none, as a model says that was written without looking at the reader.</summary>
-public sealed partial class CookieFuzzTests
+/// <summary>Whatever a Cookie or an Authorization header holds: the id that is plainly signed in it, or none, as a model says that was written without looking at the reader.</summary>
+public sealed partial class TokenFuzzTests
 {
     private const int MaxCookies = 8;
     private const int MaxId = 256;
@@ -26,11 +26,11 @@ public sealed partial class CookieFuzzTests
     [Trait("Security", "A4")]
     [Trait("Security", "O12")]
     [Trait("Security", "V20")]
-    public async Task The_reader_finds_the_id_that_the_model_finds()
+    public async Task The_reader_of_cookies_finds_the_id_that_the_model_finds()
     {
         await using var app = await StartAsync();
-        var transport = app.Services.GetRequiredService<SessionTransport>();
-        var corpus = Lines(SessionId.New(), SessionId.New());
+        var tokens = app.Services.GetRequiredService<SessionTokens>();
+        var corpus = Lines("cookies.txt", SessionId.New(), SessionId.New(), isEncoded: true);
         foreach (var header in corpus) Check(header);
         Corpus.Corpus.Mutations(corpus, [.. "sid=;\" \t%.:$AGO_-\r\n\0"u8, 0x80, 0xA0, 0xE2, 0xFF]).Sample(Check, iter: 20_000);
 
@@ -40,8 +40,30 @@ public sealed partial class CookieFuzzTests
             {
                 var context = new DefaultHttpContext();
                 context.Request.Headers.Cookie = text;
-                Assert.Equal((text, Model(text)), (text, transport.Read(context.Request).Id));
+                Assert.Equal((text, Model(text)), (text, tokens.Read(context.Request).Id));
             }
+        }
+    }
+
+    [Fact]
+    [Trait("Security", "O12")]
+    public async Task The_reader_of_headers_finds_the_id_that_the_model_finds()
+    {
+        await using var app = await StartAsync(services => new SojournBuilder(services).WithTransports(SessionTransports.Header()));
+        var tokens = app.Services.GetRequiredService<SessionTokens>();
+        var corpus = Lines("headers.txt", SessionId.New(), SessionId.New(), isEncoded: false);
+        foreach (var header in corpus) Check(header);
+        Corpus.Corpus.Mutations(corpus, [.. "Sesion \t:.=,%\r\n\0"u8, 0x80, 0xFF]).Sample(Check, iter: 20_000);
+
+        void Check(byte[] header)
+        {
+            var text = Encoding.Latin1.GetString(header);
+            var asked = new DefaultHttpContext();
+            asked.Request.Headers.Authorization = text;
+            Assert.Equal((text, ModelOfToken(Authorization().Match(text).Groups["token"].Value.Trim(' ', '\t'))), (text, tokens.Read(asked.Request).Id));
+            var named = new DefaultHttpContext();
+            named.Request.Headers["X-Session-Id"] = text;
+            Assert.Equal((text, ModelOfToken(text.Trim(' ', '\t'))), (text, tokens.Read(named.Request).Id));
         }
     }
 
@@ -55,7 +77,7 @@ public sealed partial class CookieFuzzTests
     {
         await using var app = await StartAsync();
         var (ada, grace) = (await BeginAsync(app, "ada"), await BeginAsync(app, "grace"));
-        foreach (var header in Lines(ada, grace))
+        foreach (var header in Lines("cookies.txt", ada, grace, isEncoded: true))
         {
             _store.ResetCounts();
             var (status, body) = await AskAsync(app, header);
@@ -68,12 +90,16 @@ public sealed partial class CookieFuzzTests
     }
 
     /// <summary>The corpus, with tokens of two sessions where it says so.</summary>
-    private static byte[][] Lines(string id, string other) => [.. Corpus.Corpus.Read("cookies.txt").Select(line => Encoding.Latin1.GetBytes(Encoding.Latin1.GetString(line)
-        .Replace("GOOD", Sign(id), StringComparison.Ordinal)
-        .Replace("OTHER", Sign(other), StringComparison.Ordinal)
+    private static byte[][] Lines(string file, string id, string other, bool isEncoded) => [.. Corpus.Corpus.Read(file).Select(line => Encoding.Latin1.GetBytes(Encoding.Latin1.GetString(line)
+        .Replace("GOOD", Sign(id, isEncoded), StringComparison.Ordinal)
+        .Replace("OTHER", Sign(other, isEncoded), StringComparison.Ordinal)
         .Replace("ID", id, StringComparison.Ordinal)))];
 
-    private static string Sign(string id) => Uri.EscapeDataString($"s:{id}.{Signature(Encoding.UTF8.GetBytes(id))}");
+    private static string Sign(string id, bool isEncoded)
+    {
+        var token = $"s:{id}.{Signature(Encoding.UTF8.GetBytes(id))}";
+        return isEncoded ? Uri.EscapeDataString(token) : token;
+    }
 
     private static string Signature(byte[] id) => Convert.ToBase64String(HMACSHA256.HashData(Encoding.UTF8.GetBytes(TestApp.Secret), id)).TrimEnd('=');
 
@@ -93,7 +119,11 @@ public sealed partial class CookieFuzzTests
             return null;
         }
 
-        var token = Encoded().Replace(unquoted, match => ((char)Convert.ToByte(match.Groups[1].Value, 16)).ToString());
+        return ModelOfToken(Encoded().Replace(unquoted, match => ((char)Convert.ToByte(match.Groups[1].Value, 16)).ToString()));
+    }
+
+    private static string? ModelOfToken(string token)
+    {
         var parts = SignedId().Match(token);
         var id = Encoding.Latin1.GetBytes(parts.Groups[1].Value);
         return parts.Success && parts.Groups[2].Value == Signature(id) ? Encoding.UTF8.GetString(id) : null;
@@ -101,6 +131,9 @@ public sealed partial class CookieFuzzTests
 
     [GeneratedRegex(@"(?:\A|;)[ \t]*sid=(?<value>[^;]*?)[ \t]*(?=;|\z)")]
     private static partial Regex Cookie();
+
+    [GeneratedRegex(@"\A[ \t]*session(?: (?<token>.*?))?[ \t]*\z", RegexOptions.IgnoreCase | RegexOptions.Singleline | RegexOptions.CultureInvariant)]
+    private static partial Regex Authorization();
 
     [GeneratedRegex("""\A"(.*)"\z""", RegexOptions.Singleline)]
     private static partial Regex Quoted();
@@ -142,7 +175,7 @@ public sealed partial class CookieFuzzTests
         return (answer.Split("\r\n")[0], answer.Split("\r\n\r\n")[^1]);
     }
 
-    private Task<TestApp> StartAsync() => TestApp.StartAsync(
+    private Task<TestApp> StartAsync(Action<IServiceCollection>? services = null) => TestApp.StartAsync(
         app =>
         {
             app.MapPost("/{name}", (Session session, string name) => session.Set("user", name));
@@ -153,5 +186,6 @@ public sealed partial class CookieFuzzTests
                 return context.Response.WriteAsync(body);
             });
         },
-        _store);
+        _store,
+        services: services);
 }

@@ -1,0 +1,161 @@
+using System.Diagnostics.CodeAnalysis;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.OutputCaching;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Primitives;
+using Sojourn.Diagnostics;
+
+namespace Sojourn.AspNetCore.Transport;
+
+/// <summary>What a request says about its session: the id its token verifies for, if any, and how the client is answered.</summary>
+internal readonly record struct IncomingToken(string? Id, bool IsSignedWithFirst, ISessionTransport Transport);
+
+/// <summary>Token in, token out, by the transports: the one place that decides which token counts, and when one and what caching headers are sent.</summary>
+internal sealed class SessionTokens
+{
+    private readonly SojournOptions _options;
+    private readonly SessionToken _token;
+    private readonly SessionMetrics _metrics;
+    private readonly ILogger _logger;
+    private readonly ExpressRules? _express;
+    private readonly ISessionTransport[] _transports;
+    private readonly string[] _requestHeaders;
+    private readonly string _vary;
+
+    public SessionTokens(SojournOptions options, SessionTransportOptions transports, SessionToken token, SessionMetrics metrics, ILogger<SessionTokens> logger, ExpressRules? express = null)
+    {
+        _options = options;
+        _token = token;
+        _metrics = metrics;
+        _logger = logger;
+        _express = express;
+        _transports = [.. transports.InOrder.Select(transport => transport is CookieTransport ? new CookieTransport(options.Cookie.Name!, express is not null) : transport)];
+        _requestHeaders = [.. _transports.SelectMany(transport => transport.RequestHeaders).Distinct(StringComparer.OrdinalIgnoreCase)];
+        _vary = string.Join(", ", _requestHeaders);
+    }
+
+    /// <summary>
+    /// Of several tokens the one that verifies counts. The client is answered as it sent that one, or else as it spoke at all, or else by the first transport.
+    /// </summary>
+    public IncomingToken Read(HttpRequest request)
+    {
+        var candidates = new TokenCandidates(this);
+        ISessionTransport? spoken = null;
+        ISessionTransport? bearer = null;
+        foreach (var transport in _transports)
+        {
+            if (transport.Read(request, ref candidates))
+            {
+                spoken ??= transport;
+            }
+
+            if (candidates.Id is not null)
+            {
+                bearer ??= transport;
+            }
+        }
+
+        if (candidates.IsRefused)
+        {
+            _metrics.TokenRefused("ambiguous");
+            _logger.AmbiguousTokens(_options.Cookie.Name!);
+            bearer = null;
+        }
+
+        return new IncomingToken(candidates.Id, candidates.IsSignedWithFirst, bearer ?? spoken ?? _transports[0]);
+    }
+
+    /// <summary>Checks one token.</summary>
+    public bool TryRead(ReadOnlySpan<char> value, bool isEncoded, [NotNullWhen(true)] out string? id, out bool isSignedWithFirst)
+    {
+        if (_token.TryRead(value, isEncoded, out id, out isSignedWithFirst))
+        {
+            return true;
+        }
+
+        _metrics.TokenRefused("invalid");
+        return false;
+    }
+
+    /// <summary>Called when the response starts: sends a new token, one signed anew, or none any more, and keeps shared caches away.</summary>
+    public void WriteHeaders(HttpContext context, Session session, IncomingToken incoming)
+    {
+        var sends = true;
+        var isStored = session.Record is not null && session.State is SessionState.Live;
+        if (isStored && (_express is null ? IsDue(session, incoming) : IsExpressDue(session, incoming) && _express.MaySend(context, session.Cookie)))
+        {
+            incoming.Transport.Write(context.Response, _token.Write(session.Id), session.Cookie);
+        }
+        else if (!isStored && session.DestroyedCookie is { } destroyed && incoming.Id is not null && _express is null)
+        {
+            incoming.Transport.Clear(context.Response, destroyed);
+        }
+        else
+        {
+            sends = false;
+        }
+
+        if (sends || session.WasUsed)
+        {
+            KeepFromCaches(context.Response.Headers, sends);
+        }
+    }
+
+    private bool IsDue(Session session, IncomingToken incoming) =>
+        !session.IsCalled(incoming.Id)
+        || !incoming.IsSignedWithFirst
+        || _options.Rolling
+        || session.HasChangedCookie
+        || (session.WasWritten && session.HasMaxAge);
+
+    /// <summary>express-session's rule: a cookie that has an end is set again when the session's data changed.</summary>
+    private bool IsExpressDue(Session session, IncomingToken incoming) =>
+        !session.IsCalled(incoming.Id)
+        || _options.Rolling
+        || (session.WasModified && session.Cookie.Expires is not null);
+
+    /// <summary>ASP.NET Core's output cache stores before the response may have started, so it is told at the first use.</summary>
+    public static void KeepFromOutputCache(HttpContext context)
+    {
+        if (context.Features.Get<IOutputCacheFeature>() is { } outputCache)
+        {
+            outputCache.Context.AllowCacheStorage = false;
+        }
+    }
+
+    private void KeepFromCaches(IHeaderDictionary headers, bool sendsToken)
+    {
+        if (sendsToken || !IsPrivate(headers.CacheControl))
+        {
+            headers.CacheControl = "no-store";
+        }
+
+        if (headers.Vary.Count == 0)
+        {
+            headers.Vary = _vary;
+            return;
+        }
+
+        foreach (var header in _requestHeaders)
+        {
+            if (!headers.GetCommaSeparatedValues("Vary").Any(name => name is "*" || name.Equals(header, StringComparison.OrdinalIgnoreCase)))
+            {
+                headers.Append("Vary", header);
+            }
+        }
+    }
+
+    /// <summary>Whether the application said itself that no shared cache may serve the response to others.</summary>
+    private static bool IsPrivate(StringValues cacheControl)
+    {
+        foreach (var value in cacheControl)
+        {
+            if (value is not null && (value.Contains("private", StringComparison.OrdinalIgnoreCase) || value.Contains("no-store", StringComparison.OrdinalIgnoreCase)))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+}
