@@ -77,7 +77,7 @@ public sealed partial class TokenFuzzTests
     {
         await using var app = await StartAsync();
         var (ada, grace) = (await BeginAsync(app, "ada"), await BeginAsync(app, "grace"));
-        foreach (var header in Lines("cookies.txt", ada, grace, isEncoded: true))
+        foreach (var header in Lines("cookies.txt", ada, grace, isEncoded: true).Where(line => !line.Contains((byte)'\n')))
         {
             _store.ResetCounts();
             var (status, body) = await AskAsync(app, header);

@@ -80,7 +80,7 @@ public sealed class CookieRulesTests
     [Fact]
     public async Task O18_K13_V13_Only_the_servers_deadline_counts_and_no_cookie_attribute_moves_it()
     {
-        await using var app = await StartAsync(o => o.Cookie.MaxAge = TimeSpan.FromDays(400));
+        await using var app = await StartAsync(o => (o.Cookie.MaxAge, o.PruneInterval) = (TimeSpan.FromDays(400), TimeSpan.FromDays(40)));
         var cookie = Assert.Single(await SetCookiesAsync(app, "/set"));
         Assert.Contains("Max-Age=34560000", cookie, StringComparison.Ordinal);
         _time.Advance(TimeSpan.FromMinutes(20) - TimeSpan.FromSeconds(1));
