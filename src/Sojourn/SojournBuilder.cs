@@ -62,6 +62,30 @@ public sealed class SojournBuilder
             services.GetRequiredService<TimeProvider>()));
     }
 
+    /// <summary>Has what happens to sessions told to a handler. Several may be added.</summary>
+    /// <typeparam name="T">The handler: one instance for the application.</typeparam>
+    /// <returns>This builder.</returns>
+    public SojournBuilder AddEventHandler<[DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicConstructors)] T>()
+        where T : class, ISessionEventHandler
+    {
+        Services.AddSingleton<ISessionEventHandler, T>();
+        return this;
+    }
+
+    /// <summary>
+    /// Keeps what happens to sessions in a <see cref="SessionEventChannel"/> for a reader of the application's own, such as a background service, which takes the channel from the
+    /// application's services.
+    /// </summary>
+    /// <param name="capacity">How many events are kept at the most; the oldest are dropped then. 10,000 by default; 1 or more.</param>
+    /// <returns>This builder.</returns>
+    public SojournBuilder AddEventChannel(int capacity = 10_000)
+    {
+        var channel = new SessionEventChannel(capacity);
+        Services.AddSingleton(channel);
+        Services.AddSingleton<ISessionEventHandler>(channel);
+        return this;
+    }
+
     /// <summary>
     /// Seals the documents of the store chosen before this call with AES-256-GCM, each bound to the key that its record is filed under. What does not open, because it was
     /// altered, moved to another key, sealed by an unknown key or never sealed, is refused: the visitor goes on with a new session, the record is kept, an error is
@@ -97,30 +121,6 @@ public sealed class SojournBuilder
                 services.GetRequiredService<SessionMetrics>(),
                 services.GetService<ILogger<EncryptingStore>>() ?? NullLogger<EncryptingStore>.Instance);
         });
-    }
-
-    /// <summary>Has what happens to sessions told to a handler. Several may be added.</summary>
-    /// <typeparam name="T">The handler: one instance for the application.</typeparam>
-    /// <returns>This builder.</returns>
-    public SojournBuilder AddEventHandler<[DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicConstructors)] T>()
-        where T : class, ISessionEventHandler
-    {
-        Services.AddSingleton<ISessionEventHandler, T>();
-        return this;
-    }
-
-    /// <summary>
-    /// Keeps what happens to sessions in a <see cref="SessionEventChannel"/> for a reader of the application's own, such as a background service, which takes the channel from the
-    /// application's services.
-    /// </summary>
-    /// <param name="capacity">How many events are kept at the most; the oldest are dropped then. 10,000 by default; 1 or more.</param>
-    /// <returns>This builder.</returns>
-    public SojournBuilder AddEventChannel(int capacity = 10_000)
-    {
-        var channel = new SessionEventChannel(capacity);
-        Services.AddSingleton(channel);
-        Services.AddSingleton<ISessionEventHandler>(channel);
-        return this;
     }
 
     private SojournBuilder Replace(Func<IServiceProvider, ISessionStore> factory)

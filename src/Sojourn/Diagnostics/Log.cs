@@ -35,12 +35,6 @@ internal static partial class Log
     [LoggerMessage(10, LogLevel.Warning, "The lease of a session that is held exclusively could not be renewed or released. It ends by itself.")]
     public static partial void LeaseNotKept(this ILogger logger, Exception exception);
 
-    [LoggerMessage(51, LogLevel.Error, "The stored document of session {KeyStart}… does not open: {Reason}. Somebody wrote to the database, or the key was removed too early.")]
-    public static partial void DocumentRefused(this ILogger logger, string keyStart, string reason);
-
-    [LoggerMessage(52, LogLevel.Warning, "AllowPlaintext is set: documents in clear are read, too, so whoever can write to the database can make sessions. Take it out when the sessions from before encryption have ended.")]
-    public static partial void PlaintextAllowed(this ILogger logger);
-
     [LoggerMessage(11, LogLevel.Error, "A handler of the event {Kind} failed. What it was told of has happened all the same.")]
     public static partial void EventHandlerFailed(this ILogger logger, Events.SessionEventKind kind, Exception exception);
 
@@ -55,4 +49,10 @@ internal static partial class Log
 
     [LoggerMessage(15, LogLevel.Warning, "A sign-in was refused: all sessions of the subject were ended after the request began. If the request did that itself, set SessionSignIn.ProvedAt to the time after it.")]
     public static partial void ProvedTooEarly(this ILogger logger);
+
+    [LoggerMessage(51, LogLevel.Error, "The stored document of session {KeyStart}… does not open: {Reason}. Somebody wrote to the database, or the key was removed too early.")]
+    public static partial void DocumentRefused(this ILogger logger, string keyStart, string reason);
+
+    [LoggerMessage(52, LogLevel.Warning, "AllowPlaintext is set: documents in clear are read, too, so whoever can write to the database can make sessions. Take it out when the sessions from before encryption have ended.")]
+    public static partial void PlaintextAllowed(this ILogger logger);
 }
