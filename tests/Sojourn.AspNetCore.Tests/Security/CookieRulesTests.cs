@@ -93,6 +93,7 @@ public sealed class CookieRulesTests
     }
 
     [Fact]
+    [Trait("Security", "V31")]
     public async Task A10_O20_V14_N6_A_cookie_that_was_copied_before_the_sign_out_opens_nothing_after_it()
     {
         await using var app = await StartAsync();
