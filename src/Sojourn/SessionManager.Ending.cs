@@ -17,23 +17,34 @@ public sealed partial class SessionManager
     /// </summary>
     internal async ValueTask<int> EndAsync(string label, SessionFilter filter, SessionEndReason reason, CancellationToken cancellationToken)
     {
-        await _epochs.MoveAsync(label, cancellationToken).ConfigureAwait(false);
         var ended = new HashSet<string>(StringComparer.Ordinal);
-        foreach (var (key, record) in await Finder.FindRecordsAsync(label, cancellationToken).ConfigureAwait(false))
+        bool hasMissed;
+        do
         {
-            var session = Finder.Describe(key, record);
-            if ((filter.Except is not null && session?.Handle == filter.Except)
-                || (filter.Subject is not null && !record.Labels.Contains(SessionLabels.Subject(filter.Subject), StringComparer.Ordinal))
-                || (filter.Label is not null && !record.Labels.Contains(filter.Label, StringComparer.Ordinal)))
+            hasMissed = false;
+            await _epochs.MoveAsync(label, cancellationToken).ConfigureAwait(false);
+            foreach (var (key, record) in await Finder.FindRecordsAsync(label, cancellationToken).ConfigureAwait(false))
             {
-                continue;
-            }
+                var session = Finder.Describe(key, record);
+                if ((filter.Except is not null && session?.Handle == filter.Except)
+                    || (filter.Subject is not null && !record.Labels.Contains(SessionLabels.Subject(filter.Subject), StringComparer.Ordinal))
+                    || (filter.Label is not null && !record.Labels.Contains(filter.Label, StringComparer.Ordinal)))
+                {
+                    continue;
+                }
 
-            if (await EndRecordAsync(key, session, reason, cancellationToken).ConfigureAwait(false))
-            {
-                ended.Add(session?.Handle ?? key);
+                if (await EndRecordAsync(key, session, reason, cancellationToken).ConfigureAwait(false))
+                {
+                    ended.Add(session?.Handle ?? key);
+                }
+                else
+                {
+                    // Gone by itself, or under a new id whose record was made after the search: then it is found now.
+                    hasMissed = true;
+                }
             }
         }
+        while (hasMissed);
 
         return ended.Count;
     }
