@@ -18,7 +18,10 @@ public sealed class RequireSessionAttribute(params string[] entries) : Attribute
     /// <summary>Where to send a request that is not let through, such as <c>/signin</c>; 401 when <see langword="null"/>, the default.</summary>
     public string? RedirectTo { get; init; }
 
-    internal bool IsMetBy(Session session)
+    /// <summary>The name of the session that is meant; empty, the default, for the default session.</summary>
+    public string Session { get; init; } = "";
+
+    internal bool IsMetBy(Sojourn.Session session)
     {
         if (session.IsNew)
         {

@@ -277,7 +277,7 @@ public sealed class EncryptingStoreTests : SessionStoreConformance
     private static async Task<(string Id, string Key)> SessionAsync(SessionManager manager, string user)
     {
         var session = manager.Create();
-        await session.RenewIdAsync(user, Cancel);
+        await session.SignInAsync(user, cancellationToken: Cancel);
         session.Set("user", user);
         await manager.CommitAsync(session, Cancel);
         return (session.Id, manager.KeyOf(session.Id));
