@@ -2,14 +2,41 @@ using Microsoft.AspNetCore.Http;
 
 namespace Sojourn.AspNetCore;
 
-/// <summary>What the chosen endpoint says of the session.</summary>
+/// <summary>What the chosen endpoint says of a session.</summary>
 internal static class EndpointSession
 {
-    /// <summary>How it uses the session; <see langword="null"/> where no endpoint is chosen yet.</summary>
-    public static SessionUse? UseOf(HttpContext context) =>
-        context.GetEndpoint() is { } endpoint ? endpoint.Metadata.GetMetadata<SessionUseAttribute>()?.Use ?? SessionUse.ReadWrite : null;
+    /// <summary>How it uses the session of a name; <see langword="null"/> where no endpoint is chosen yet.</summary>
+    public static SessionUse? UseOf(HttpContext context, string name)
+    {
+        if (context.GetEndpoint() is not { } endpoint)
+        {
+            return null;
+        }
 
-    /// <summary>What it requires of the session; nothing where no endpoint is chosen yet.</summary>
-    public static IReadOnlyList<SessionRequirementAttribute> RequirementsOf(HttpContext context) =>
-        context.GetEndpoint()?.Metadata.GetOrderedMetadata<SessionRequirementAttribute>() ?? [];
+        var said = endpoint.Metadata.GetOrderedMetadata<SessionUseAttribute>();
+        for (var i = said.Count - 1; i >= 0; i--)
+        {
+            if (said[i].Session == name)
+            {
+                return said[i].Use;
+            }
+        }
+
+        return SessionUse.ReadWrite;
+    }
+
+    /// <summary>What it requires of the session of a name and does not find; without a session, whatever it requires.</summary>
+    public static SessionRequirementAttribute? FindUnmet(HttpContext context, string name, Session? session, TimeProvider time)
+    {
+        var required = context.GetEndpoint()?.Metadata.GetOrderedMetadata<SessionRequirementAttribute>() ?? [];
+        for (var i = 0; i < required.Count; i++)
+        {
+            if (required[i].Session == name && (session is null || !required[i].IsMetBy(session, time)))
+            {
+                return required[i];
+            }
+        }
+
+        return null;
+    }
 }

@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
@@ -6,17 +7,28 @@ using Microsoft.Extensions.Options;
 namespace Sojourn.AspNetCore;
 
 /// <summary>Fills in what depends on the environment: the application's name, the cookie's name and Secure, and Development's secret.</summary>
-internal sealed class EnvironmentDefaults(IHostEnvironment environment, ILogger<SojournOptions> logger) : IPostConfigureOptions<SojournOptions>, IValidateOptions<SojournOptions>
+internal sealed class EnvironmentDefaults(IHostEnvironment environment, IServiceProvider services, ILogger<SojournOptions> logger) : IPostConfigureOptions<SojournOptions>, IValidateOptions<SojournOptions>
 {
     public void PostConfigure(string? name, SojournOptions options)
     {
         var isDevelopment = environment.IsDevelopment();
+        if (options.SessionName is not "" && services.GetServices<SessionName>().Any(static other => other.Value is ""))
+        {
+            // A session side by side takes from the default one what concerns the application as a whole.
+            var main = services.OptionsFor("");
+            options.ApplicationName = options.ApplicationName is "" ? main.ApplicationName : options.ApplicationName;
+            if (options.Secrets.Count == 0)
+            {
+                (options.Secrets, options.SecretKeys) = (main.Secrets, main.SecretKeys);
+            }
+        }
+
         if (options.ApplicationName is "")
         {
             options.ApplicationName = environment.ApplicationName;
         }
 
-        options.Cookie.Name ??= isDevelopment ? "sid" : "__Host-sid";
+        options.Cookie.Name ??= (isDevelopment ? "" : Prefix(options)) + (options.SessionName is "" ? "sid" : "sid-" + options.SessionName);
         if (options.Cookie.Secure == CookieSecure.ByEnvironment)
         {
             options.Cookie.Secure = isDevelopment && !NeedsSecure(options.Cookie) ? CookieSecure.AsRequest : CookieSecure.Always;
@@ -31,10 +43,14 @@ internal sealed class EnvironmentDefaults(IHostEnvironment environment, ILogger<
     public ValidateOptionsResult Validate(string? name, SojournOptions options) =>
         options.Secrets.Count == 0 && options.SecretKeys is null
             ? ValidateOptionsResult.Fail(
-                "No secret: set SojournOptions.Secrets, or Sojourn:Secrets:0 in the configuration, to at least 32 random characters (openssl rand -base64 32), the same on every instance.")
+                $"No secret: set SojournOptions.Secrets, or Sojourn:{(options.SessionName is "" ? "" : $"Sessions:{options.SessionName}:")}Secrets:0 in the configuration, to at least 32 random characters (openssl rand -base64 32), the same on every instance.")
         : options.Secrets.Any(string.IsNullOrEmpty)
             ? ValidateOptionsResult.Fail("SojournOptions.Secrets holds an empty secret. Remove it.")
         : ValidateOptionsResult.Success;
+
+    /// <summary>A session side by side may have a path of its own, with which browsers refuse __Host- (RFC 6265bis, 4.1.3).</summary>
+    private static string Prefix(SojournOptions options) =>
+        options.SessionName is not "" && (options.Cookie.Path is not "/" || options.Cookie.Domain is not null) ? "__Secure-" : "__Host-";
 
     /// <summary>What browsers accept with Secure alone must not fail in Development for want of it: they take localhost for secure.</summary>
     private static bool NeedsSecure(SessionCookieOptions cookie) =>

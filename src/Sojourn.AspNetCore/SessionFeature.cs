@@ -1,7 +1,6 @@
 using Microsoft.AspNetCore.Diagnostics;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
-using Microsoft.Extensions.DependencyInjection;
 using Sojourn.AspNetCore.Compatibility;
 using Sojourn.AspNetCore.Transport;
 
@@ -19,7 +18,8 @@ internal sealed class SessionFeature(HttpContext context, SessionServices servic
     private bool _isConcluded;
 
     /// <summary>The session of a request that has asked for it before.</summary>
-    public static SessionFeature? Of(HttpContext context) => context.Features.Get<ISessionFeature>() as SessionFeature;
+    public static SessionFeature? Of(HttpContext context, string name = "") =>
+        name is "" ? context.Features.Get<ISessionFeature>() as SessionFeature : context.Features.Get<NamedSessions>()?.Find(name);
 
     /// <summary>
     /// The request's session for whoever asks first: the middleware, or an authentication handler, which web applications put before it and which may answer by
@@ -31,10 +31,12 @@ internal sealed class SessionFeature(HttpContext context, SessionServices servic
     /// <item>What it changes is saved before the response starts, whether or not the middleware runs.</item>
     /// </list>
     /// </summary>
-    public static ValueTask<SessionFeature?> BeginAsync(HttpContext context) => context.RequestServices.GetRequiredService<SessionServices>().BeginAsync(context);
+    public static ValueTask<SessionFeature?> BeginAsync(HttpContext context, string name = "") => context.RequestServices.GetFor<SessionServices>(name).BeginAsync(context);
 
     /// <exception cref="SessionStoreException">It could not be loaded: nobody is given an empty one in its place.</exception>
     public Session Current => _session ?? throw new SessionStoreException("The request's session could not be loaded.", LoadFailure);
+
+    public string Name => services.Name;
 
     /// <summary>Why the session could not be loaded, where it could not.</summary>
     public SessionStoreException? LoadFailure { get; set; }
@@ -81,7 +83,15 @@ internal sealed class SessionFeature(HttpContext context, SessionServices servic
     public void Attach()
     {
         _guard = new ResponseGuard(context.Response, context.Features.GetRequiredFeature<IHttpResponseBodyFeature>(), this);
-        context.Features.Set<ISessionFeature>(this);
+        if (Name is "")
+        {
+            context.Features.Set<ISessionFeature>(this);
+        }
+        else
+        {
+            NamedSessions.Add(context, this);
+        }
+
         context.Features.Set<IHttpResponseBodyFeature>(_guard);
 
         // Registered first, so that it runs after everybody else's.
@@ -163,11 +173,15 @@ internal sealed class SessionFeature(HttpContext context, SessionServices servic
         }
     }
 
-    /// <summary>Answers with an error of ours in place of what was held back: nothing more is saved.</summary>
+    /// <summary>Answers with an error of ours in place of what was held back: nothing more is saved, in no session of the request.</summary>
     public Task AnswerAsync(Exception failure)
     {
-        _isConcluded = true;
-        Guard.GiveUp();
+        Of(context)?.GiveUp();
+        foreach (var other in context.Features.Get<NamedSessions>() ?? [])
+        {
+            other.GiveUp();
+        }
+
         return SessionFailure.AnswerAsync(context, failure, services.Logger);
     }
 
@@ -187,6 +201,12 @@ internal sealed class SessionFeature(HttpContext context, SessionServices servic
         return true;
     }
 
+    private void GiveUp()
+    {
+        _isConcluded = true;
+        Guard.GiveUp();
+    }
+
     private async ValueTask RememberAsync(ValueTask commit)
     {
         try
@@ -204,7 +224,7 @@ internal sealed class SessionFeature(HttpContext context, SessionServices servic
     /// <summary>Session metadata of an endpoint that was chosen after the session was loaded cannot be honoured any more, and is never ignored.</summary>
     private void RequireHonoured()
     {
-        if (use is null && (EndpointSession.UseOf(context) is not (null or SessionUse.ReadWrite) || EndpointSession.RequirementsOf(context).Count > 0))
+        if (use is null && (EndpointSession.UseOf(context, Name) is not (null or SessionUse.ReadWrite) || EndpointSession.FindUnmet(context, Name, null, services.Time) is not null))
         {
             throw new InvalidOperationException(
                 $"The endpoint '{context.GetEndpoint()!.DisplayName}' says how it uses the session, but it was chosen after the session had been loaded. Call UseRouting before UseSojourn and UseAuthentication.");

@@ -2,12 +2,12 @@ using Microsoft.AspNetCore.Http;
 
 namespace Sojourn.AspNetCore;
 
-/// <summary>Leads from the request's services to the request's session.</summary>
+/// <summary>Leads from the request's services to the request's sessions.</summary>
 internal sealed class SessionHolder
 {
-    /// <summary>The request, once its session has begun.</summary>
+    /// <summary>The request, once a session of it has begun.</summary>
     public HttpContext? Context { get; set; }
 
-    public Session Session => Context is { } context ? context.GetSession() : throw new InvalidOperationException(
+    public Session Find(string name) => Context is { } context ? context.GetSession(name) : throw new InvalidOperationException(
         "There is no session here: the endpoint says WithoutSession, UseSojourn is missing or comes later, or this is no request. Outside a request use SessionManager.");
 }

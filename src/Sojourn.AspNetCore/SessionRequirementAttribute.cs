@@ -12,11 +12,14 @@ public abstract class SessionRequirementAttribute : Attribute
     /// <summary>Where to send a request that is not let through, such as <c>/signin</c>, with the address it asked for as <c>ReturnUrl</c>; 401 when <see langword="null"/>, the default.</summary>
     public string? RedirectTo { get; init; }
 
+    /// <summary>The name of the session that is meant; empty, the default, for the default session.</summary>
+    public string Session { get; init; } = "";
+
     private protected abstract string Type { get; }
 
     private protected abstract string Title { get; }
 
-    internal abstract bool IsMetBy(Session session, TimeProvider time);
+    internal abstract bool IsMetBy(Sojourn.Session session, TimeProvider time);
 
     internal Task RefuseAsync(HttpContext context)
     {

@@ -1,13 +1,12 @@
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Options;
 using Sojourn.AspNetCore.Transport;
 
 namespace Sojourn.AspNetCore;
 
-/// <summary>What every request's session is served by, and where it begins: one instance for the application.</summary>
-internal sealed class SessionServices(SessionManager manager, SessionTokens tokens, IOptions<SojournOptions> options, TimeProvider time, ILogger<SessionServices> logger, ExpressRules? express = null)
+/// <summary>What every request's session of a name is served by, and where it begins: one instance for the application.</summary>
+internal sealed class SessionServices(SessionManager manager, SessionTokens tokens, SojournOptions options, TimeProvider time, ILogger<SessionServices> logger, ExpressRules? express)
 {
     private int _hasWarnedOfHttp;
 
@@ -15,7 +14,10 @@ internal sealed class SessionServices(SessionManager manager, SessionTokens toke
 
     public SessionTokens Tokens => tokens;
 
-    public SojournOptions Options { get; } = options.Value;
+    /// <summary>The session's name; empty for the default session.</summary>
+    public string Name => options.SessionName;
+
+    public SojournOptions Options => options;
 
     public TimeProvider Time => time;
 
@@ -30,14 +32,14 @@ internal sealed class SessionServices(SessionManager manager, SessionTokens toke
     /// </summary>
     public ValueTask<SessionFeature?> BeginAsync(HttpContext context)
     {
-        if (SessionFeature.Of(context) is { } feature)
+        if (SessionFeature.Of(context, Name) is { } feature)
         {
             // A pipeline run again may have services of a scope of its own.
             context.RequestServices.GetRequiredService<SessionHolder>().Context = context;
             return new(feature);
         }
 
-        var use = express is not null && !express.Covers(context) ? SessionUse.None : EndpointSession.UseOf(context);
+        var use = IsElsewhere(context) ? SessionUse.None : EndpointSession.UseOf(context, Name);
         return use == SessionUse.None ? default : BeginAsync(context, use);
     }
 
@@ -67,24 +69,45 @@ internal sealed class SessionServices(SessionManager manager, SessionTokens toke
         return feature;
     }
 
+    /// <summary>
+    /// Whether the request is outside the path that the session's cookie is for: of a session side by side with others, or of express-session. A cookie's path
+    /// ends at a slash (RFC 6265bis, section 5.1.4).
+    /// </summary>
+    private bool IsElsewhere(HttpContext context)
+    {
+        if (express is not null)
+        {
+            return !express.Covers(context);
+        }
+
+        var path = options.Cookie.Path;
+        if (Name is "" || path is "/")
+        {
+            return false;
+        }
+
+        var asked = context.Request.PathBase.Value + context.Request.Path.Value;
+        return !asked.StartsWith(path, StringComparison.Ordinal) || (asked.Length > path.Length && path[^1] != '/' && asked[path.Length] != '/');
+    }
+
     private async ValueTask<IAsyncDisposable> WaitForTurnAsync(string key, CancellationToken aborted)
     {
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(aborted);
-        using var timer = time.CreateTimer(static state => ((CancellationTokenSource)state!).Cancel(), patience, Options.ExclusiveTimeout, Timeout.InfiniteTimeSpan);
+        using var timer = time.CreateTimer(static state => ((CancellationTokenSource)state!).Cancel(), patience, options.ExclusiveTimeout, Timeout.InfiniteTimeSpan);
         try
         {
             return await manager.Exclusive.EnterAsync(key, patience.Token).ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (!aborted.IsCancellationRequested)
         {
-            throw new SessionBusyException(Options.ExclusiveTimeout);
+            throw new SessionBusyException(options.ExclusiveTimeout);
         }
     }
 
     private void WarnOfHttp(HttpContext context)
     {
         if (_hasWarnedOfHttp == 0
-            && (express?.IsAlwaysSecure ?? Options.Cookie.Secure == CookieSecure.Always)
+            && (express?.IsAlwaysSecure ?? options.Cookie.Secure == CookieSecure.Always)
             && !(express?.IsSecure(context) ?? context.Request.IsHttps)
             && Interlocked.Exchange(ref _hasWarnedOfHttp, 1) == 0)
         {

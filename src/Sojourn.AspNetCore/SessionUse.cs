@@ -19,11 +19,14 @@ public enum SessionUse
     Exclusive,
 }
 
-/// <summary>Says how an endpoint, a controller or an action uses the session; the nearest counts.</summary>
+/// <summary>Says how an endpoint, a controller or an action uses a session; of each session the nearest counts.</summary>
 /// <param name="use">How.</param>
-[AttributeUsage(AttributeTargets.Class | AttributeTargets.Method)]
+[AttributeUsage(AttributeTargets.Class | AttributeTargets.Method, AllowMultiple = true)]
 public sealed class SessionUseAttribute(SessionUse use) : Attribute
 {
     /// <summary>How the endpoint uses the session.</summary>
     public SessionUse Use { get; } = use;
+
+    /// <summary>The session's name; empty, the default, for the default session.</summary>
+    public string Session { get; init; } = "";
 }

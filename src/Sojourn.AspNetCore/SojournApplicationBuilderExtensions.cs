@@ -1,4 +1,5 @@
 using Microsoft.Extensions.DependencyInjection;
+using Sojourn;
 using Sojourn.AspNetCore;
 
 namespace Microsoft.AspNetCore.Builder;
@@ -13,14 +14,24 @@ public static class SojournApplicationBuilderExtensions
     /// <param name="app">The application.</param>
     /// <returns>The same.</returns>
     /// <exception cref="InvalidOperationException"><c>AddSojourn</c> was not called.</exception>
-    public static IApplicationBuilder UseSojourn(this IApplicationBuilder app)
+    public static IApplicationBuilder UseSojourn(this IApplicationBuilder app) => app.UseSojourn("");
+
+    /// <summary>As <see cref="UseSojourn(IApplicationBuilder)"/>, for one of several sessions side by side; each has its own call.</summary>
+    /// <param name="app">The application.</param>
+    /// <param name="name">The session's name, as given to <c>AddSojourn</c>.</param>
+    /// <returns>The same.</returns>
+    /// <exception cref="InvalidOperationException"><c>AddSojourn</c> was not called for this name.</exception>
+    public static IApplicationBuilder UseSojourn(this IApplicationBuilder app, string name)
     {
         ArgumentNullException.ThrowIfNull(app);
-        if (app.ApplicationServices.GetService<IServiceProviderIsService>()?.IsService(typeof(SessionServices)) == false)
+        ArgumentNullException.ThrowIfNull(name);
+        if (app.ApplicationServices.GetService<IServiceProviderIsKeyedService>()?.IsKeyedService(typeof(SessionServices), NamedServices.KeyOf(name)) == false)
         {
-            throw new InvalidOperationException("UseSojourn needs its services: call builder.Services.AddSojourn() first.");
+            throw new InvalidOperationException(name is ""
+                ? "UseSojourn needs its services: call builder.Services.AddSojourn() first."
+                : $"UseSojourn(\"{name}\") needs its services: call builder.Services.AddSojourn(\"{name}\") first.");
         }
 
-        return app.UseMiddleware<SojournMiddleware>();
+        return app.Use(next => new SojournMiddleware(next, app.ApplicationServices.GetFor<SessionServices>(name)).InvokeAsync);
     }
 }

@@ -7,21 +7,24 @@ public static class SojournEndpointConventions
 {
     /// <summary>The endpoints have no session: no token is read, no store is asked.</summary>
     /// <param name="builder">The endpoints.</param>
+    /// <param name="session">The session's name; empty for the default session.</param>
     /// <returns>The same.</returns>
-    public static TBuilder WithoutSession<TBuilder>(this TBuilder builder)
-        where TBuilder : IEndpointConventionBuilder => builder.Uses(SessionUse.None);
+    public static TBuilder WithoutSession<TBuilder>(this TBuilder builder, string session = "")
+        where TBuilder : IEndpointConventionBuilder => builder.Uses(SessionUse.None, session);
 
     /// <summary>The endpoints only read the session: a write throws.</summary>
     /// <param name="builder">The endpoints.</param>
+    /// <param name="session">The session's name; empty for the default session.</param>
     /// <returns>The same.</returns>
-    public static TBuilder WithReadOnlySession<TBuilder>(this TBuilder builder)
-        where TBuilder : IEndpointConventionBuilder => builder.Uses(SessionUse.ReadOnly);
+    public static TBuilder WithReadOnlySession<TBuilder>(this TBuilder builder, string session = "")
+        where TBuilder : IEndpointConventionBuilder => builder.Uses(SessionUse.ReadOnly, session);
 
     /// <summary>Requests of one session to these endpoints run one after another.</summary>
     /// <param name="builder">The endpoints.</param>
+    /// <param name="session">The session's name; empty for the default session.</param>
     /// <returns>The same.</returns>
-    public static TBuilder WithExclusiveSession<TBuilder>(this TBuilder builder)
-        where TBuilder : IEndpointConventionBuilder => builder.Uses(SessionUse.Exclusive);
+    public static TBuilder WithExclusiveSession<TBuilder>(this TBuilder builder, string session = "")
+        where TBuilder : IEndpointConventionBuilder => builder.Uses(SessionUse.Exclusive, session);
 
     /// <summary>The endpoints let a request through only if its session has the given entries; others get 401. See <see cref="RequireSessionAttribute"/>.</summary>
     /// <param name="builder">The endpoints.</param>
@@ -30,7 +33,7 @@ public static class SojournEndpointConventions
     public static TBuilder RequireSession<TBuilder>(this TBuilder builder, params string[] entries)
         where TBuilder : IEndpointConventionBuilder => builder.RequireSession(new RequireSessionAttribute(entries));
 
-    /// <summary>As the attribute says, which may name a page to send others to.</summary>
+    /// <summary>As the attribute says, which may name a page to send others to, and the session that is meant.</summary>
     /// <param name="builder">The endpoints.</param>
     /// <param name="requirement">What is required.</param>
     /// <returns>The same.</returns>
@@ -63,10 +66,11 @@ public static class SojournEndpointConventions
         return builder;
     }
 
-    private static TBuilder Uses<TBuilder>(this TBuilder builder, SessionUse use)
+    private static TBuilder Uses<TBuilder>(this TBuilder builder, SessionUse use, string session)
         where TBuilder : IEndpointConventionBuilder
     {
-        builder.Add(endpoint => endpoint.Metadata.Add(new SessionUseAttribute(use)));
+        ArgumentNullException.ThrowIfNull(session);
+        builder.Add(endpoint => endpoint.Metadata.Add(new SessionUseAttribute(use) { Session = session }));
         return builder;
     }
 }

@@ -9,11 +9,23 @@ public static class SojournHttpContextExtensions
     /// <param name="context">The request.</param>
     /// <returns>The session, loaded.</returns>
     /// <exception cref="InvalidOperationException">The request has none: the endpoint says so, or <c>UseSojourn</c> is missing or comes later.</exception>
-    public static Sojourn.Session GetSession(this HttpContext context)
+    public static Sojourn.Session GetSession(this HttpContext context) => context.GetSession("");
+
+    /// <summary>One of the request's sessions side by side.</summary>
+    /// <param name="context">The request.</param>
+    /// <param name="name">The session's name, as given to <c>AddSojourn</c>; empty for the default session.</param>
+    /// <returns>The session, loaded.</returns>
+    /// <exception cref="InvalidOperationException">
+    /// The request has none: the endpoint says so, its path is not that of the session's cookie, or <c>UseSojourn</c> is missing or comes later.
+    /// </exception>
+    public static Sojourn.Session GetSession(this HttpContext context, string name)
     {
         ArgumentNullException.ThrowIfNull(context);
-        return SessionFeature.Of(context) is { } feature
+        ArgumentNullException.ThrowIfNull(name);
+        return SessionFeature.Of(context, name) is { } feature
             ? feature.Current
-            : throw new InvalidOperationException("The request has no session: the endpoint says WithoutSession, or UseSojourn is missing or comes later in the pipeline.");
+            : throw new InvalidOperationException(name is ""
+                ? "The request has no session: the endpoint says WithoutSession, or UseSojourn is missing or comes later in the pipeline."
+                : $"The request has no session '{name}': the endpoint says WithoutSession(\"{name}\"), its path is not under the Cookie.Path of the session, or UseSojourn(\"{name}\") is missing or comes later in the pipeline.");
     }
 }

@@ -24,7 +24,7 @@ public static class SojournTransportExtensions
             throw new ArgumentException("Name at least one transport, such as SessionTransports.Cookie.", nameof(transports));
         }
 
-        builder.Services.Configure<SessionTransportOptions>(options => options.InOrder = transports);
+        builder.Services.Configure<SessionTransportOptions>(builder.Name, options => options.InOrder = transports);
         return builder;
     }
 }

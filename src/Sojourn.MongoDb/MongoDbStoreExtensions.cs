@@ -10,7 +10,7 @@ namespace Microsoft.Extensions.DependencyInjection;
 /// <summary>Chooses MongoDB as the store.</summary>
 public static class MongoDbStoreExtensions
 {
-    /// <summary>Keeps sessions in MongoDB 5.0 or later, on connections of the store's own. One instance serves the whole application.</summary>
+    /// <summary>Keeps sessions in MongoDB 5.0 or later, on connections of the store's own. One instance serves all requests.</summary>
     /// <param name="builder">What <c>AddSojourn</c> returned.</param>
     /// <param name="connectionString">A connection string of MongoDB, such as <c>mongodb://localhost:27017/shop</c>. A write concern in it counts; else writes wait for a majority.</param>
     /// <param name="configure">Sets the options; the defaults when <see langword="null"/>.</param>
@@ -24,7 +24,7 @@ public static class MongoDbStoreExtensions
         return builder.Use(options => options.Configure(o => o.ConnectionString = connectionString), configure, client: null);
     }
 
-    /// <summary>Keeps sessions in MongoDB as a section of the configuration says. One instance serves the whole application.</summary>
+    /// <summary>Keeps sessions in MongoDB as a section of the configuration says. One instance serves all requests.</summary>
     /// <param name="builder">What <c>AddSojourn</c> returned.</param>
     /// <param name="section">Holds <c>ConnectionString</c> and what else is set of <see cref="MongoDbSessionStoreOptions"/>, by name.</param>
     /// <param name="configure">Sets more options; none when <see langword="null"/>.</param>
@@ -37,7 +37,7 @@ public static class MongoDbStoreExtensions
         return builder.Use(options => options.Bind(section), configure, client: null);
     }
 
-    /// <summary>Keeps sessions in MongoDB on a client of the application's own. One instance serves the whole application.</summary>
+    /// <summary>Keeps sessions in MongoDB on a client of the application's own. One instance serves all requests.</summary>
     /// <param name="builder">What <c>AddSojourn</c> returned.</param>
     /// <param name="client">Gives the client, once; whoever made it disposes of it. Its write concern counts where it has one; else writes wait for a majority.</param>
     /// <param name="configure">Sets the options; the defaults when <see langword="null"/>.</param>
@@ -108,7 +108,7 @@ public static class MongoDbStoreExtensions
         Func<MongoConnection, TOptions, TimeProvider, ISessionStore> make)
         where TOptions : class
     {
-        var options = builder.Services.AddOptions<TOptions>();
+        var options = builder.Services.AddOptions<TOptions>(builder.Name);
         source(options);
         if (configure is not null)
         {
@@ -123,7 +123,7 @@ public static class MongoDbStoreExtensions
 
         return builder.UseStore(services =>
         {
-            var set = services.GetRequiredService<IOptions<TOptions>>().Value;
+            var set = services.GetRequiredService<IOptionsMonitor<TOptions>>().Get(builder.Name);
             var connection = client is null ? new MongoConnection(connectionString(set)!) : new MongoConnection(client(services));
             return make(connection, set, services.GetRequiredService<TimeProvider>());
         });

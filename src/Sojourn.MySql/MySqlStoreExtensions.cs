@@ -12,7 +12,7 @@ public static class MySqlStoreExtensions
     private const string NoConnectionString =
         "has no ConnectionString: set it to one of MySqlConnector that names a database, such as Server=localhost;Database=shop;User ID=shop;Password=….";
 
-    /// <summary>Keeps sessions in MySQL 8 or MariaDB 10.6 or later, on connections of the store's own. One instance serves the whole application.</summary>
+    /// <summary>Keeps sessions in MySQL 8 or MariaDB 10.6 or later, on connections of the store's own. One instance serves all requests.</summary>
     /// <param name="builder">What <c>AddSojourn</c> returned.</param>
     /// <param name="connectionString">A connection string of MySqlConnector that names a database, such as <c>Server=localhost;Database=shop;User ID=shop;Password=…</c>.</param>
     /// <param name="configure">Sets the options; the defaults when <see langword="null"/>.</param>
@@ -39,7 +39,7 @@ public static class MySqlStoreExtensions
         return builder.Use(options => options.Bind(section), configure);
     }
 
-    /// <summary>Keeps sessions in MySQL 8 or MariaDB 10.6 or later, on connections of the application's own data source. One instance serves the whole application.</summary>
+    /// <summary>Keeps sessions in MySQL 8 or MariaDB 10.6 or later, on connections of the application's own data source. One instance serves all requests.</summary>
     /// <param name="builder">What <c>AddSojourn</c> returned.</param>
     /// <param name="dataSource">Gives the data source, once; whoever made it disposes of it.</param>
     /// <param name="configure">Sets the options; the defaults when <see langword="null"/>.</param>
@@ -50,7 +50,7 @@ public static class MySqlStoreExtensions
         ArgumentNullException.ThrowIfNull(builder);
         ArgumentNullException.ThrowIfNull(dataSource);
         Configure(builder.Options(), configure);
-        return builder.UseStore(services => new MySqlSessionStore(dataSource(services), services.GetRequiredService<IOptions<MySqlSessionStoreOptions>>().Value));
+        return builder.UseStore(services => new MySqlSessionStore(dataSource(services), services.GetRequiredService<IOptionsMonitor<MySqlSessionStoreOptions>>().Get(builder.Name)));
     }
 
     /// <summary>
@@ -92,7 +92,7 @@ public static class MySqlStoreExtensions
         ArgumentNullException.ThrowIfNull(builder);
         ArgumentNullException.ThrowIfNull(dataSource);
         Configure(builder.NodeOptions(), configure);
-        return builder.UseStore(services => new ExpressMySqlSessionStore(dataSource(services), services.GetRequiredService<IOptions<ExpressMySqlSessionStoreOptions>>().Value));
+        return builder.UseStore(services => new ExpressMySqlSessionStore(dataSource(services), services.GetRequiredService<IOptionsMonitor<ExpressMySqlSessionStoreOptions>>().Get(builder.Name)));
     }
 
     private static SojournBuilder Use(this SojournBuilder builder, Action<OptionsBuilder<MySqlSessionStoreOptions>> connect, Action<MySqlSessionStoreOptions>? configure)
@@ -102,7 +102,7 @@ public static class MySqlStoreExtensions
         Configure(options, configure);
         return builder.UseStore(services =>
         {
-            var o = services.GetRequiredService<IOptions<MySqlSessionStoreOptions>>().Value;
+            var o = services.GetRequiredService<IOptionsMonitor<MySqlSessionStoreOptions>>().Get(builder.Name);
             return new MySqlSessionStore(schema => new MySqlDatabase(o.ConnectionString!, schema), o);
         });
     }
@@ -115,16 +115,16 @@ public static class MySqlStoreExtensions
         Configure(options, configure);
         return builder.UseStore(services =>
         {
-            var o = services.GetRequiredService<IOptions<ExpressMySqlSessionStoreOptions>>().Value;
+            var o = services.GetRequiredService<IOptionsMonitor<ExpressMySqlSessionStoreOptions>>().Get(builder.Name);
             return new ExpressMySqlSessionStore(schema => new MySqlDatabase(o.ConnectionString!, schema), o);
         });
     }
 
     private static OptionsBuilder<MySqlSessionStoreOptions> Options(this SojournBuilder builder) =>
-        builder.Services.AddOptions<MySqlSessionStoreOptions>().Validate(static o => o.IsValid, MySqlSessionStoreOptions.Rule).ValidateOnStart();
+        builder.Services.AddOptions<MySqlSessionStoreOptions>(builder.Name).Validate(static o => o.IsValid, MySqlSessionStoreOptions.Rule).ValidateOnStart();
 
     private static OptionsBuilder<ExpressMySqlSessionStoreOptions> NodeOptions(this SojournBuilder builder) =>
-        builder.Services.AddOptions<ExpressMySqlSessionStoreOptions>().Validate(static o => o.IsValid, ExpressMySqlSessionStoreOptions.Rule).ValidateOnStart();
+        builder.Services.AddOptions<ExpressMySqlSessionStoreOptions>(builder.Name).Validate(static o => o.IsValid, ExpressMySqlSessionStoreOptions.Rule).ValidateOnStart();
 
     private static void Configure<TOptions>(OptionsBuilder<TOptions> options, Action<TOptions>? configure)
         where TOptions : class

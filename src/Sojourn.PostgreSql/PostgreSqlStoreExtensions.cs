@@ -12,7 +12,7 @@ public static class PostgreSqlStoreExtensions
     private const string NoConnectionString =
         "has no ConnectionString: set it to one of Npgsql, such as Host=localhost;Database=shop;Username=shop;Password=….";
 
-    /// <summary>Keeps sessions in PostgreSQL 13 or later, on connections of the store's own. One instance serves the whole application.</summary>
+    /// <summary>Keeps sessions in PostgreSQL 13 or later, on connections of the store's own. One instance serves all requests.</summary>
     /// <param name="builder">What <c>AddSojourn</c> returned.</param>
     /// <param name="connectionString">A connection string of Npgsql, such as <c>Host=localhost;Database=shop;Username=shop;Password=…</c>.</param>
     /// <param name="configure">Sets the options; the defaults when <see langword="null"/>.</param>
@@ -39,7 +39,7 @@ public static class PostgreSqlStoreExtensions
         return builder.Use(options => options.Bind(section), configure);
     }
 
-    /// <summary>Keeps sessions in PostgreSQL 13 or later, on connections of the application's own data source. One instance serves the whole application.</summary>
+    /// <summary>Keeps sessions in PostgreSQL 13 or later, on connections of the application's own data source. One instance serves all requests.</summary>
     /// <param name="builder">What <c>AddSojourn</c> returned.</param>
     /// <param name="dataSource">Gives the data source, once; whoever made it disposes of it.</param>
     /// <param name="configure">Sets the options; the defaults when <see langword="null"/>.</param>
@@ -51,7 +51,7 @@ public static class PostgreSqlStoreExtensions
         ArgumentNullException.ThrowIfNull(dataSource);
         Configure(builder.Options(), configure);
         return builder.UseStore(services => new PostgreSqlSessionStore(
-            dataSource(services), services.GetRequiredService<IOptions<PostgreSqlSessionStoreOptions>>().Value, services.GetRequiredService<TimeProvider>()));
+            dataSource(services), services.GetRequiredService<IOptionsMonitor<PostgreSqlSessionStoreOptions>>().Get(builder.Name), services.GetRequiredService<TimeProvider>()));
     }
 
     /// <summary>
@@ -93,7 +93,7 @@ public static class PostgreSqlStoreExtensions
         ArgumentNullException.ThrowIfNull(builder);
         ArgumentNullException.ThrowIfNull(dataSource);
         Configure(builder.NodeOptions(), configure);
-        return builder.UseStore(services => new ConnectPgSimpleSessionStore(dataSource(services), services.GetRequiredService<IOptions<ConnectPgSimpleSessionStoreOptions>>().Value));
+        return builder.UseStore(services => new ConnectPgSimpleSessionStore(dataSource(services), services.GetRequiredService<IOptionsMonitor<ConnectPgSimpleSessionStoreOptions>>().Get(builder.Name)));
     }
 
     private static SojournBuilder Use(this SojournBuilder builder, Action<OptionsBuilder<PostgreSqlSessionStoreOptions>> connect, Action<PostgreSqlSessionStoreOptions>? configure)
@@ -103,7 +103,7 @@ public static class PostgreSqlStoreExtensions
         Configure(options, configure);
         return builder.UseStore(services =>
         {
-            var o = services.GetRequiredService<IOptions<PostgreSqlSessionStoreOptions>>().Value;
+            var o = services.GetRequiredService<IOptionsMonitor<PostgreSqlSessionStoreOptions>>().Get(builder.Name);
             return new PostgreSqlSessionStore(PostgreSqlDatabase.Open(o.ConnectionString!), isOwn: true, o, services.GetRequiredService<TimeProvider>());
         });
     }
@@ -116,16 +116,16 @@ public static class PostgreSqlStoreExtensions
         Configure(options, configure);
         return builder.UseStore(services =>
         {
-            var o = services.GetRequiredService<IOptions<ConnectPgSimpleSessionStoreOptions>>().Value;
+            var o = services.GetRequiredService<IOptionsMonitor<ConnectPgSimpleSessionStoreOptions>>().Get(builder.Name);
             return new ConnectPgSimpleSessionStore(PostgreSqlDatabase.Open(o.ConnectionString!), isOwn: true, o);
         });
     }
 
     private static OptionsBuilder<PostgreSqlSessionStoreOptions> Options(this SojournBuilder builder) =>
-        builder.Services.AddOptions<PostgreSqlSessionStoreOptions>().Validate(static o => o.IsValid, PostgreSqlSessionStoreOptions.Rule).ValidateOnStart();
+        builder.Services.AddOptions<PostgreSqlSessionStoreOptions>(builder.Name).Validate(static o => o.IsValid, PostgreSqlSessionStoreOptions.Rule).ValidateOnStart();
 
     private static OptionsBuilder<ConnectPgSimpleSessionStoreOptions> NodeOptions(this SojournBuilder builder) =>
-        builder.Services.AddOptions<ConnectPgSimpleSessionStoreOptions>().Validate(static o => o.IsValid, ConnectPgSimpleSessionStoreOptions.Rule).ValidateOnStart();
+        builder.Services.AddOptions<ConnectPgSimpleSessionStoreOptions>(builder.Name).Validate(static o => o.IsValid, ConnectPgSimpleSessionStoreOptions.Rule).ValidateOnStart();
 
     private static void Configure<TOptions>(OptionsBuilder<TOptions> options, Action<TOptions>? configure)
         where TOptions : class

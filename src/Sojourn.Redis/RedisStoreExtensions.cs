@@ -11,7 +11,7 @@ public static class RedisStoreExtensions
 {
     private const string ConnectionRule = "ConnectionString must be a configuration of StackExchange.Redis, such as localhost:6379.";
 
-    /// <summary>Keeps sessions in Redis 6.2 or later, on a connection of the store's own. One instance serves the whole application.</summary>
+    /// <summary>Keeps sessions in Redis 6.2 or later, on a connection of the store's own. One instance serves all requests.</summary>
     /// <param name="builder">What <c>AddSojourn</c> returned.</param>
     /// <param name="connectionString">
     /// A configuration of StackExchange.Redis, such as <c>localhost:6379</c>; several endpoints for a cluster, <c>serviceName=mymaster</c> for Sentinel.
@@ -28,7 +28,7 @@ public static class RedisStoreExtensions
         return builder.UseNative(null, options => options.Configure(o => o.ConnectionString = connectionString), configure);
     }
 
-    /// <summary>Keeps sessions in Redis 6.2 or later as a section of the configuration says. One instance serves the whole application.</summary>
+    /// <summary>Keeps sessions in Redis 6.2 or later as a section of the configuration says. One instance serves all requests.</summary>
     /// <param name="builder">What <c>AddSojourn</c> returned.</param>
     /// <param name="section">Holds <c>ConnectionString</c> and the members of <see cref="RedisSessionStoreOptions"/> by name.</param>
     /// <param name="configure">Sets options after the section; nothing when <see langword="null"/>.</param>
@@ -41,7 +41,7 @@ public static class RedisStoreExtensions
         return builder.UseNative(null, options => options.Bind(section), configure);
     }
 
-    /// <summary>Keeps sessions in Redis 6.2 or later on the application's own connection. One instance serves the whole application.</summary>
+    /// <summary>Keeps sessions in Redis 6.2 or later on the application's own connection. One instance serves all requests.</summary>
     /// <param name="builder">What <c>AddSojourn</c> returned.</param>
     /// <param name="connection">Gives the connection, once; whoever made it disposes of it.</param>
     /// <param name="configure">Sets the options; the defaults when <see langword="null"/>.</param>
@@ -111,7 +111,7 @@ public static class RedisStoreExtensions
     private static SojournBuilder UseNative(
         this SojournBuilder builder, Func<IServiceProvider, IConnectionMultiplexer>? connection, Action<OptionsBuilder<RedisSessionStoreOptions>> prepare, Action<RedisSessionStoreOptions>? configure)
     {
-        var options = builder.Services.AddOptions<RedisSessionStoreOptions>();
+        var options = builder.Services.AddOptions<RedisSessionStoreOptions>(builder.Name);
         prepare(options);
         options.Configure(o => configure?.Invoke(o))
             .Validate(static o => o.IsValid, RedisSessionStoreOptions.Rule)
@@ -119,7 +119,7 @@ public static class RedisStoreExtensions
             .ValidateOnStart();
         return builder.UseStore(services =>
         {
-            var settings = services.GetRequiredService<IOptions<RedisSessionStoreOptions>>().Value;
+            var settings = services.GetRequiredService<IOptionsMonitor<RedisSessionStoreOptions>>().Get(builder.Name);
             return new RedisSessionStore(Connect(connection?.Invoke(services), settings.ConnectionString, settings.WaitForReplicas), settings, services.GetRequiredService<TimeProvider>());
         });
     }
@@ -127,7 +127,7 @@ public static class RedisStoreExtensions
     private static SojournBuilder UseNodeLayout(
         this SojournBuilder builder, Func<IServiceProvider, IConnectionMultiplexer>? connection, Action<OptionsBuilder<ConnectRedisSessionStoreOptions>> prepare, Action<ConnectRedisSessionStoreOptions>? configure)
     {
-        var options = builder.Services.AddOptions<ConnectRedisSessionStoreOptions>();
+        var options = builder.Services.AddOptions<ConnectRedisSessionStoreOptions>(builder.Name);
         prepare(options);
         options.Configure(o => configure?.Invoke(o))
             .Validate(static o => o.IsValid, ConnectRedisSessionStoreOptions.Rule)
@@ -135,7 +135,7 @@ public static class RedisStoreExtensions
             .ValidateOnStart();
         return builder.UseStore(services =>
         {
-            var settings = services.GetRequiredService<IOptions<ConnectRedisSessionStoreOptions>>().Value;
+            var settings = services.GetRequiredService<IOptionsMonitor<ConnectRedisSessionStoreOptions>>().Get(builder.Name);
             return new ConnectRedisSessionStore(Connect(connection?.Invoke(services), settings.ConnectionString, settings.WaitForReplicas), settings, services.GetRequiredService<TimeProvider>());
         });
     }

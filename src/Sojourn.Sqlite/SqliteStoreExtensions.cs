@@ -7,7 +7,7 @@ namespace Microsoft.Extensions.DependencyInjection;
 /// <summary>Chooses a SQLite file as the store.</summary>
 public static class SqliteStoreExtensions
 {
-    /// <summary>Keeps sessions in one SQLite file, which is made by itself. One instance serves the whole application.</summary>
+    /// <summary>Keeps sessions in one SQLite file, which is made by itself. One instance serves all requests.</summary>
     /// <param name="builder">What <c>AddSojourn</c> returned.</param>
     /// <param name="connectionString">A connection string of Microsoft.Data.Sqlite, such as <c>Data Source=sessions.db</c>; a relative path starts at the working directory.</param>
     /// <param name="configure">Sets the options; the defaults when <see langword="null"/>.</param>
@@ -18,11 +18,11 @@ public static class SqliteStoreExtensions
     {
         ArgumentNullException.ThrowIfNull(builder);
         _ = Database.Parse(connectionString);
-        var options = builder.Services.AddOptions<SqliteSessionStoreOptions>().Validate(o => o.IsValid, SqliteSessionStoreOptions.Rule).ValidateOnStart();
+        var options = builder.Services.AddOptions<SqliteSessionStoreOptions>(builder.Name).Validate(o => o.IsValid, SqliteSessionStoreOptions.Rule).ValidateOnStart();
         if (configure is not null) options.Configure(configure);
         return builder.UseStore(services => new SqliteSessionStore(
             connectionString,
-            services.GetRequiredService<IOptions<SqliteSessionStoreOptions>>().Value,
+            services.GetRequiredService<IOptionsMonitor<SqliteSessionStoreOptions>>().Get(builder.Name),
             services.GetService<TimeProvider>()));
     }
 }

@@ -1,22 +1,25 @@
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Options;
 using Sojourn.Diagnostics;
 using Sojourn.Storage;
 
 namespace Sojourn;
 
-/// <summary>Removes expired sessions now and then, off the request path, from a store whose database does not.</summary>
-internal sealed class PruneService(ISessionStore store, IOptions<SojournOptions> options, TimeProvider time, ILogger<PruneService> logger) : BackgroundService
+/// <summary>Removes expired sessions now and then, off the request path, from every store whose database does not.</summary>
+internal sealed class PruneService(IServiceProvider services, IEnumerable<SessionName> names, TimeProvider time, ILogger<PruneService> logger) : BackgroundService
 {
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    private readonly (ISessionStore Store, SojournOptions Options)[] _stores = [.. names.Select(name => (services.GetFor<ISessionStore>(name.Value), services.OptionsFor(name.Value)))];
+
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) => Task.WhenAll(_stores.Select(each => PruneAsync(each.Store, each.Options, stoppingToken)));
+
+    private async Task PruneAsync(ISessionStore store, SojournOptions options, CancellationToken stoppingToken)
     {
         if (store.As<IExpiringStore>() is not { } expiring)
         {
             return;
         }
 
-        using var timer = new PeriodicTimer(options.Value.PruneInterval, time);
+        using var timer = new PeriodicTimer(options.PruneInterval, time);
         while (await timer.WaitForNextTickAsync(stoppingToken).ConfigureAwait(false))
         {
             try

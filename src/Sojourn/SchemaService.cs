@@ -6,23 +6,28 @@ using Sojourn.Storage;
 namespace Sojourn;
 
 /// <summary>
-/// Has the store make or check its tables before the application serves. What is missing ends the start; a database that is away does not, since
+/// Has the stores make or check their tables before the application serves. What is missing ends the start; a database that is away does not, since
 /// it may be back by the first request.
 /// </summary>
-internal sealed class SchemaService(ISessionStore store, ILogger<SchemaService> logger) : IHostedLifecycleService
+internal sealed class SchemaService(IServiceProvider services, IEnumerable<SessionName> names, ILogger<SchemaService> logger) : IHostedLifecycleService
 {
+    private readonly ISessionStore[] _stores = [.. names.Select(name => services.GetFor<ISessionStore>(name.Value))];
+
     public async Task StartingAsync(CancellationToken cancellationToken)
     {
-        try
+        foreach (var store in _stores)
         {
-            if (store.As<ISchemaStore>() is { } schema)
+            try
             {
-                await schema.EnsureSchemaAsync(cancellationToken).ConfigureAwait(false);
+                if (store.As<ISchemaStore>() is { } schema)
+                {
+                    await schema.EnsureSchemaAsync(cancellationToken).ConfigureAwait(false);
+                }
             }
-        }
-        catch (Exception e) when (e is not SessionSchemaException and not OperationCanceledException)
-        {
-            logger.SchemaNotChecked(e);
+            catch (Exception e) when (e is not SessionSchemaException and not OperationCanceledException)
+            {
+                logger.SchemaNotChecked(e);
+            }
         }
     }
 

@@ -44,7 +44,7 @@ public sealed partial class SessionManager : ISessionOperations
                 ["IdleTimeout does not count in the layout of an npm store: sessions live as long as their cookie (Cookie.MaxAge), or as the layout's TimeToLive. Set one of these, and not IdleTimeout."]);
         }
 
-        _ids = new SessionId(Options.ApplicationName);
+        _ids = new SessionId(Options.KeyScope);
         Exclusive = new ExclusiveSessions(store.As<ISessionLease>(), Options.StoreTimeout, time, logger);
         (_metrics, _events, _logger) = (metrics, events, logger);
         Finder = new SessionFinder(_store, this);

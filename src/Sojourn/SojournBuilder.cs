@@ -19,16 +19,27 @@ public sealed class SojournBuilder
 
     /// <summary>Makes a builder over a service collection.</summary>
     /// <param name="services">The application's services.</param>
-    public SojournBuilder(IServiceCollection services)
+    /// <param name="name">The session's name; empty for the default session.</param>
+    public SojournBuilder(IServiceCollection services, string name = "")
     {
         ArgumentNullException.ThrowIfNull(services);
-        Services = services;
+        ArgumentNullException.ThrowIfNull(name);
+        (Services, Name) = (services, name);
     }
 
     /// <summary>The application's services.</summary>
     public IServiceCollection Services { get; }
 
-    /// <summary>Keeps sessions in the given store; the last call counts. One instance serves the whole application.</summary>
+    /// <summary>
+    /// The name of the session that is built; empty for the default session. A verb that has options of its own keeps them under this name
+    /// (<c>AddOptions&lt;T&gt;(builder.Name)</c>), so that sessions side by side have theirs.
+    /// </summary>
+    public string Name { get; }
+
+    /// <summary>Where the configuration speaks of this session.</summary>
+    internal string Section => Name is "" ? "Sojourn" : "Sojourn:Sessions:" + Name;
+
+    /// <summary>Keeps sessions in the given store; the last call counts. One instance serves all requests.</summary>
     /// <param name="factory">Makes the store, once.</param>
     /// <returns>This builder.</returns>
     /// <exception cref="InvalidOperationException"><see cref="WithEncryption"/> was called before: the store would not be encrypted.</exception>
@@ -53,22 +64,22 @@ public sealed class SojournBuilder
     {
         ArgumentNullException.ThrowIfNull(oldStore);
         var to = StoreFactory();
-        oldStore(new SojournBuilder(Services));
+        oldStore(new SojournBuilder(Services, Name));
         var from = StoreFactory();
         return Replace(services => new MigratingStore(
             (ISessionStore)from(services),
             (ISessionStore)to(services),
-            services.GetRequiredService<IOptions<SojournOptions>>().Value.ApplicationName,
+            services.OptionsFor(Name).KeyScope,
             services.GetRequiredService<TimeProvider>()));
     }
 
-    /// <summary>Has what happens to sessions told to a handler. Several may be added.</summary>
+    /// <summary>Has what happens to the sessions of this name told to a handler. Several may be added.</summary>
     /// <typeparam name="T">The handler: one instance for the application.</typeparam>
     /// <returns>This builder.</returns>
     public SojournBuilder AddEventHandler<[DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicConstructors)] T>()
         where T : class, ISessionEventHandler
     {
-        Services.AddSingleton<ISessionEventHandler, T>();
+        Services.AddKeyedSingleton<ISessionEventHandler, T>(NamedServices.KeyOf(Name));
         return this;
     }
 
@@ -81,8 +92,8 @@ public sealed class SojournBuilder
     public SojournBuilder AddEventChannel(int capacity = 10_000)
     {
         var channel = new SessionEventChannel(capacity);
-        Services.AddSingleton(channel);
-        Services.AddSingleton<ISessionEventHandler>(channel);
+        Services.AddKeyedSingleton(NamedServices.KeyOf(Name), channel);
+        Services.AddKeyedSingleton<ISessionEventHandler>(NamedServices.KeyOf(Name), channel);
         return this;
     }
 
@@ -92,7 +103,7 @@ public sealed class SojournBuilder
     /// logged and the metric <c>sojourn.documents.refused</c> counts it.
     /// </summary>
     /// <remarks>Native layouts only: those of npm stores must stay readable for Node. Labels and expiries stay in clear, since the database works with them.</remarks>
-    /// <param name="configure">Sets the keys, after the configuration section <c>Sojourn:Encryption</c>; nothing when <see langword="null"/>.</param>
+    /// <param name="configure">Sets the keys, after the configuration section <c>Sojourn:Encryption</c> (<c>Sojourn:Sessions:</c>name<c>:Encryption</c> for a named session); nothing when <see langword="null"/>.</param>
     /// <returns>This builder.</returns>
     /// <exception cref="OptionsValidationException">At start: there is no key, or one is malformed; the store has the layout of an npm store.</exception>
     public SojournBuilder WithEncryption(Action<SessionEncryptionOptions>? configure = null)
@@ -105,7 +116,7 @@ public sealed class SojournBuilder
         Services.AddOptions<SessionEncryptionOptions>(name)
             .Configure<IServiceProvider>((options, services) =>
             {
-                services.GetService<IConfiguration>()?.GetSection("Sojourn:Encryption").Bind(options);
+                services.GetService<IConfiguration>()?.GetSection(Section + ":Encryption").Bind(options);
                 configure?.Invoke(options);
             })
             .ValidateOnStart();
@@ -125,11 +136,19 @@ public sealed class SojournBuilder
 
     private SojournBuilder Replace(Func<IServiceProvider, ISessionStore> factory)
     {
-        Services.Replace(ServiceDescriptor.Singleton(factory));
+        Services.Replace(ServiceDescriptor.KeyedSingleton(NamedServices.KeyOf(Name), (services, _) => factory(services)));
         return this;
     }
 
-    private Func<IServiceProvider, object> StoreFactory() =>
-        Services.Last(service => service.ServiceType == typeof(ISessionStore)).ImplementationFactory
-        ?? throw new InvalidOperationException("Choose the store by a verb of this builder, such as UseRedis or UseStore.");
+    private Func<IServiceProvider, object> StoreFactory()
+    {
+        var store = Services.Last(service => service.ServiceType == typeof(ISessionStore) && Equals(service.ServiceKey, NamedServices.KeyOf(Name)));
+        if (store.IsKeyedService && store.KeyedImplementationFactory is { } factory)
+        {
+            return services => factory(services, Name);
+        }
+
+        return (store.IsKeyedService ? null : store.ImplementationFactory)
+            ?? throw new InvalidOperationException("Choose the store by a verb of this builder, such as UseRedis or UseStore.");
+    }
 }

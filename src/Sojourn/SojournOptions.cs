@@ -140,6 +140,12 @@ public sealed class SojournOptions
     /// <summary>How often expired sessions are removed from a store that does not do so by itself. 1 minute by default; more than zero.</summary>
     public TimeSpan PruneInterval { get; set; } = TimeSpan.FromMinutes(1);
 
+    /// <summary>The session's name; empty for the default session.</summary>
+    internal string SessionName { get; set; } = "";
+
+    /// <summary>What keys are made with besides the id: an id of one session opens nothing in another, even on one store.</summary>
+    internal string KeyScope => SessionName is "" ? ApplicationName : $"{ApplicationName}\0{SessionName}";
+
     /// <summary>Whether express-session's rules count where they differ from Sojourn's own: set by <c>AddExpressSession</c>.</summary>
     internal bool IsExpress { get; set; }
 

@@ -136,7 +136,7 @@ public sealed class BindingTests
         try
         {
             var environment = new HostingEnvironment { EnvironmentName = "Development", ApplicationName = "my/app" };
-            var defaults = new EnvironmentDefaults(environment, NullLogger<SojournOptions>.Instance);
+            var defaults = new EnvironmentDefaults(environment, new ServiceCollection().BuildServiceProvider(), NullLogger<SojournOptions>.Instance);
             var (first, second) = (new SojournOptions(), new SojournOptions());
             defaults.PostConfigure(null, first);
             defaults.PostConfigure(null, second);

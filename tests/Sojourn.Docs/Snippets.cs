@@ -88,6 +88,38 @@ internal static class Snippets
         #endregion
     }
 
+    public static void SideBySide(WebApplicationBuilder builder)
+    {
+        #region side-by-side
+        builder.Services.AddSojourn().UseSqlite("Data Source=sessions.db");
+        builder.Services.AddSojourn("admin", o =>
+        {
+            o.Cookie.Path = "/admin";
+            o.Cookie.SameSite = SessionSameSite.Strict;
+            o.IdleTimeout = TimeSpan.FromMinutes(5);
+        }).UseSqlite("Data Source=admin-sessions.db");
+        var app = builder.Build();
+        app.UseSojourn();
+        app.UseSojourn("admin");
+        app.MapPost("/admin/note", ([FromKeyedServices("admin")] Session admin, string text) => admin.Set("note", text));
+        app.MapGet("/admin/help", () => "…").WithoutSession("admin");
+        #endregion
+    }
+
+    #region outside
+    public sealed class Importer(SessionManager sessions)
+    {
+        public async Task FinishAsync(string id, int imported, CancellationToken cancellationToken)
+        {
+            if (await sessions.LoadAsync(id, cancellationToken) is { } session)   // null: it has ended
+            {
+                session.Set("imported", imported);
+                await sessions.CommitAsync(session, cancellationToken);           // or SessionEndedException: it ended meanwhile
+            }
+        }
+    }
+    #endregion
+
     public static void Transports(WebApplicationBuilder builder)
     {
         #region transports

@@ -6,7 +6,7 @@ namespace Microsoft.Extensions.DependencyInjection;
 /// <summary>Adds the session store to the application's health checks.</summary>
 public static class SessionHealthCheckExtensions
 {
-    /// <summary>Checks that a session can be stored, read and deleted, in the store that the application uses: three calls each time.</summary>
+    /// <summary>Checks that a session can be stored, read and deleted, in the store that the application uses, or in each of several: three calls each time.</summary>
     /// <param name="builder">What <c>AddHealthChecks</c> returned.</param>
     /// <param name="name">The check's name; <c>sessions</c> by default.</param>
     /// <param name="failureStatus">What a failure means; unhealthy when <see langword="null"/>.</param>

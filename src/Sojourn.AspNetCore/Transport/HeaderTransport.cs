@@ -6,8 +6,6 @@ namespace Sojourn.AspNetCore.Transport;
 internal sealed class HeaderTransport : ISessionTransport
 {
     private static readonly string[] Taken = ["Authorization", "Cookie", "Set-Cookie"];
-    private readonly string _name;
-    private readonly string _scheme;
 
     public HeaderTransport(string name, string scheme)
     {
@@ -21,9 +19,13 @@ internal sealed class HeaderTransport : ISessionTransport
             throw new ArgumentException("The scheme must be one word, such as Session.", nameof(scheme));
         }
 
-        (_name, _scheme) = (name, scheme);
+        (Name, Scheme) = (name, scheme);
         RequestHeaders = ["Authorization", name];
     }
+
+    public string Name { get; }
+
+    public string Scheme { get; }
 
     public IReadOnlyList<string> RequestHeaders { get; }
 
@@ -33,14 +35,14 @@ internal sealed class HeaderTransport : ISessionTransport
         foreach (var line in request.Headers.Authorization)
         {
             var value = line.AsSpan().Trim(" \t");
-            if (value.StartsWith(_scheme, StringComparison.OrdinalIgnoreCase) && (value.Length == _scheme.Length || value[_scheme.Length] == ' '))
+            if (value.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase) && (value.Length == Scheme.Length || value[Scheme.Length] == ' '))
             {
                 isSpoken = true;
-                Offer(value[_scheme.Length..], ref candidates);
+                Offer(value[Scheme.Length..], ref candidates);
             }
         }
 
-        foreach (var line in request.Headers[_name])
+        foreach (var line in request.Headers[Name])
         {
             isSpoken = true;
             Offer(line, ref candidates);
@@ -49,9 +51,9 @@ internal sealed class HeaderTransport : ISessionTransport
         return isSpoken;
     }
 
-    public void Write(HttpResponse response, string token, SessionCookie cookie) => response.Headers[_name] = token;
+    public void Write(HttpResponse response, string token, SessionCookie cookie) => response.Headers[Name] = token;
 
-    public void Clear(HttpResponse response, SessionCookie cookie) => response.Headers[_name] = "";
+    public void Clear(HttpResponse response, SessionCookie cookie) => response.Headers[Name] = "";
 
     /// <summary>Empty, it asks for a token.</summary>
     private static void Offer(ReadOnlySpan<char> value, ref TokenCandidates candidates)

@@ -437,6 +437,20 @@ public sealed class SqliteSessionStoreTests : IAsyncLifetime
         Assert.Equal([_directory.File], Directory.GetFiles(_directory.Path));
     }
 
+    [Fact]
+    public async Task Sessions_side_by_side_have_stores_with_options_of_their_own()
+    {
+        var services = new ServiceCollection();
+        new SojournBuilder(services).UseSqlite(_directory.ConnectionString);
+        new SojournBuilder(services, "admin").UseSqlite($"Data Source={_directory.File}.admin", o => o.Durability = SqliteDurability.Normal);
+        await using var provider = services.BuildServiceProvider();
+        var (store, admin) = (provider.GetRequiredService<ISessionStore>(), provider.GetRequiredKeyedService<ISessionStore>("admin"));
+        Assert.True(await store.CreateAsync("key", Record(), Cancel));
+        Assert.Null(await admin.ReadAsync("key", Cancel));
+        var options = provider.GetRequiredService<IOptionsMonitor<SqliteSessionStoreOptions>>();
+        Assert.Equal((SqliteDurability.Full, SqliteDurability.Normal), (options.Get("").Durability, options.Get("admin").Durability));
+    }
+
     [Theory]
     [InlineData(-1, SqliteDurability.Full)]
     [InlineData(61, SqliteDurability.Full)]
