@@ -119,6 +119,31 @@ public sealed class SignInSecurityTests
     }
 
     [Fact]
+    public async Task O25_Two_sessions_in_one_request_and_ids_that_nobody_has_are_told_of()
+    {
+        var channel = new Events.SessionEventChannel(100);
+        await using var app = await StartAsync(services: services => services.AddSingleton<Events.ISessionEventHandler>(channel));
+        using HttpClient ada = app.NewClient(), bob = app.NewClient(), confused = app.NewBareClient();
+        await PostAsync(ada, "/in/ada");
+        await PostAsync(bob, "/in/bob");
+        confused.DefaultRequestHeaders.Add("Cookie", $"sid={CookieOf(app, ada)}; sid={CookieOf(app, bob)}");
+        Assert.StartsWith("nobody", await confused.GetStringAsync("/who", Token), StringComparison.Ordinal);
+        var gone = CookieOf(app, bob);
+        await PostAsync(bob, "/out");
+        Assert.StartsWith("nobody", await SeenByAsync(app, gone), StringComparison.Ordinal);
+        var suspicions = new List<Events.SessionSuspicion>();
+        while (channel.Reader.TryRead(out var told))
+        {
+            if (told.Suspicion is { } suspicion)
+            {
+                suspicions.Add(suspicion);
+            }
+        }
+
+        Assert.Equal([Events.SessionSuspicion.AmbiguousTokens, Events.SessionSuspicion.UnknownId], suspicions);
+    }
+
+    [Fact]
     public async Task N15_Use_prolongs_the_idle_deadline_alone_and_a_new_sign_in_both()
     {
         await using var app = await StartAsync(o => (o.IdleTimeout, o.AbsoluteTimeout) = (TimeSpan.FromMinutes(20), TimeSpan.FromMinutes(50)));
@@ -171,7 +196,7 @@ public sealed class SignInSecurityTests
     private static Task SignInAsync(HttpContext context, string name) =>
         context.SignInAsync(new ClaimsPrincipal(new ClaimsIdentity([new("sub", name), new("name", name)], "Password", "name", "role")));
 
-    private Task<TestApp> StartAsync(Action<SojournOptions>? options = null) => TestApp.StartAsync(
+    private Task<TestApp> StartAsync(Action<SojournOptions>? options = null, Action<IServiceCollection>? services = null) => TestApp.StartAsync(
         app =>
         {
             app.Use((context, next) =>
@@ -204,11 +229,12 @@ public sealed class SignInSecurityTests
         },
         _store,
         options,
-        services =>
+        collection =>
         {
-            services.AddAuthentication(SojournAuthenticationDefaults.AuthenticationScheme).AddSojourn(o => o.ClearsSiteData = true);
-            services.AddDataProtection();
-            services.AddAntiforgery(o => o.HeaderName = "X-CSRF");
+            services?.Invoke(collection);
+            collection.AddAuthentication(SojournAuthenticationDefaults.AuthenticationScheme).AddSojourn(o => o.ClearsSiteData = true);
+            collection.AddDataProtection();
+            collection.AddAntiforgery(o => o.HeaderName = "X-CSRF");
         },
         _time,
         useSojourn: false);
