@@ -22,4 +22,7 @@ internal static partial class Log
 
     [LoggerMessage(106, LogLevel.Information, "A request changed a session that ended meanwhile. Its changes are dropped and it gets 409.")]
     public static partial void SessionEnded(this ILogger logger);
+
+    [LoggerMessage(107, LogLevel.Warning, "A ticket of cookie authentication could not be renewed. It is good for as long as before; the next request tries again.")]
+    public static partial void TicketNotRenewed(this ILogger logger, Exception exception);
 }

@@ -120,6 +120,16 @@ public sealed partial class Session
         }
     }
 
+    /// <summary>Replaces what the authentication scheme keeps of the user, who stays the same.</summary>
+    internal void ReplaceTicket(ReadOnlyMemory<byte> ticket)
+    {
+        lock (_sync)
+        {
+            RequireWritable();
+            Do(new MetadataChange(metadata => metadata with { Ticket = ticket }));
+        }
+    }
+
     /// <summary>When the user who is just signing in proved who they are, at the latest; <see langword="null"/> when nobody is.</summary>
     internal DateTimeOffset? ProvedAt { get; private set; }
 

@@ -51,8 +51,7 @@ internal sealed class SojournAuthenticationHandler(IOptionsMonitor<SojournAuthen
     {
         ArgumentNullException.ThrowIfNull(user);
         properties ??= new();
-        var subject = Options.Subject(user) ?? throw new InvalidOperationException(
-            "The user has no claim that tells who they are (sub, nameidentifier or name). Add one, or set SojournAuthenticationOptions.Subject.");
+        var subject = UserClaims.RequireSubject(user, Options.Subject, "SojournAuthenticationOptions.Subject");
         var feature = await BeginAsync().ConfigureAwait(false);
         properties.IssuedUtc ??= TimeProvider.GetUtcNow();
         var signIn = new SessionSignIn
@@ -61,14 +60,7 @@ internal sealed class SojournAuthenticationHandler(IOptionsMonitor<SojournAuthen
             IsPersistent = properties.IsPersistent,
             AbsoluteTimeout = properties.ExpiresUtc - TimeProvider.GetUtcNow(),
         };
-        foreach (var type in Options.LabelClaims)
-        {
-            foreach (var claim in user.FindAll(type))
-            {
-                signIn.Labels.Add($"{type}:{claim.Value}");
-            }
-        }
-
+        UserClaims.AddLabels(signIn, user, Options.LabelClaims);
         if (Options.OnSigningIn is { } signingIn)
         {
             await signingIn(new SojournSigningInContext(Context, user, properties, signIn)).ConfigureAwait(false);

@@ -25,8 +25,7 @@ public sealed class SojournAuthenticationOptions : AuthenticationSchemeOptions
     /// <summary>
     /// Which claim is the subject. By default the first there is of <c>sub</c>, <see cref="ClaimTypes.NameIdentifier"/> and <see cref="ClaimTypes.Name"/>.
     /// </summary>
-    public Func<ClaimsPrincipal, string?> Subject { get; set; } = static user =>
-        user.FindFirst("sub")?.Value ?? user.FindFirst(ClaimTypes.NameIdentifier)?.Value ?? user.FindFirst(ClaimTypes.Name)?.Value;
+    public Func<ClaimsPrincipal, string?> Subject { get; set; } = UserClaims.Subject;
 
     /// <summary>Claims that a session can be found and ended by, as labels of the form <c>type:value</c>. The <c>sid</c> of an OpenID provider by default.</summary>
     public IList<string> LabelClaims { get; } = ["sid"];

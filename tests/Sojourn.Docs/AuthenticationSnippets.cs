@@ -1,0 +1,63 @@
+using System.Security.Claims;
+using Microsoft.AspNetCore.Authentication;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace Sojourn.Docs;
+
+internal static class AuthenticationSnippets
+{
+    public static void Scheme(WebApplicationBuilder builder)
+    {
+        #region authentication
+        builder.Services.AddSojourn().UseSqlite("Data Source=sessions.db");
+        builder.Services.AddAuthentication().AddSojourn();
+        builder.Services.AddAuthorization();
+        var app = builder.Build();
+        app.UseAuthentication();
+        app.UseAuthorization();
+        app.UseSojourn();
+        #endregion
+    }
+
+    public static async Task SignIn(HttpContext context)
+    {
+        #region authentication-sign-in
+        var user = new ClaimsPrincipal(new ClaimsIdentity([new Claim("sub", "42"), new Claim("name", "Ada")], "password", "name", "role"));
+        await context.SignInAsync(user, new AuthenticationProperties { IsPersistent = true });   // persistent: "remember me"
+        await context.SignOutAsync();
+        #endregion
+    }
+
+    public static void Deadlines(AuthenticationBuilder authentication)
+    {
+        #region authentication-deadlines
+        authentication.AddSojourn(o => o.OnSigningIn = context =>
+        {
+            if (context.User.IsInRole("admin"))
+            {
+                context.SignIn.IdleTimeout = TimeSpan.FromMinutes(5);
+                context.SignIn.AbsoluteTimeout = TimeSpan.FromHours(4);
+            }
+
+            return Task.CompletedTask;
+        });
+        #endregion
+    }
+
+    public static async Task Impersonate(HttpContext context, ClaimsPrincipal customer)
+    {
+        #region authentication-impersonation
+        await context.ImpersonateAsync(customer);      // after checking that this user may
+        await context.StopImpersonatingAsync();
+        #endregion
+    }
+
+    public static void Tickets(WebApplicationBuilder builder)
+    {
+        #region authentication-tickets
+        builder.Services.AddAuthentication("Cookies").AddCookie().UseSojournTickets();
+        #endregion
+    }
+}
