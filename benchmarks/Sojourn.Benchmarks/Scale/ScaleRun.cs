@@ -38,7 +38,7 @@ internal static class ScaleRun
         foreach (var sized in measured)
         {
             var (read, write, start) = (sized.Read / rounds / calls, sized.Write / rounds / calls, sized.Start / rounds);
-            Row("cost", name, sized.Size, sized.BytesEach.ToString("0", CultureInfo.InvariantCulture), Times(read, sized.Read / first.Read), Times(write, sized.Write / first.Write), Times(start, sized.Start / first.Start));
+            Row("cost", name, sized.Size, sized.BytesEach.ToString("0", CultureInfo.InvariantCulture), Times(read, sized.Read / first.Read), Times(write, sized.Write / first.Write), name == "memory" ? "- | -" : Times(start, sized.Start / first.Start));
         }
 
         foreach (var sized in measured.Where(static sized => sized.Pruned > 0))
