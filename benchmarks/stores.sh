@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
 # Measures Sojourn on Redis, PostgreSQL and MariaDB beside ASP.NET Core's own session on the same Redis and express-session on the same servers, in one
 # run, and writes STORES.md. What stands there from the line <!-- notes --> on is written by hand and kept.
-# ROUNDS (10) and SECONDS_EACH (1) make it longer or shorter. Starts its own servers on loopback and stops them by process id.
+# ROUNDS (10) and SECONDS_EACH (1) make it longer or shorter; with MODES, some of those below, it measures these alone and writes nothing but what it prints.
+# Starts its own servers on loopback and stops them by process id.
 set -euo pipefail
 cd "$(dirname "$0")"
 rounds=${ROUNDS:-10}
 seconds=${SECONDS_EACH:-1}
 app_core=0
 other_core=1
-modes=(builtin-redis sojourn-redis express-redis sojourn-pg express-pg sojourn-mysql express-mysql)
+read -r -a modes <<< "${MODES:-builtin-redis sojourn-redis express-redis sojourn-pg express-pg sojourn-mysql express-mysql}"
 declare -A port server pid requests elapsed processor commands
 work=$(mktemp -d)
 stop() {
@@ -114,6 +115,7 @@ for ((round = 1; round <= rounds; round++)); do
 done
 
 row() { # one mode and path over another, and the target
+  [ -n "${requests[$1$2]:-}" ] && [ -n "${requests[$3$2]:-}" ] || return 0
   awk -v a="$1" -v b="$3" -v path="$2" -v target="$4" -v an="${requests[$1$2]}" -v bn="${requests[$3$2]}" \
     -v ac="${processor[$1$2]}" -v bc="${processor[$3$2]}" -v at="${elapsed[$1$2]}" -v bt="${elapsed[$3$2]}" -v am="${commands[$1$2]}" -v bm="${commands[$3$2]}" \
     'BEGIN { printf "| `%s`%s / `%s`%s | %.2f | %.2f | %s | %s / %s |\n", a, path, b, path, an / ac / (bn / bc), an / at / (bn / bt), target, am, bm }'
@@ -138,5 +140,5 @@ notes=$(sed -n '/^<!-- notes -->/,$p' STORES.md 2> /dev/null || true)
   echo
   echo "${notes:-<!-- notes -->}"
 } > "$work/STORES.md"
-cp "$work/STORES.md" STORES.md
-cat STORES.md
+cat "$work/STORES.md"
+[ -n "${MODES:-}" ] || cp "$work/STORES.md" STORES.md

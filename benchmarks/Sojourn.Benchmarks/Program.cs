@@ -1,7 +1,8 @@
 using BenchmarkDotNet.Running;
 using Sojourn.Benchmarks;
+using Sojourn.Benchmarks.Scale;
 
-// Usage: Sojourn.Benchmarks sqlite-commits | memory-million | path | <BenchmarkDotNet's own arguments>
+// Usage: Sojourn.Benchmarks sqlite-commits | memory-million | path | scale … | <BenchmarkDotNet's own arguments>
 switch (args.FirstOrDefault())
 {
     case "sqlite-commits":
@@ -12,6 +13,9 @@ switch (args.FirstOrDefault())
         break;
     case "path":
         await RequestPath.RunAsync();
+        break;
+    case "scale":
+        await ScaleRun.RunAsync(args[1..]);
         break;
     default:
         BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(args);

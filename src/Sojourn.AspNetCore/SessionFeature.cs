@@ -224,7 +224,7 @@ internal sealed class SessionFeature(HttpContext context, SessionServices servic
     /// <summary>Session metadata of an endpoint that was chosen after the session was loaded cannot be honoured any more, and is never ignored.</summary>
     private void RequireHonoured()
     {
-        if (use is null && (EndpointSession.UseOf(context, Name) is not (null or SessionUse.ReadWrite) || EndpointSession.FindUnmet(context, Name, null) is not null))
+        if (use is null && (EndpointSession.UseOf(context, Name) is not (null or SessionUse.ReadWrite) || EndpointSession.FindUnmet(context, Name, null, services.Time) is not null))
         {
             throw new InvalidOperationException(
                 $"The endpoint '{context.GetEndpoint()!.DisplayName}' says how it uses the session, but it was chosen after the session had been loaded. Call UseRouting before UseSojourn and UseAuthentication.");

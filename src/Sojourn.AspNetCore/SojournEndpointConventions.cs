@@ -38,6 +38,27 @@ public static class SojournEndpointConventions
     /// <param name="requirement">What is required.</param>
     /// <returns>The same.</returns>
     public static TBuilder RequireSession<TBuilder>(this TBuilder builder, RequireSessionAttribute requirement)
+        where TBuilder : IEndpointConventionBuilder => builder.Requires(requirement);
+
+    /// <summary>The endpoints let a request through only if somebody is signed in to its session; others get 401, or are sent to a page. See <see cref="RequireSignInAttribute"/>.</summary>
+    /// <param name="builder">The endpoints.</param>
+    /// <param name="redirectTo">Where to send others; 401 when <see langword="null"/>.</param>
+    /// <returns>The same.</returns>
+    public static TBuilder RequireSignIn<TBuilder>(this TBuilder builder, string? redirectTo = null)
+        where TBuilder : IEndpointConventionBuilder => builder.Requires(new RequireSignInAttribute { RedirectTo = redirectTo });
+
+    /// <summary>
+    /// The endpoints let a request through only if the user proved who they are a short time ago (<see cref="Sojourn.Session.SignedInAt"/>); others get 401, or are sent to a page that
+    /// asks for their password and calls <see cref="Sojourn.Session.ConfirmSignInAsync"/>. See <see cref="RequireFreshSignInAttribute"/>.
+    /// </summary>
+    /// <param name="builder">The endpoints.</param>
+    /// <param name="maxAge">How long ago at the most; more than zero.</param>
+    /// <param name="redirectTo">Where to send others; 401 when <see langword="null"/>.</param>
+    /// <returns>The same.</returns>
+    public static TBuilder RequireFreshSignIn<TBuilder>(this TBuilder builder, TimeSpan maxAge, string? redirectTo = null)
+        where TBuilder : IEndpointConventionBuilder => builder.Requires(new RequireFreshSignInAttribute(maxAge.TotalSeconds) { RedirectTo = redirectTo });
+
+    private static TBuilder Requires<TBuilder>(this TBuilder builder, SessionRequirementAttribute requirement)
         where TBuilder : IEndpointConventionBuilder
     {
         ArgumentNullException.ThrowIfNull(requirement);

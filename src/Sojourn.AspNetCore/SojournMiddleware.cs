@@ -13,7 +13,7 @@ internal sealed class SojournMiddleware(RequestDelegate next, SessionServices se
             : RunWithoutAsync(context);
     }
 
-    private Task RunWithoutAsync(HttpContext context) => EndpointSession.FindUnmet(context, services.Name, null)?.RefuseAsync(context) ?? next(context);
+    private Task RunWithoutAsync(HttpContext context) => EndpointSession.FindUnmet(context, services.Name, null, services.Time)?.RefuseAsync(context) ?? next(context);
 
     private async Task RunAsync(HttpContext context, ValueTask<SessionFeature?> begun)
     {
@@ -33,7 +33,7 @@ internal sealed class SojournMiddleware(RequestDelegate next, SessionServices se
         feature.IsInMiddleware = true;
         try
         {
-            await (EndpointSession.FindUnmet(context, services.Name, feature.Current)?.RefuseAsync(context) ?? next(context)).ConfigureAwait(false);
+            await (EndpointSession.FindUnmet(context, services.Name, feature.Current, services.Time)?.RefuseAsync(context) ?? next(context)).ConfigureAwait(false);
             if (!context.Response.HasStarted)
             {
                 await feature.CommitAsync().ConfigureAwait(false);

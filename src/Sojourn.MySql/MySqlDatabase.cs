@@ -12,7 +12,7 @@ namespace Sojourn.MySql;
 internal sealed class MySqlDatabase : IAsyncDisposable
 {
     /// <summary>
-    /// Before each write, in the same round trip: a write finds what is there when it has the lock, where stronger isolation may refuse what changed while it waited
+    /// Before each write of more than one row, in the same round trip: a write finds what is there when it has the lock, where stronger isolation may refuse what changed while it waited
     /// (innodb_snapshot_isolation, on in MariaDB 11.6), and locks no gaps between rows, where other sessions' labels are written.
     /// </summary>
     private const string ReadCommitted = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED; ";
@@ -21,16 +21,21 @@ internal sealed class MySqlDatabase : IAsyncDisposable
     private readonly string _connectionString;
     private readonly MySqlDataSource? _given;
     private readonly SchemaCheck _schema;
+    private readonly bool _staysPrepared;
     private Task? _ensured;
     private long _maxPacket;
 
     public MySqlDatabase(MySqlDataSource given, SchemaCheck schema)
     {
         ArgumentNullException.ThrowIfNull(given);
-        (_given, _connectionString, _schema) = (given, given.ConnectionString, schema);
+        (_given, _connectionString, _schema, _staysPrepared) = (given, given.ConnectionString, schema, StaysPrepared(given.ConnectionString));
     }
 
-    public MySqlDatabase(string connectionString, SchemaCheck schema) => (_connectionString, _schema) = (Parse(connectionString), schema);
+    public MySqlDatabase(string connectionString, SchemaCheck schema)
+    {
+        (_connectionString, _schema) = (Parse(connectionString), schema);
+        _staysPrepared = StaysPrepared(_connectionString);
+    }
 
     /// <summary>Makes or checks the tables, once; after a failure the next call tries again.</summary>
     public async ValueTask EnsureSchemaAsync(CancellationToken cancellationToken)
@@ -52,6 +57,33 @@ internal sealed class MySqlDatabase : IAsyncDisposable
     /// <returns>How many rows were changed; rows that were found and left as they are may count or not.</returns>
     public ValueTask<int> ExecuteAsync(string sql, CancellationToken cancellationToken, params (string Name, object? Value)[] parameters) =>
         WithConnectionAsync(connection => ExecuteAsync(connection, ReadCommitted + sql, cancellationToken, parameters), mayRepeat: false, cancellationToken);
+
+    /// <summary>
+    /// Runs a statement on one row, found by its key, which locks that row alone under any isolation. Prepared where the connection stays so: the server does
+    /// not read it again, and the document goes out as it is.
+    /// </summary>
+    /// <returns>As <see cref="ExecuteAsync(string, CancellationToken, ValueTuple{string, object}[])"/>.</returns>
+    public async ValueTask<int> ExecuteOnRowAsync(string sql, CancellationToken cancellationToken, params (string Name, object? Value)[] parameters)
+    {
+        try
+        {
+            return await WithConnectionAsync(async connection =>
+            {
+                using var command = Command(connection, sql, parameters);
+                if (_staysPrepared)
+                {
+                    await command.PrepareAsync(cancellationToken).ConfigureAwait(false);
+                }
+
+                return await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
+            }, mayRepeat: false, cancellationToken).ConfigureAwait(false);
+        }
+        catch (MySqlException e) when (e.ErrorCode == MySqlErrorCode.CheckRead)
+        {
+            // Refused, since the row changed while this waited for it.
+            return await ExecuteAsync(sql, cancellationToken, parameters).ConfigureAwait(false);
+        }
+    }
 
     /// <summary>Runs several statements in one round trip, all of them or none.</summary>
     public ValueTask<int> ExecuteTogetherAsync(string sql, CancellationToken cancellationToken, params (string Name, object? Value)[] parameters) =>
@@ -145,6 +177,9 @@ internal sealed class MySqlDatabase : IAsyncDisposable
             }
         }
     }
+
+    /// <summary>A reset between uses, as it is the driver's default, takes prepared statements with it.</summary>
+    private static bool StaysPrepared(string connectionString) => new MySqlConnectionStringBuilder(connectionString) is { Pooling: true, ConnectionReset: false };
 
     /// <summary>How many bytes a binary value takes in a statement: the driver puts a backslash or a quote before some.</summary>
     private static long SizeInStatement(ReadOnlySpan<byte> value) => value.Length + (long)value.Count((byte)'\'') + value.Count((byte)'\\') + value.Count((byte)0);

@@ -9,8 +9,9 @@ namespace Sojourn.MySql;
 
 /// <summary>Keeps sessions in MySQL 8 or MariaDB 10.6 or later, in one InnoDB table, with labels, subjects' entries and leases in small ones beside it.</summary>
 /// <remarks>
-/// <para>Thread-safe. Each verb is one statement in one round trip; where a record's labels are written it is one transaction in one round trip. What the
-/// driver throws is thrown; a call whose answer was lost may have taken effect. Only what the server has rolled back to end a deadlock is run again.</para>
+/// <para>Thread-safe. Each verb is one statement in one round trip, those on one row prepared by the first use of a connection; where a record's labels are
+/// written it is one transaction in one round trip. What the driver throws is thrown; a call whose answer was lost may have taken effect. Only what the
+/// server has rolled back, to end a deadlock or since the row had changed, is run again.</para>
 /// <para>All times are numbers of microseconds in UTC: time zones of servers and connections do not count.</para>
 /// </remarks>
 public sealed partial class MySqlSessionStore : ISessionStore, ISessionIndex, IExpiringStore, ISubjectRegistry, ISessionLease, ISchemaStore, IAsyncDisposable
@@ -61,7 +62,7 @@ public sealed partial class MySqlSessionStore : ISessionStore, ISessionIndex, IE
         try
         {
             _ = record.Labels.IsEmpty
-                ? await _database.ExecuteAsync(_sql.Create, cancellationToken, parameters).ConfigureAwait(false)
+                ? await _database.ExecuteOnRowAsync(_sql.Create, cancellationToken, parameters).ConfigureAwait(false)
                 : await _database.ExecuteTogetherAsync(_sql.Create + _sql.AddLabels(Distinct(record).Length), cancellationToken,
                     [.. parameters, .. LabelParameters(record)]).ConfigureAwait(false);
             return true;
@@ -83,7 +84,7 @@ public sealed partial class MySqlSessionStore : ISessionStore, ISessionIndex, IE
         var parameters = await ParametersAsync(key, next, version, cancellationToken).ConfigureAwait(false);
         parameters = [.. parameters, ("version", current.Version.Number)];
         var changed = current.Labels.SequenceEqual(next.Labels, StringComparer.Ordinal)
-            ? await _database.ExecuteAsync(_sql.Replace, cancellationToken, parameters).ConfigureAwait(false)
+            ? await _database.ExecuteOnRowAsync(_sql.Replace, cancellationToken, parameters).ConfigureAwait(false)
             : await _database.ExecuteTogetherAsync(_sql.Replace + _sql.ReplaceLabels(Distinct(next).Length), cancellationToken,
                 [.. parameters, .. LabelParameters(next)]).ConfigureAwait(false);
         return changed > 0 ? WriteResult.Done(next.WithVersion(new SessionVersion(version)))
@@ -96,7 +97,7 @@ public sealed partial class MySqlSessionStore : ISessionStore, ISessionIndex, IE
     {
         CheckKey(key);
         ArgumentNullException.ThrowIfNull(current);
-        if (await _database.ExecuteAsync(_sql.Touch, cancellationToken, ("key", key), ("version", current.Version.Number), ("expires", Microseconds(expiresAt))).ConfigureAwait(false) > 0)
+        if (await _database.ExecuteOnRowAsync(_sql.Touch, cancellationToken, ("key", key), ("version", current.Version.Number), ("expires", Microseconds(expiresAt))).ConfigureAwait(false) > 0)
         {
             return WriteResult.Done(current.WithExpiry(expiresAt));
         }

@@ -57,9 +57,7 @@ public sealed class ConnectRedisSessionStore : ISessionStore, INodeLayout, ISess
     public async ValueTask<SessionRecord?> ReadAsync(string key, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(key);
-        cancellationToken.ThrowIfCancellationRequested();
-        var database = await _connection.DatabaseAsync(cancellationToken).ConfigureAwait(false);
-        var result = await database.ScriptEvaluateAsync(Scripts.ReadWithExpiry, [_options.KeyPrefix + key]).WaitAsync(cancellationToken).ConfigureAwait(false);
+        var result = await _connection.RunAsync(Scripts.ReadWithExpiry, _options.KeyPrefix + key, [], cancellationToken).ConfigureAwait(false);
         return result.IsNull ? null : ToRecord(result);
     }
 

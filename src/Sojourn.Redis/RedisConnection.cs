@@ -10,6 +10,7 @@ internal sealed class RedisConnection : IAsyncDisposable
     private readonly IConnectionMultiplexer? _given;
     private readonly LazyConnection? _own;
     private readonly ReplicatedWrites? _replicated;
+    private readonly CommandGroup _group = new();
 
     /// <exception cref="ArgumentException">Replicas are to be waited for, on a connection that serves others, too.</exception>
     public RedisConnection(IConnectionMultiplexer given, int waitForReplicas)
@@ -40,14 +41,30 @@ internal sealed class RedisConnection : IAsyncDisposable
 
     public async ValueTask<IDatabase> DatabaseAsync(CancellationToken cancellationToken) => (await ConnectAsync(cancellationToken).ConfigureAwait(false)).GetDatabase();
 
-    /// <summary>Runs a script that writes to one key, and waits for replicas where that is asked for.</summary>
-    public async ValueTask<RedisResult> WriteAsync(string script, RedisKey key, RedisValue[] arguments, CancellationToken cancellationToken)
+    public async ValueTask<byte[]?> GetAsync(RedisKey key, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        var answer = _replicated is null
-            ? (await DatabaseAsync(cancellationToken).ConfigureAwait(false)).ScriptEvaluateAsync(script, [key], arguments)
-            : _replicated.RunAsync(script, key, arguments);
-        return await answer.WaitAsync(cancellationToken).ConfigureAwait(false);
+        var database = await DatabaseAsync(cancellationToken).ConfigureAwait(false);
+        await _group;
+        return await database.StringGetAsync(key).WaitAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Runs a script on one key.</summary>
+    public async ValueTask<RedisResult> RunAsync(string script, RedisKey key, RedisValue[] arguments, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        var database = await DatabaseAsync(cancellationToken).ConfigureAwait(false);
+        await _group;
+        return await database.ScriptEvaluateAsync(script, [key], arguments).WaitAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Runs a script that writes to one key, and waits for replicas where that is asked for.</summary>
+    public ValueTask<RedisResult> WriteAsync(string script, RedisKey key, RedisValue[] arguments, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        return _replicated is null
+            ? RunAsync(script, key, arguments, cancellationToken)
+            : new(_replicated.RunAsync(script, key, arguments).WaitAsync(cancellationToken));
     }
 
     /// <summary>A page of records in the order of their names, of which Redis knows none.</summary>

@@ -21,6 +21,11 @@ internal sealed class RedisLabels(RedisConnection connection, string prefix, Tim
     /// <returns>The labels that have to be looked through.</returns>
     public async ValueTask<ImmutableArray<string>> AddAsync(string key, SessionRecord? current, SessionRecord next, CancellationToken cancellationToken)
     {
+        if (next.Labels.IsEmpty)
+        {
+            return [];
+        }
+
         var now = time.GetUtcNow();
         var hasTime = current is not null && current.ExpiresAt > now && current.ExpiresAt.Date >= next.ExpiresAt.Date;
         var missing = hasTime ? next.Labels.RemoveRange(current!.Labels, StringComparer.Ordinal) : next.Labels;

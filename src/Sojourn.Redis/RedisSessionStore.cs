@@ -49,7 +49,7 @@ public sealed class RedisSessionStore : ISessionStore, ISessionIndex, ISubjectRe
     public async ValueTask<SessionRecord?> ReadAsync(string key, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(key);
-        return await GetAsync(RecordKey(key), cancellationToken).ConfigureAwait(false) is { } value ? RecordFormat.Read(value) : null;
+        return await _connection.GetAsync(RecordKey(key), cancellationToken).ConfigureAwait(false) is { } value ? RecordFormat.Read(value) : null;
     }
 
     /// <inheritdoc/>
@@ -57,9 +57,10 @@ public sealed class RedisSessionStore : ISessionStore, ISessionIndex, ISubjectRe
     {
         ArgumentNullException.ThrowIfNull(key);
         ArgumentNullException.ThrowIfNull(record);
+        var version = NewVersion();
         await AddLabelsAsync(key, null, record, cancellationToken).ConfigureAwait(false);
         return (long)await _connection.WriteAsync(
-            Scripts.Create, RecordKey(key), [RecordFormat.Write(record, NewVersion()), DropAt(record.ExpiresAt)], cancellationToken).ConfigureAwait(false) == 1;
+            Scripts.Create, RecordKey(key), [RecordFormat.Write(record, version), DropAt(record.ExpiresAt, version)], cancellationToken).ConfigureAwait(false) == 1;
     }
 
     /// <inheritdoc/>
@@ -75,9 +76,9 @@ public sealed class RedisSessionStore : ISessionStore, ISessionIndex, ISubjectRe
             Scripts.Replace,
             key,
             next.WithVersion(new SessionVersion(version)),
-            [RecordFormat.Head(current.Version), RecordFormat.Write(next, version), DropAt(next.ExpiresAt), .. News(SessionNotificationKind.Changed, key)],
+            [RecordFormat.Head(current.Version), RecordFormat.Write(next, version), DropAt(next.ExpiresAt, version), .. News(SessionNotificationKind.Changed, key)],
             cancellationToken).ConfigureAwait(false);
-        if (result.Outcome == WriteOutcome.Done)
+        if (result.Outcome == WriteOutcome.Done && !current.Labels.IsEmpty)
         {
             await _labels.RemoveAsync(key, removed, cancellationToken).ConfigureAwait(false);
         }
@@ -93,7 +94,7 @@ public sealed class RedisSessionStore : ISessionStore, ISessionIndex, ISubjectRe
         var next = current.WithExpiry(expiresAt);
         await AddLabelsAsync(key, current, next, cancellationToken).ConfigureAwait(false);
         return await WriteAsync(
-            Scripts.Touch, key, next, [RecordFormat.Head(current.Version), RecordFormat.Expiry(expiresAt), DropAt(expiresAt)], cancellationToken).ConfigureAwait(false);
+            Scripts.Touch, key, next, [RecordFormat.Head(current.Version), RecordFormat.Expiry(expiresAt), DropAt(expiresAt, current.Version.Number)], cancellationToken).ConfigureAwait(false);
     }
 
     /// <inheritdoc/>
@@ -171,10 +172,10 @@ public sealed class RedisSessionStore : ISessionStore, ISessionIndex, ISubjectRe
     }
 
     /// <inheritdoc/>
-    public async ValueTask<byte[]?> ReadSubjectAsync(string subject, CancellationToken cancellationToken)
+    public ValueTask<byte[]?> ReadSubjectAsync(string subject, CancellationToken cancellationToken)
     {
         ArgumentException.ThrowIfNullOrEmpty(subject);
-        return await GetAsync(SubjectKey(subject), cancellationToken).ConfigureAwait(false);
+        return _connection.GetAsync(SubjectKey(subject), cancellationToken);
     }
 
     /// <inheritdoc/>
@@ -183,7 +184,7 @@ public sealed class RedisSessionStore : ISessionStore, ISessionIndex, ISubjectRe
     {
         ArgumentException.ThrowIfNullOrEmpty(subject);
         return (long)await _connection.WriteAsync(
-            Scripts.ReplaceSubject, SubjectKey(subject), [current is null ? 0 : 1, current ?? [], next, DropAt(keepUntil)], cancellationToken).ConfigureAwait(false) == 1;
+            Scripts.ReplaceSubject, SubjectKey(subject), [current is null ? 0 : 1, current ?? [], next, DropAt(keepUntil, NewVersion())], cancellationToken).ConfigureAwait(false) == 1;
     }
 
     /// <inheritdoc/>
@@ -192,8 +193,7 @@ public sealed class RedisSessionStore : ISessionStore, ISessionIndex, ISubjectRe
         ArgumentNullException.ThrowIfNull(key);
         ArgumentException.ThrowIfNullOrEmpty(owner);
         ArgumentOutOfRangeException.ThrowIfLessThan(duration, TimeSpan.FromMilliseconds(1));
-        var database = await DatabaseAsync(cancellationToken).ConfigureAwait(false);
-        return (long)await database.ScriptEvaluateAsync(Scripts.TakeLease, [LeaseKey(key)], [owner, (long)duration.TotalMilliseconds]).WaitAsync(cancellationToken).ConfigureAwait(false) == 1;
+        return (long)await _connection.RunAsync(Scripts.TakeLease, LeaseKey(key), [owner, (long)duration.TotalMilliseconds], cancellationToken).ConfigureAwait(false) == 1;
     }
 
     /// <inheritdoc/>
@@ -201,8 +201,7 @@ public sealed class RedisSessionStore : ISessionStore, ISessionIndex, ISubjectRe
     {
         ArgumentNullException.ThrowIfNull(key);
         ArgumentException.ThrowIfNullOrEmpty(owner);
-        var database = await DatabaseAsync(cancellationToken).ConfigureAwait(false);
-        await database.ScriptEvaluateAsync(Scripts.ReleaseLease, [LeaseKey(key)], [owner]).WaitAsync(cancellationToken).ConfigureAwait(false);
+        await _connection.RunAsync(Scripts.ReleaseLease, LeaseKey(key), [owner], cancellationToken).ConfigureAwait(false);
     }
 
     /// <inheritdoc/>
@@ -237,10 +236,10 @@ public sealed class RedisSessionStore : ISessionStore, ISessionIndex, ISubjectRe
     private static bool IsRecordKey(string key) => !key.Contains(':', StringComparison.Ordinal);
 
     /// <summary>Redis only cleans up: a little after the session has ended, and not all at once. Milliseconds since 1970.</summary>
-    private long DropAt(DateTimeOffset expiresAt)
+    private long DropAt(DateTimeOffset expiresAt, long random)
     {
         var now = _time.GetUtcNow();
-        return ((expiresAt > now ? expiresAt : now) + TimeSpan.FromMilliseconds(RandomNumberGenerator.GetInt32(60_000, 120_000))).ToUnixTimeMilliseconds();
+        return (expiresAt > now ? expiresAt : now).ToUnixTimeMilliseconds() + 60_000 + ((uint)random % 60_000);
     }
 
     private RedisKey RecordKey(string key) => _prefix + key;
@@ -252,18 +251,6 @@ public sealed class RedisSessionStore : ISessionStore, ISessionIndex, ISubjectRe
     /// <summary>What a script tells listeners: channel and message, or nothing.</summary>
     private RedisValue[] News(SessionNotificationKind kind, string key) =>
         _options.Notifications ? [_connection.ChannelPrefix + Channel, RedisSubscription.Message(kind, key)] : [];
-
-    private ValueTask<IDatabase> DatabaseAsync(CancellationToken cancellationToken)
-    {
-        cancellationToken.ThrowIfCancellationRequested();
-        return _connection.DatabaseAsync(cancellationToken);
-    }
-
-    private async ValueTask<byte[]?> GetAsync(RedisKey key, CancellationToken cancellationToken)
-    {
-        var database = await DatabaseAsync(cancellationToken).ConfigureAwait(false);
-        return await database.StringGetAsync(key).WaitAsync(cancellationToken).ConfigureAwait(false);
-    }
 
     private async ValueTask<WriteResult> WriteAsync(string script, string key, SessionRecord? done, RedisValue[] arguments, CancellationToken cancellationToken)
     {

@@ -12,24 +12,43 @@ public sealed partial class SessionManager
 
     internal PagePlaces Places { get; }
 
-    /// <summary>
-    /// Ends what bears a label. The label's epoch is moved first: a sign-in or a renewal that is under way, and whose record the search may miss, then undoes itself.
-    /// </summary>
+    /// <summary>Ends what bears a label, and lets nothing that bears it begin meanwhile.</summary>
     internal async ValueTask<int> EndAsync(string label, SessionFilter filter, SessionEndReason reason, CancellationToken cancellationToken)
     {
-        await _epochs.MoveAsync(label, cancellationToken).ConfigureAwait(false);
+        using var activity = SojournDiagnostics.Start("sojourn.end");
+        var end = await _epochs.BeginEndAsync(label, cancellationToken).ConfigureAwait(false);
+        try
+        {
+            var ended = await EndFoundAsync(label, filter, reason, cancellationToken).ConfigureAwait(false);
+            activity?.SetTag("sojourn.ended", ended);
+            return ended;
+        }
+        finally
+        {
+            await _epochs.FinishEndAsync(label, end).ConfigureAwait(false);
+        }
+    }
+
+    private async ValueTask<int> EndFoundAsync(string label, SessionFilter filter, SessionEndReason reason, CancellationToken cancellationToken)
+    {
         var ended = new HashSet<string>(StringComparer.Ordinal);
         foreach (var (key, record) in await Finder.FindRecordsAsync(label, cancellationToken).ConfigureAwait(false))
         {
             var session = Finder.Describe(key, record);
-            if ((filter.Except is not null && session?.Handle == filter.Except)
-                || (filter.Subject is not null && !record.Labels.Contains(SessionLabels.Subject(filter.Subject), StringComparer.Ordinal))
-                || (filter.Label is not null && !record.Labels.Contains(filter.Label, StringComparer.Ordinal)))
+            var isMeant = (filter.Except is null || session?.Handle != filter.Except)
+                && (filter.Subject is null || record.Labels.Contains(SessionLabels.Subject(filter.Subject), StringComparer.Ordinal))
+                && (filter.Label is null || record.Labels.Contains(filter.Label, StringComparer.Ordinal));
+            if (!isMeant)
             {
                 continue;
             }
 
-            if (await EndRecordAsync(key, session, reason, cancellationToken).ConfigureAwait(false))
+            if (session?.Handle is { } handle && ended.Contains(handle))
+            {
+                // While its id is renewed a session has two records, and ends once.
+                await _store.DeleteAsync(key, null, cancellationToken).ConfigureAwait(false);
+            }
+            else if (await EndRecordAsync(key, session, reason, cancellationToken).ConfigureAwait(false))
             {
                 ended.Add(session?.Handle ?? key);
             }

@@ -13,6 +13,7 @@ public sealed partial class SessionManager
     /// <summary>The one compare-and-swap: on a conflict the changes are done again to the fresh record, and nothing is written over one that is gone.</summary>
     private async ValueTask WriteAsync(Session session, bool isResave, CancellationToken cancellationToken)
     {
+        using var activity = SojournDiagnostics.Start("sojourn.commit");
         var key = session.Key;
         SessionRecord? handOn = null;
         var handedOn = await _commits.EnterAsync(key, cancellationToken).ConfigureAwait(false);
@@ -90,7 +91,7 @@ public sealed partial class SessionManager
     /// <summary>Creates the record of a new id, and takes it back if all that bears one of its labels was ended meanwhile.</summary>
     private async ValueTask CreateAsync(Session session, string key, SessionRecord record, ImmutableArray<string> watched, CancellationToken cancellationToken)
     {
-        var before = await _epochs.ReadAsync(watched, cancellationToken).ConfigureAwait(false);
+        var before = await _epochs.ReadSettledAsync(watched, cancellationToken).ConfigureAwait(false);
         if (session.ProvedAt is { } proved && Array.Exists(before, entry => proved < entry.MovedAt))
         {
             _logger.ProvedTooEarly();
@@ -207,6 +208,7 @@ public sealed partial class SessionManager
             throw session.Failure;
         }
 
+        using var activity = SojournDiagnostics.Start(kind == SessionEventKind.SignedIn ? "sojourn.sign_in" : "sojourn.renew");
         session.CollectChanges();
         var newId = session.NewId();
         var newKey = KeyOf(newId);
@@ -295,6 +297,7 @@ public sealed partial class SessionManager
 
     private async ValueTask DestroyAsync(Session session, CancellationToken cancellationToken, SessionEndReason reason = SessionEndReason.Destroyed)
     {
+        using var activity = SojournDiagnostics.Start("sojourn.destroy");
         var (handle, subject) = (session.KnownHandle, session.KnownSubject);
         var isDone = false;
 

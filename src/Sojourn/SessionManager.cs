@@ -49,7 +49,7 @@ public sealed partial class SessionManager : ISessionOperations
         (_metrics, _events, _logger) = (metrics, events, logger);
         Finder = new SessionFinder(_store, this);
         Places = new PagePlaces(_isKeyedById);
-        _epochs = new SubjectEpochs(_store, time);
+        _epochs = new SubjectEpochs(_store, Options.StoreTimeout, time);
         _places = new SubjectPlaces(_epochs, Finder, Options, time);
         if (Options.MaxSessionsPerSubject is not null && (store.As<ISubjectRegistry>() is null || store.As<ISessionIndex>() is null))
         {
@@ -156,8 +156,10 @@ public sealed partial class SessionManager : ISessionOperations
 
     internal async ValueTask<Session?> LoadAsync(string id, string key, ISessionHost? host, CancellationToken cancellationToken)
     {
+        using var activity = SojournDiagnostics.Start("sojourn.load");
         if (await _store.ReadAsync(key, cancellationToken).ConfigureAwait(false) is not { } record)
         {
+            activity?.SetTag("sojourn.outcome", "unknown");
             _metrics.TokenRefused("unknown");
             _logger.UnknownId();
             await _events.RaiseAsync(SessionEventKind.Suspicious, suspicion: SessionSuspicion.UnknownId).ConfigureAwait(false);
@@ -168,6 +170,7 @@ public sealed partial class SessionManager : ISessionOperations
         var metadata = document is null ? null : SessionMetadata.Parse(document.Metadata);
         if (document is null || metadata is null)
         {
+            activity?.SetTag("sojourn.outcome", "unreadable");
             _metrics.Unreadable();
             _logger.UnreadableDocument(Start(key));
             await _events.RaiseAsync(SessionEventKind.Suspicious, suspicion: SessionSuspicion.UnreadableDocument).ConfigureAwait(false);
@@ -177,9 +180,11 @@ public sealed partial class SessionManager : ISessionOperations
         var now = Time.GetUtcNow();
         if (record.ExpiresAt > now && (metadata.AbsoluteExpiresAt is not { } absolute || absolute > now))
         {
+            activity?.SetTag("sojourn.outcome", "found");
             return new Session(this, host, id, key, record, document, metadata);
         }
 
+        activity?.SetTag("sojourn.outcome", "expired");
         _logger.Expired();
         try
         {

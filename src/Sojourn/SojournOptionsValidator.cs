@@ -51,6 +51,9 @@ internal sealed class SojournOptionsValidator : IValidateOptions<SojournOptions>
         Require(
             !name1.StartsWith("__Secure-", StringComparison.OrdinalIgnoreCase) || isSecure,
             "A Cookie.Name that begins with __Secure- needs Cookie.Secure Always (RFC 6265bis, 4.1.3); or take another Cookie.Name.");
+        Require(
+            !(name1.StartsWith("__Http-", StringComparison.OrdinalIgnoreCase) || name1.StartsWith("__Host-Http-", StringComparison.OrdinalIgnoreCase)) || (isSecure && cookie.HttpOnly),
+            "A Cookie.Name that begins with __Http- or __Host-Http- needs Cookie.Secure Always and Cookie.HttpOnly; or take another Cookie.Name.");
         return problems.Build();
     }
 

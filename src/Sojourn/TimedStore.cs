@@ -92,6 +92,7 @@ internal sealed class TimedStore(ISessionStore store, TimeSpan timeout, TimeProv
 
     private async ValueTask<T> WaitAsync<T>(Task<T> call, string verb, CancellationToken cancellationToken)
     {
+        var began = metrics.MeasuresStore ? time.GetTimestamp() : 0;
         try
         {
             return await call.WaitAsync(timeout, time, cancellationToken).ConfigureAwait(false);
@@ -99,6 +100,13 @@ internal sealed class TimedStore(ISessionStore store, TimeSpan timeout, TimeProv
         catch (Exception e) when (IsFailure(e, cancellationToken))
         {
             throw Failed(verb, e);
+        }
+        finally
+        {
+            if (began != 0)
+            {
+                metrics.StoreAnswered(verb, time.GetElapsedTime(began));
+            }
         }
     }
 

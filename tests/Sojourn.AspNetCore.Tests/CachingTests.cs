@@ -30,6 +30,9 @@ public sealed class CachingTests
 
     [Theory]
     [MemberData(nameof(Accessors))]
+    [Trait("Security", "A33")]
+    [Trait("Security", "O21")]
+    [Trait("Security", "V11")]
     public async Task A_response_that_looked_at_the_session_is_for_its_visitor_alone(string accessor)
     {
         await using var app = await StartAsync();
@@ -84,6 +87,8 @@ public sealed class CachingTests
     [InlineData(false, "sync")]
     [InlineData(true, "empty")]
     [InlineData(false, "empty")]
+    [Trait("Security", "A33")]
+    [Trait("Security", "V11")]
     public async Task The_output_cache_never_serves_one_visitors_page_to_another(bool isCacheOutside, string kind)
     {
         await using var app = await TestApp.StartAsync(

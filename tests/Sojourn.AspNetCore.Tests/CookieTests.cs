@@ -19,6 +19,8 @@ public sealed class CookieTests
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     [Fact]
+    [Trait("Security", "A37")]
+    [Trait("Security", "O16")]
     public async Task Of_several_cookies_the_one_that_verifies_counts_and_two_that_do_are_refused_together()
     {
         await using var app = await StartAsync();
@@ -51,6 +53,9 @@ public sealed class CookieTests
     }
 
     [Fact]
+    [Trait("Security", "O20")]
+    [Trait("Security", "K11")]
+    [Trait("Security", "K12")]
     public async Task Destroy_clears_the_cookie_with_the_attributes_it_was_set_with()
     {
         string cookie;
@@ -125,6 +130,10 @@ public sealed class CookieTests
     }
 
     [Fact]
+    [Trait("Security", "A39")]
+    [Trait("Security", "O11")]
+    [Trait("Security", "O24")]
+    [Trait("Security", "V15")]
     public async Task The_token_travels_in_the_cookie_alone_and_is_never_logged()
     {
         var logs = new FakeLogCollector();
@@ -157,6 +166,8 @@ public sealed class CookieTests
         { "host-path", "__Host-" },
         { "host-insecure", "__Host-" },
         { "secure-insecure", "__Secure-" },
+        { "http-insecure", "__Http-" },
+        { "host-http-script", "__Host-Http-" },
         { "none-insecure", "SameSite None needs Cookie.Secure" },
         { "partitioned-insecure", "Partitioned needs Cookie.Secure" },
         { "name", "Cookie.Name" },
@@ -171,6 +182,9 @@ public sealed class CookieTests
 
     [Theory]
     [MemberData(nameof(Contradictions))]
+    [Trait("Security", "K1")]
+    [Trait("Security", "K2")]
+    [Trait("Security", "K5")]
     public async Task What_browsers_would_drop_or_nobody_can_mean_fails_at_start(string mistake, string named)
     {
         var thrown = await Assert.ThrowsAsync<OptionsValidationException>(() => StartAsync(
@@ -189,6 +203,12 @@ public sealed class CookieTests
                         break;
                     case "secure-insecure":
                         (options.Cookie.Name, options.Cookie.Secure) = ("__secure-x", CookieSecure.Never);
+                        break;
+                    case "http-insecure":
+                        (options.Cookie.Name, options.Cookie.Secure) = ("__Http-x", CookieSecure.Never);
+                        break;
+                    case "host-http-script":
+                        (options.Cookie.Name, options.Cookie.HttpOnly) = ("__Host-Http-x", false);
                         break;
                     case "none-insecure":
                         (options.Cookie.Name, options.Cookie.Secure, options.Cookie.SameSite) = ("x", CookieSecure.AsRequest, SessionSameSite.None);

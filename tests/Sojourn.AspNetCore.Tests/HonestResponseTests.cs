@@ -92,6 +92,8 @@ public sealed class HonestResponseTests
     }
 
     [Fact]
+    [Trait("Security", "A40")]
+    [Trait("Security", "V31")]
     public async Task A_session_that_cannot_be_loaded_is_503_and_the_handler_does_not_run()
     {
         var store = new FaultInjectingStore(new MemorySessionStore());

@@ -40,7 +40,7 @@ public sealed class RequireSessionTests
         await using var app = await StartAsync();
         using var client = app.NewClient();
         using var page = await client.GetAsync("/page", Token);
-        Assert.Equal((HttpStatusCode.Found, "/signin"), (page.StatusCode, page.Headers.Location?.ToString()));
+        Assert.Equal((HttpStatusCode.Found, "/signin?ReturnUrl=%2Fpage"), (page.StatusCode, page.Headers.Location?.ToString()));
         using var form = await client.PostAsync("/page", null, Token);
         Assert.Equal((HttpStatusCode.SeeOther, "/signin"), (form.StatusCode, form.Headers.Location?.ToString()));
     }

@@ -129,6 +129,7 @@ public sealed class SessionVerbTests
     }
 
     [Fact]
+    [Trait("Security", "A8")]
     public async Task A_session_ends_when_it_is_not_used_for_the_idle_time()
     {
         var time = new FakeTimeProvider(DateTimeOffset.UtcNow);
@@ -146,6 +147,7 @@ public sealed class SessionVerbTests
     }
 
     [Fact]
+    [Trait("Security", "A9")]
     public async Task Renewing_does_not_move_the_absolute_deadline()
     {
         var time = new FakeTimeProvider(DateTimeOffset.UtcNow);
@@ -214,6 +216,7 @@ public sealed class SessionVerbTests
     }
 
     [Fact]
+    [Trait("Security", "V10")]
     public async Task A_session_that_grew_too_large_fails_and_the_stored_one_stays()
     {
         await using var app = await StartAsync(options: o => o.MaxDocumentBytes = 2048, more: app => app.MapGet("/large", (Session session) =>
@@ -229,6 +232,7 @@ public sealed class SessionVerbTests
     }
 
     [Fact]
+    [Trait("Security", "A42")]
     public async Task A_document_that_cannot_be_read_is_kept_and_the_visitor_goes_on_afresh()
     {
         var store = new MemorySessionStore();

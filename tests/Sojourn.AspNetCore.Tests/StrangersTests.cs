@@ -34,6 +34,8 @@ public sealed class StrangersTests
     }
 
     [Fact]
+    [Trait("Security", "A4")]
+    [Trait("Security", "O12")]
     public async Task Forged_cookies_over_HTTP_are_answered_as_a_strangers_and_cost_no_store_call()
     {
         await using var app = await StartAsync();
@@ -75,6 +77,7 @@ public sealed class StrangersTests
     }
 
     [Fact]
+    [Trait("Security", "O11")]
     public async Task An_id_that_is_signed_here_and_unknown_is_never_adopted()
     {
         await using var app = await StartAsync();

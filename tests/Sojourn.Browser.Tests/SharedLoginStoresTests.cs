@@ -41,7 +41,7 @@ public sealed class SharedLoginOnRedisTests(ShopFixture fixture, ShopOnRedis sho
     [Theory]
     [InlineData(390)]
     [InlineData(1280)]
-    public async Task NoPage_complains_or_is_wider_than_the_window(int width)
+    public async Task No_page_complains_or_is_wider_than_the_window(int width)
     {
         await Page.SetViewportSizeAsync(width, 844);
         await SignInAsync("Ada");

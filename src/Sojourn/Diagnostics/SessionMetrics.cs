@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Diagnostics.Metrics;
 using Sojourn.Events;
 
@@ -8,6 +9,14 @@ public static class SojournDiagnostics
 {
     /// <summary>The meter's name: subscribe to it to see Sojourn's counters.</summary>
     public const string MeterName = "Sojourn";
+
+    /// <summary>The source of traces: subscribe to it to see how long sessions are loaded, saved, renewed, signed in to and ended.</summary>
+    public const string ActivitySourceName = "Sojourn";
+
+    private static readonly ActivitySource Source = new(ActivitySourceName);
+
+    /// <summary>Begins a span; <see langword="null"/>, and for free, where nobody listens.</summary>
+    internal static Activity? Start(string name) => Source.StartActivity(name);
 }
 
 /// <summary>Sojourn's counters. Tags come from closed sets: never an id, a key or a user.</summary>
@@ -21,6 +30,7 @@ internal sealed class SessionMetrics
     private readonly Counter<long> _conflicts;
     private readonly Counter<long> _failures;
     private readonly Counter<long> _unreadable;
+    private readonly Histogram<double> _storeDuration;
     private readonly Counter<long> _documentsRefused;
 
     public SessionMetrics(IMeterFactory meters)
@@ -33,6 +43,9 @@ internal sealed class SessionMetrics
         _refused = meter.CreateCounter<long>("sojourn.tokens.refused", "{token}", "Tokens that opened nothing, by reason: malformed, signature, ambiguous, unknown.");
         _conflicts = meter.CreateCounter<long>("sojourn.commit.conflicts", "{conflict}", "Commits that met another process's change and were merged with it.");
         _failures = meter.CreateCounter<long>("sojourn.store.failures", "{failure}", "Calls of the store that failed or were late, by verb.");
+        _storeDuration = meter.CreateHistogram<double>(
+            "sojourn.store.duration", "s", "How long calls of the store take that are not answered at once, by verb.",
+            advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5] });
         _unreadable = meter.CreateCounter<long>("sojourn.documents.unreadable", "{document}", "Stored documents that are no session.");
         _documentsRefused = meter.CreateCounter<long>("sojourn.documents.refused", "{document}", "Stored documents that encryption did not open, by reason: not-sealed, unknown-key, altered.");
     }
@@ -64,6 +77,10 @@ internal sealed class SessionMetrics
     public void Conflict() => _conflicts.Add(1);
 
     public void StoreFailed(string verb) => _failures.Add(1, new KeyValuePair<string, object?>("verb", verb));
+
+    public bool MeasuresStore => _storeDuration.Enabled;
+
+    public void StoreAnswered(string verb, TimeSpan after) => _storeDuration.Record(after.TotalSeconds, new KeyValuePair<string, object?>("verb", verb));
 
     public void Unreadable() => _unreadable.Add(1);
 

@@ -26,13 +26,13 @@ internal ref struct MemberReader
 
     public bool TryReadText(out string? text)
     {
-        text = _reader.Read() && _reader.TokenType == JsonTokenType.String ? _reader.GetString() : null;
+        text = _reader.Read() && _reader.TokenType == JsonTokenType.String ? JsonText.TextOf(ref _reader) : null;
         return text is not null;
     }
 
     public bool TryReadTime(out DateTimeOffset? time)
     {
-        time = _reader.Read() && _reader.TokenType == JsonTokenType.String && _reader.TryGetDateTimeOffset(out var value) ? value : null;
+        time = _reader.Read() && _reader.TokenType == JsonTokenType.String ? JsonText.TimeOf(ref _reader) : null;
         return time is not null;
     }
 

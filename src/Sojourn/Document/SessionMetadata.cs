@@ -46,7 +46,7 @@ internal sealed record SessionMetadata
         }
         catch (InvalidOperationException)
         {
-            // A text with half of a surrogate pair is no text.
+            // A name with half of a surrogate pair is no name.
             return null;
         }
     }

@@ -3,13 +3,17 @@ using System.Text.Json.Serialization;
 
 namespace Sojourn.Subjects;
 
-/// <summary>What the registry holds of a label: its epoch, which moves when all that bears the label ends, and, of a subject, the places that its sessions have.</summary>
+/// <summary>What the registry holds of a label: its epoch, which moves when all that bears the label ends, and, of a subject, the places that its
+/// sessions have.</summary>
 internal sealed record SubjectEntry
 {
     public string? Epoch { get; init; }
 
     /// <summary>When the epoch moved.</summary>
     public DateTimeOffset? MovedAt { get; init; }
+
+    /// <summary>The ends that are under way: until they are through, nothing begins that bears the label.</summary>
+    public string[] Ends { get; init; } = [];
 
     public SubjectPlace[] Places { get; init; } = [];
 

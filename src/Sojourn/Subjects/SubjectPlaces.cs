@@ -68,15 +68,7 @@ internal sealed class SubjectPlaces(SubjectEpochs registry, SessionFinder finder
     {
         try
         {
-            var label = SessionLabels.Subject(subject);
-            byte[]? current;
-            SubjectEntry entry;
-            do
-            {
-                current = await registry.ReadAsync(label, CancellationToken.None).ConfigureAwait(false);
-                entry = SubjectEntry.Parse(current);
-            }
-            while (!await registry.ReplaceAsync(label, current, entry with { Places = change(entry.Places) }, CancellationToken.None).ConfigureAwait(false));
+            await registry.ChangeAsync(SessionLabels.Subject(subject), entry => entry with { Places = change(entry.Places) }, CancellationToken.None).ConfigureAwait(false);
         }
         catch (SessionStoreException)
         {

@@ -10,6 +10,7 @@ public sealed class MariaDbServer : IAsyncLifetime
 
     private readonly TempDirectory _directory;
     private readonly int _port = ServerProcess.FreePort();
+    private readonly string _address = "127.0.0.1";
     private readonly string[] _arguments;
     private ServerProcess? _process;
 
@@ -19,13 +20,17 @@ public sealed class MariaDbServer : IAsyncLifetime
     }
 
     internal MariaDbServer(params string[] arguments)
-        : this(null, arguments)
+        : this((SmallDisk?)null, arguments)
     {
     }
 
     /// <param name="disk">Where its data is.</param>
     /// <param name="arguments">What it is started with besides.</param>
     internal MariaDbServer(SmallDisk? disk, params string[] arguments) => (_directory, _arguments) = (new TempDirectory(disk), arguments);
+
+    /// <summary>At another address of this machine and the port of a primary, as a client that is given several addresses expects it.</summary>
+    private MariaDbServer(MariaDbServer primary)
+        : this((SmallDisk?)null, "--server-id=2", "--read-only", "--rpl-semi-sync-slave-enabled") => (_address, _port) = ("127.0.0.2", primary._port);
 
     /// <summary>Of the user that owns the server.</summary>
     public string Root => ConnectionString("root");
@@ -46,13 +51,46 @@ public sealed class MariaDbServer : IAsyncLifetime
             database: "mysql");
     }
 
+    /// <summary>One whose commits wait for a replica, from when there is one.</summary>
+    public static async Task<MariaDbServer> StartPrimaryAsync()
+    {
+        var primary = new MariaDbServer("--server-id=1", "--log-bin", "--binlog-format=ROW", "--rpl-semi-sync-master-enabled", "--rpl-semi-sync-master-timeout=10000");
+        await primary.InitializeAsync();
+        return primary;
+    }
+
+    /// <summary>A replica of a primary that holds nothing yet; whoever is no administrator may only read it.</summary>
+    public async Task<MariaDbServer> StartReplicaAsync()
+    {
+        var position = await PositionAsync();
+        var replica = new MariaDbServer(this);
+        await replica.InitializeAsync();
+        await replica.ExecuteAsync(string.Create(CultureInfo.InvariantCulture,
+            $"SET GLOBAL gtid_slave_pos = '{position}'; CHANGE MASTER TO MASTER_HOST = '127.0.0.1', MASTER_PORT = {_port}, MASTER_USER = 'root', MASTER_USE_GTID = slave_pos; START SLAVE"));
+        while (await ScalarAsync<int>("SELECT variable_value FROM information_schema.global_status WHERE variable_name = 'RPL_SEMI_SYNC_MASTER_CLIENTS'") == 0) await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System);
+        return replica;
+    }
+
+    /// <summary>Makes a replica the primary, once it has all of what the one before it had done.</summary>
+    public async Task PromoteAsync(string position)
+    {
+        await ScalarAsync<int>($"SELECT MASTER_GTID_WAIT('{position}')");
+        await ExecuteAsync("STOP SLAVE; SET GLOBAL read_only = 0");
+    }
+
+    /// <summary>How far the server's log goes.</summary>
+    public Task<string> PositionAsync() => ScalarAsync<string>("SELECT @@gtid_binlog_pos");
+
+    /// <summary>Of <see cref="App"/>, at whichever of the two answers.</summary>
+    public string AppWith(MariaDbServer other) => App.Replace($"Server={_address}", $"Server={_address},{other._address};Load Balance=FailOver", StringComparison.Ordinal);
+
     /// <summary>Starts it again, on what is there; waits until it answers.</summary>
     public async Task StartAsync(params string[] more)
     {
         string[] arguments =
         [
             "--no-defaults", "--user=mysql", "--datadir=" + Path.Combine(_directory.Path, "data"), "--port=" + _port.ToString(CultureInfo.InvariantCulture),
-            "--bind-address=127.0.0.1", "--socket=" + Path.Combine(_directory.Path, "s.sock"), "--pid-file=" + Path.Combine(_directory.Path, "pid"),
+            "--bind-address=" + _address, "--socket=" + Path.Combine(_directory.Path, "s.sock"), "--pid-file=" + Path.Combine(_directory.Path, "pid"),
             "--skip-name-resolve", "--innodb-buffer-pool-size=64M", "--innodb-log-file-size=32M", .. _arguments, .. more,
         ];
         _process = ServerProcess.Start("mariadbd", arguments);
@@ -115,7 +153,7 @@ public sealed class MariaDbServer : IAsyncLifetime
     private string Rooted(string database) => new MySqlConnectionStringBuilder(Root) { Database = database, Pooling = false, AllowUserVariables = true }.ConnectionString;
 
     private string ConnectionString(string user) =>
-        string.Create(CultureInfo.InvariantCulture, $"Server=127.0.0.1;Port={_port};User ID={user};Database=sessions;SslMode=None;Connection Timeout=5;AllowPublicKeyRetrieval=true");
+        string.Create(CultureInfo.InvariantCulture, $"Server={_address};Port={_port};User ID={user};Database=sessions;SslMode=None;Connection Timeout=5;AllowPublicKeyRetrieval=true");
 
     /// <summary>Making the system's tables takes two seconds, copying them none.</summary>
     private static async Task<TempDirectory> MakeTemplateAsync()

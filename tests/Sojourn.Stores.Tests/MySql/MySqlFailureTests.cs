@@ -29,6 +29,22 @@ public sealed class MySqlFailureTests
         Assert.Equal(21, await app.ReadAsync());
     }
 
+    [Theory]
+    [MemberData(nameof(Layouts))]
+    public async Task A_replica_that_takes_over_is_found_and_has_all_that_was_acknowledged(string layout)
+    {
+        await using var primary = await MariaDbServer.StartPrimaryAsync();
+        await using var replica = await primary.StartReplicaAsync();
+        await using var app = await StoreApp.StartAsync(sojourn => Use(sojourn, layout, primary.AppWith(replica)));
+        await ParallelCountsAsync(app, 20);
+        var position = await primary.PositionAsync();
+        await primary.KillAsync();
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, await app.CountAsync());
+        await replica.PromoteAsync(position);
+        await app.RecoveredAsync();
+        Assert.Equal(21, await app.ReadAsync());
+    }
+
     [Fact]
     public async Task A_server_that_restarts_while_nobody_asks_is_not_noticed()
     {

@@ -18,20 +18,22 @@ public sealed class MySqlSessionStoreTests(MariaDbServer server)
     private static DateTimeOffset Now => TimeProvider.System.GetUtcNow();
 
     [Fact]
-    public async Task Each_verb_is_one_statement_beside_that_of_its_isolation_and_a_transaction_only_where_labels_are_written()
+    public async Task Each_verb_is_one_statement_prepared_once_where_it_is_on_one_row_and_a_transaction_only_where_labels_are_written()
     {
         await using var own = new MariaDbServer([]);
         await own.InitializeAsync();
         await using var store = Open(own.App);
         await store.CreateAsync("warm", Record("{}"), Token);
-        SessionRecord? current = null;
-        Assert.Equal(["insert 1", "set_option 1"], await StatementsOfAsync(own, () => store.CreateAsync("key", Record("{}"), Token).AsTask()));
+        SessionRecord? current = await store.ReadAsync("warm", Token);
+        Assert.Equal(["stmt_execute 1", "stmt_prepare 1", "update 1"], await StatementsOfAsync(own, async () => current = (await store.ReplaceAsync("warm", current!, Record("{}"), Token)).Record));
+        Assert.Equal(["stmt_execute 1", "stmt_prepare 1", "update 1"], await StatementsOfAsync(own, () => store.TouchAsync("warm", current!, Now.AddHours(2), Token).AsTask()));
+        Assert.Equal(["insert 1", "stmt_execute 1"], await StatementsOfAsync(own, () => store.CreateAsync("key", Record("{}"), Token).AsTask()));
         Assert.Equal(["select 1"], await StatementsOfAsync(own, async () => current = await store.ReadAsync("key", Token)));
-        Assert.Equal(["set_option 1", "update 1"], await StatementsOfAsync(own, async () => current = (await store.ReplaceAsync("key", current!, Record("""{"a":1}"""), Token)).Record));
-        Assert.Equal(["set_option 1", "update 1"], await StatementsOfAsync(own, () => store.TouchAsync("key", current!, Now.AddHours(2), Token).AsTask()));
+        Assert.Equal(["stmt_execute 1", "update 1"], await StatementsOfAsync(own, async () => current = (await store.ReplaceAsync("key", current!, Record("""{"a":1}"""), Token)).Record));
+        Assert.Equal(["stmt_execute 1", "update 1"], await StatementsOfAsync(own, () => store.TouchAsync("key", current!, Now.AddHours(2), Token).AsTask()));
         Assert.Equal(["begin 1", "commit 1", "delete_multi 1", "insert_select 1", "set_option 1", "update 1"],
             await StatementsOfAsync(own, async () => current = (await store.ReplaceAsync("key", current!, Record("{}", labels: ["subject:1", "handle:a"]), Token)).Record));
-        Assert.Equal(["set_option 1", "update 1"], await StatementsOfAsync(own,
+        Assert.Equal(["stmt_execute 1", "update 1"], await StatementsOfAsync(own,
             async () => current = (await store.ReplaceAsync("key", current!, Record("""{"a":2}""", labels: ["subject:1", "handle:a"]), Token)).Record));
         Assert.Equal(["delete_multi 1", "set_option 1"], await StatementsOfAsync(own, () => store.DeleteAsync("key", current, Token).AsTask()));
         Assert.Equal(["begin 1", "commit 1", "insert 2", "set_option 1"],

@@ -26,11 +26,29 @@ public sealed class PostgreSqlFailureTests
         Assert.Equal(21, await app.ReadAsync());
     }
 
-    [Fact]
-    public async Task A_server_that_hangs_costs_a_visitor_the_store_timeout_and_no_more()
+    [Theory]
+    [MemberData(nameof(Layouts))]
+    public async Task A_standby_that_takes_over_is_found_and_has_all_that_was_acknowledged(string layout)
+    {
+        await using var primary = await StartAsync();
+        await using var standby = await primary.StartStandbyAsync();
+        await SetAsync(primary, "synchronous_standby_names", "*");
+        await using var app = await StoreApp.StartAsync(builder => Use(builder, layout, primary.OwnerWith(standby)));
+        Assert.Equal(HttpStatusCode.OK, await app.CountAsync());
+        await Task.WhenAll(Enumerable.Range(0, 19).Select(async _ => Assert.Equal(HttpStatusCode.OK, await app.CountAsync())));
+        await primary.KillAsync();
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, await app.CountAsync());
+        await standby.ExecuteAsync("SELECT pg_promote()");
+        await app.RecoveredAsync();
+        Assert.Equal(21, await app.ReadAsync());
+    }
+
+    [Theory]
+    [MemberData(nameof(Layouts))]
+    public async Task A_server_that_hangs_costs_a_visitor_the_store_timeout_and_no_more(string layout)
     {
         await using var server = await StartAsync();
-        await using var app = await StoreApp.StartAsync(builder => builder.UsePostgreSql(server.Owner));
+        await using var app = await StoreApp.StartAsync(builder => Use(builder, layout, server.Owner));
         Assert.Equal(HttpStatusCode.OK, await app.CountAsync());
         await server.FreezeAsync();
         Assert.Equal(HttpStatusCode.ServiceUnavailable, await app.CountAsync());
@@ -134,7 +152,7 @@ public sealed class PostgreSqlFailureTests
 
     private static async Task SetAsync(PostgresServer server, string setting, string value)
     {
-        await server.ExecuteAsync($"BEGIN READ WRITE; COMMIT; ALTER SYSTEM SET {setting} = {value}");
+        await server.ExecuteAsync($"BEGIN READ WRITE; COMMIT; ALTER SYSTEM SET {setting} = '{value}'");
         await server.ExecuteAsync("SELECT pg_reload_conf()");
         while (await server.ScalarAsync<string>("SHOW " + setting) != value) await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System, Token);
     }

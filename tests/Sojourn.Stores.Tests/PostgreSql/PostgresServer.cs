@@ -41,6 +41,21 @@ public sealed class PostgresServer : IAsyncLifetime
         await StartAsync();
     }
 
+    /// <summary>A standby of it, on a directory and a port of its own, that copies what it does.</summary>
+    public async Task<PostgresServer> StartStandbyAsync()
+    {
+        var standby = new PostgresServer();
+        if (Environment.IsPrivilegedProcess) await ServerProcess.RunAsync("chown", "postgres", standby._directory.Path);
+        await RunAsPostgresAsync(Programs + "pg_basebackup", "-D", standby.Data, "-h", "127.0.0.1", "-p", _port.ToString(CultureInfo.InvariantCulture), "-U", "postgres", "-R", "-c", "fast", "--no-sync");
+        await standby.StartAsync();
+        return standby;
+    }
+
+    /// <summary>A connection string that finds the one of the two that is the primary.</summary>
+    public string OwnerWith(PostgresServer other) => Owner.Replace(
+        string.Create(CultureInfo.InvariantCulture, $"Host=127.0.0.1;Port={_port}"),
+        string.Create(CultureInfo.InvariantCulture, $"Host=127.0.0.1:{_port},127.0.0.1:{other._port};Target Session Attributes=primary"), StringComparison.Ordinal);
+
     /// <summary>Starts it, on what is there; waits until it answers.</summary>
     public async Task StartAsync(params string[] settings)
     {

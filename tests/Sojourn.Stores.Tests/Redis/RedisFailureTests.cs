@@ -8,11 +8,14 @@ public sealed class RedisFailureTests
 {
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
-    [Fact]
-    public async Task Killed_and_restarted_it_is_found_again_with_all_that_was_acknowledged()
+    public static TheoryData<string> Layouts => ["native", "connect-redis"];
+
+    [Theory]
+    [MemberData(nameof(Layouts))]
+    public async Task Killed_and_restarted_it_is_found_again_with_all_that_was_acknowledged(string layout)
     {
         await using var server = await RedisServer.StartNewAsync("--appendfsync", "always");
-        await using var app = await StartAsync(server);
+        await using var app = await StartAsync(server, layout);
         for (var count = 0; count < 3; count++) Assert.Equal(HttpStatusCode.OK, await app.CountAsync());
         await server.KillAsync();
         Assert.Equal(HttpStatusCode.ServiceUnavailable, await app.CountAsync());
@@ -21,11 +24,12 @@ public sealed class RedisFailureTests
         Assert.InRange(await app.ReadAsync(), 4, 5);
     }
 
-    [Fact]
-    public async Task Frozen_it_is_a_503_and_it_recovers_by_itself()
+    [Theory]
+    [MemberData(nameof(Layouts))]
+    public async Task Frozen_it_is_a_503_and_it_recovers_by_itself(string layout)
     {
         await using var server = await RedisServer.StartNewAsync();
-        await using var app = await StartAsync(server);
+        await using var app = await StartAsync(server, layout);
         Assert.Equal(HttpStatusCode.OK, await app.CountAsync());
         server.Freeze();
         Assert.Equal(HttpStatusCode.ServiceUnavailable, await app.CountAsync());
@@ -63,11 +67,12 @@ public sealed class RedisFailureTests
         await app.RecoveredAsync();
     }
 
-    [Fact]
-    public async Task Out_of_memory_writes_fail_reads_go_on_and_the_session_is_as_it_was()
+    [Theory]
+    [MemberData(nameof(Layouts))]
+    public async Task Out_of_memory_writes_fail_reads_go_on_and_the_session_is_as_it_was(string layout)
     {
         await using var server = await RedisServer.StartNewAsync();
-        await using var app = await StartAsync(server);
+        await using var app = await StartAsync(server, layout);
         Assert.Equal(HttpStatusCode.OK, await app.CountAsync());
         await server.ConfigureAsync("maxmemory", "1");
         Assert.Equal(HttpStatusCode.ServiceUnavailable, await app.CountAsync());
@@ -155,7 +160,11 @@ public sealed class RedisFailureTests
         Assert.Equal("another's", Assert.Single(await database.ListRangeAsync(key)));
     }
 
-    private static Task<StoreApp> StartAsync(RedisServer server) => StoreApp.StartAsync(builder => builder.UseRedis(server.Configuration + ",connectTimeout=500"));
+    private static Task<StoreApp> StartAsync(RedisServer server, string layout = "native")
+    {
+        var configuration = server.Configuration + ",connectTimeout=500";
+        return StoreApp.StartAsync(builder => _ = layout == "native" ? builder.UseRedis(configuration) : builder.UseConnectRedis(configuration));
+    }
 
     private static async Task SyncedAsync(RedisServer replica)
     {

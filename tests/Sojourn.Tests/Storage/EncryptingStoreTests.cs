@@ -48,6 +48,8 @@ public sealed class EncryptingStoreTests : SessionStoreConformance
     [InlineData("of an unknown key", "unknown-key")]
     [InlineData("in clear", "not-sealed")]
     [InlineData("empty", "not-sealed")]
+    [Trait("Security", "V6")]
+    [Trait("Security", "V22")]
     public async Task What_was_not_sealed_here_for_this_record_is_refused_and_counted_and_kept(string tampering, string reason)
     {
         await using var services = Services(_memory);
@@ -60,7 +62,7 @@ public sealed class EncryptingStoreTests : SessionStoreConformance
         var planted = tampering switch
         {
             "moved" => await AtRestAsync(other),
-            "flipped" => stored.Replace(stored[40], stored[40] == 'A' ? 'B' : 'A'),
+            "flipped" => stored[..40] + (stored[40] == 'A' ? 'B' : 'A') + stored[41..],
             "truncated" => stored[..^6] + "\"}",
             "emptied" => """{"$sealed":"first."}""",
             "of another key" => await SealedByAsync(key, ("first", Second)),
