@@ -77,4 +77,16 @@ internal static class AuthenticationSnippets
             .AddSojourn(IdentityConstants.ApplicationScheme);
         #endregion
     }
+
+    public static void BackChannelLogout(WebApplication app, Func<HttpContext, ValueTask<string>> readKeysOfProvider)
+    {
+        #region authentication-back-channel
+        app.MapSojournBackChannelLogout("/signout-oidc-backchannel", o =>
+        {
+            o.Issuer = "https://login.example.com";
+            o.ClientId = "shop";
+            o.JsonWebKeys = readKeysOfProvider;     // the JSON at its jwks_uri, kept for a while
+        });
+        #endregion
+    }
 }
