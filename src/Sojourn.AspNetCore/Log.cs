@@ -25,4 +25,7 @@ internal static partial class Log
 
     [LoggerMessage(107, LogLevel.Warning, "A ticket of cookie authentication could not be renewed. It is good for as long as before; the next request tries again.")]
     public static partial void TicketNotRenewed(this ILogger logger, Exception exception);
+
+    [LoggerMessage(108, LogLevel.Warning, "An identity provider's logout request was refused: {Problem}")]
+    public static partial void LogoutTokenRefused(this ILogger logger, string problem);
 }

@@ -70,4 +70,12 @@ public sealed partial class SessionManager
         await _events.RaiseAsync(SessionEventKind.Ended, session?.Handle, session?.Subject, reason).ConfigureAwait(false);
         return true;
     }
+
+    /// <summary>Takes a name that counts once, such as a token's; it is kept for an hour, in the store.</summary>
+    /// <returns><see langword="false"/> when it was taken before.</returns>
+    /// <exception cref="NotSupportedException">The store keeps no subjects' entries.</exception>
+    internal ValueTask<bool> TakeOnceAsync(string name, CancellationToken cancellationToken) => _epochs.TakeOnceAsync(name, cancellationToken);
+
+    /// <summary>Lets a name count again that was taken in vain.</summary>
+    internal ValueTask GiveBackAsync(string name) => _epochs.GiveBackAsync(name);
 }

@@ -2,9 +2,14 @@ using System.Security.Claims;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Identity;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace Sojourn.Docs;
+
+internal sealed class User
+{
+}
 
 internal static class AuthenticationSnippets
 {
@@ -58,6 +63,30 @@ internal static class AuthenticationSnippets
     {
         #region authentication-tickets
         builder.Services.AddAuthentication("Cookies").AddCookie().UseSojournTickets();
+        #endregion
+    }
+
+    public static void Identity(WebApplicationBuilder builder)
+    {
+        #region authentication-identity
+        builder.Services.AddIdentityCore<User>()    // and AddEntityFrameworkStores, or a store of your own
+            .AddSignInManager()
+            .AddDefaultTokenProviders()
+            .AddSojournSessions<User>();
+        builder.Services.AddAuthentication(IdentityConstants.ApplicationScheme)
+            .AddSojourn(IdentityConstants.ApplicationScheme);
+        #endregion
+    }
+
+    public static void BackChannelLogout(WebApplication app, Func<HttpContext, ValueTask<string>> readKeysOfProvider)
+    {
+        #region authentication-back-channel
+        app.MapSojournBackChannelLogout("/signout-oidc-backchannel", o =>
+        {
+            o.Issuer = "https://login.example.com";
+            o.ClientId = "shop";
+            o.JsonWebKeys = readKeysOfProvider;     // the JSON at its jwks_uri, kept for a while
+        });
         #endregion
     }
 }

@@ -96,4 +96,32 @@ internal sealed class SubjectEpochs(TimedStore store, TimeSpan patience, TimePro
 
     public ValueTask<bool> ReplaceAsync(string label, byte[]? current, SubjectEntry next, CancellationToken cancellationToken) =>
         store.CallAsync("registry write", cancellation => _registry!.ReplaceSubjectAsync(label, current, next.ToUtf8(), time.GetUtcNow() + KeptFor, cancellation), cancellationToken);
+
+    /// <summary>Takes a name that has not been taken, or was given back.</summary>
+    public async ValueTask<bool> TakeOnceAsync(string name, CancellationToken cancellationToken)
+    {
+        if (_registry is null)
+        {
+            throw new NotSupportedException("The sessions' store keeps no subjects' entries (ISubjectRegistry), so nothing is known to have been used before. docs/stores.md tells which do.");
+        }
+
+        // An entry that is past its time may still be there.
+        var current = await ReadAsync(name, cancellationToken).ConfigureAwait(false);
+        return !(SubjectEntry.Parse(current).MovedAt > time.GetUtcNow() - KeptFor)
+            && await ReplaceAsync(name, current, new SubjectEntry { MovedAt = time.GetUtcNow() }, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Gives back a name that was taken.</summary>
+    public async ValueTask GiveBackAsync(string name)
+    {
+        try
+        {
+            var current = await ReadAsync(name, CancellationToken.None).ConfigureAwait(false);
+            await ReplaceAsync(name, current, new SubjectEntry(), CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (SessionStoreException)
+        {
+            // Nothing more can be done: the name stays taken, and what failed before is reported.
+        }
+    }
 }

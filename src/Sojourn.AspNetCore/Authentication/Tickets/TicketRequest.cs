@@ -24,9 +24,9 @@ internal sealed class TicketRequest(HttpContext context, SessionServices service
         return request;
     }
 
-    /// <summary>The request of a context; of none, one that knows nothing.</summary>
-    public static TicketRequest Of(HttpContext context, SessionServices services, string scheme) =>
-        context.Items[(typeof(TicketRequest), scheme)] as TicketRequest ?? Begin(context, services, scheme);
+    public static TicketRequest? Find(HttpContext context, string scheme) => context.Items[(typeof(TicketRequest), scheme)] as TicketRequest;
+
+    public static TicketRequest Of(HttpContext context, SessionServices services, string scheme) => Find(context, scheme) ?? Begin(context, services, scheme);
 
     public void OnUsed()
     {
