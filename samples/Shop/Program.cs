@@ -1,6 +1,5 @@
 using Microsoft.AspNetCore.Mvc;
 using Shop;
-using Sojourn;
 
 var builder = WebApplication.CreateBuilder(args);
 
@@ -8,8 +7,21 @@ var database = Path.Combine(builder.Environment.ContentRootPath, builder.Configu
 Directory.CreateDirectory(Path.GetDirectoryName(database)!);
 
 builder.Services
-    .AddSojourn(options => options.IdleTimeout = TimeSpan.FromHours(2))
+    .AddSojourn(options =>
+    {
+        options.IdleTimeout = TimeSpan.FromHours(2);
+        options.MaxSessionsPerSubject = 20;
+    })
     .UseSqlite($"Data Source={database}");
+
+// The user is kept in the session: there is no other cookie.
+builder.Services.AddAuthentication().AddSojourn(options =>
+{
+    options.LoginPath = "/sign-in";
+    options.AccessDeniedPath = "/oops";
+});
+builder.Services.AddAuthorization();
+builder.Services.AddSingleton<Users>();
 
 // SameOriginWrites below guards the forms, and needs no token in them.
 builder.Services.AddRazorPages(options => options.Conventions.ConfigureFilter(new IgnoreAntiforgeryTokenAttribute()));
@@ -24,27 +36,9 @@ app.UseSojourn();
 app.MapStaticAssets().WithoutSession();
 app.MapRazorPages();
 
-app.MapPost("/sign-out", async (Session session) =>
-{
-    await session.DestroyAsync();
-    return Results.LocalRedirect("/");
-});
-
-// What a visitor types at the checkout is kept field by field, so that a closed tab or a restarted server costs them nothing.
-app.MapPut("/checkout/draft/{field}", (Session session, string field, [FromBody] string value) =>
-{
-    if (!Draft.Fields.Contains(field))
-    {
-        return Results.Problem(statusCode: 404, title: "The form has no such field.");
-    }
-
-    if (!session.Contains("cart"))
-    {
-        return Results.Problem(statusCode: 409, title: "There is no cart to check out.");
-    }
-
-    session.Update<Draft>("checkout", draft => (draft ?? new()).With(field, value));
-    return Results.NoContent();
-});
+// How long after the password was asked a user may do what cannot be taken back.
+var freshSignIn = app.Configuration.GetValue("Shop:FreshSignIn", TimeSpan.FromMinutes(5));
+app.MapAccount(freshSignIn);
+app.MapCheckout(freshSignIn);
 
 app.Run();

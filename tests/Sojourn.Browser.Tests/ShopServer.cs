@@ -14,13 +14,14 @@ public sealed class ShopServer : IAsyncDisposable
 
     public string Address => $"http://127.0.0.1:{_port}";
 
-    public async Task StartAsync()
+    /// <param name="settings">Settings of the shop's own, such as <c>--Shop:FreshSignIn=00:00:01</c>.</param>
+    public async Task StartAsync(params string[] settings)
     {
         var start = new ProcessStartInfo("dotnet") { WorkingDirectory = Metadata("ShopProject"), RedirectStandardOutput = true };
         foreach (var argument in (string[])
         [
             Metadata("ShopAssembly"), "--environment=Development", $"--urls={Address}", $"--Shop:Database={Path.Combine(_directory.FullName, "shop.db")}",
-            "--Sojourn:Secrets:0=the-secret-of-the-browser-tests-only",
+            "--Sojourn:Secrets:0=the-secret-of-the-browser-tests-only", .. settings,
         ])
         {
             start.ArgumentList.Add(argument);
