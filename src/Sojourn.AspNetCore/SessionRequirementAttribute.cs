@@ -1,4 +1,5 @@
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.WebUtilities;
 
 namespace Sojourn.AspNetCore;
 
@@ -33,7 +34,7 @@ public abstract class SessionRequirementAttribute : Attribute
         var isGet = HttpMethods.IsGet(context.Request.Method) || HttpMethods.IsHead(context.Request.Method);
         context.Response.StatusCode = isGet ? StatusCodes.Status302Found : StatusCodes.Status303SeeOther;
         context.Response.Headers.Location = isGet
-            ? RedirectTo + QueryString.Create("ReturnUrl", context.Request.PathBase + context.Request.Path + context.Request.QueryString)
+            ? QueryHelpers.AddQueryString(RedirectTo, "ReturnUrl", context.Request.PathBase + context.Request.Path + context.Request.QueryString)
             : RedirectTo;
         return Task.CompletedTask;
     }

@@ -133,12 +133,12 @@ public sealed partial class Session
     /// <summary>When the user who is just signing in proved who they are, at the latest; <see langword="null"/> when nobody is.</summary>
     internal DateTimeOffset? ProvedAt { get; private set; }
 
-    /// <summary>The handle that the session will have, whether or not anybody has asked for it yet.</summary>
-    internal string PlannedHandle()
+    /// <summary>The handle that the session will have. Whoever was signed in before knows its handle, and must not know another subject's.</summary>
+    internal string PlannedHandle(string subject)
     {
         lock (_sync)
         {
-            return Metadata.Handle ?? SessionId.NewHandle();
+            return Metadata.Handle is { } handle && (Metadata.Subject is null || Metadata.Subject == subject) ? handle : SessionId.NewHandle();
         }
     }
 
@@ -161,7 +161,7 @@ public sealed partial class Session
             ProvedAt = how.ProvedAt ?? (before.Subject == subject ? null : _host?.BeganAt ?? now);
             var change = new SignInChange(subject, how.KeepsEntries, metadata => metadata with
             {
-                Handle = metadata.Handle ?? handle,
+                Handle = handle,
                 Subject = subject,
                 SignedInAt = how.ProvedAt is { } proved && proved < now ? proved : now,
                 AbsoluteExpiresAt = now + absolute,

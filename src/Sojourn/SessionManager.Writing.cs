@@ -169,7 +169,7 @@ public sealed partial class SessionManager
             throw failure;
         }
 
-        var handle = session.PlannedHandle();
+        var handle = session.PlannedHandle(subject);
         if (Options.MaxSessionsPerSubject is not { } limit)
         {
             session.ApplySignIn(subject, handle, how);

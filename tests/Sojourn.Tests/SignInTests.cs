@@ -45,6 +45,18 @@ public sealed class SignInTests
     }
 
     [Fact]
+    public async Task The_handle_stays_with_its_subject_and_another_one_gets_their_own()
+    {
+        var session = await _engine.SignInAsync("ada");
+        var handle = session.Handle;
+        await session.SignInAsync("ada", cancellationToken: Token);
+        Assert.Equal(handle, session.Handle);
+        await session.SignInAsync("bob", cancellationToken: Token);
+        Assert.NotEqual(handle, session.Handle);
+        Assert.Null(await _engine.Administration.FindAsync(handle, Token));
+    }
+
+    [Fact]
     public async Task An_object_handed_out_before_another_subject_signed_in_is_not_saved_into_their_session()
     {
         var session = await _engine.SignInAsync("ada");
