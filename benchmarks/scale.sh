@@ -33,7 +33,7 @@ notes=$(sed -n '/^<!-- notes -->/,$p' SCALE.md 2> /dev/null || true)
 {
   echo "# Sessions as they grow"
   echo
-  echo "Written by \`benchmarks/scale.sh\`: stores of each size side by side, $rounds turns of $calls calls of each kind and size (in memory a hundred times as many), of sessions all over the store, documents of 256 bytes,"
+  echo "Written by \`benchmarks/scale.sh\`: stores of each size side by side (in memory one after the other), $rounds turns of $calls calls of each kind and size (in memory a hundred times as many), of sessions all over the store, documents of 256 bytes,"
   echo "8 callers. Costs are microseconds of processor time, of the application and of the database that serves it; what tells something is the ratio beside each, over the smallest"
   echo "store of the same run. *Read*: one read. *Write*: a read and a replace, as a request does that changes its session. *Start*: opening the store, checking its tables, and"
   echo "a first read, by a program that is warm. *Bytes*: with indexes and overhead."

@@ -17,7 +17,7 @@ public sealed class RequireSessionAttribute(params string[] entries) : SessionRe
 
     private protected override string Title => "This needs a session that has signed in.";
 
-    internal override bool IsMetBy(Session session, TimeProvider time)
+    internal override bool IsMetBy(Sojourn.Session session, TimeProvider time)
     {
         if (session.IsNew)
         {

@@ -8,11 +8,11 @@ public sealed class RequireSignInAttribute : SessionRequirementAttribute
 
     private protected override string Title => "This needs somebody who is signed in.";
 
-    internal override bool IsMetBy(Session session, TimeProvider time) => session.Subject is not null;
+    internal override bool IsMetBy(Sojourn.Session session, TimeProvider time) => session.Subject is not null;
 }
 
 /// <summary>
-/// Lets a request through only if the user proved who they are a short time ago: at sign-in, or by <see cref="Session.ConfirmSignInAsync"/>. Others get 401 problem
+/// Lets a request through only if the user proved who they are a short time ago: at sign-in, or by <see cref="Sojourn.Session.ConfirmSignInAsync"/>. Others get 401 problem
 /// details (<c>urn:sojourn:fresh-sign-in-required</c>), or are sent to a page. Who acts as another user is never let through.
 /// </summary>
 /// <param name="maxAgeSeconds">How long ago at the most, in seconds; more than zero.</param>
@@ -28,5 +28,5 @@ public sealed class RequireFreshSignInAttribute(double maxAgeSeconds) : SessionR
 
     private protected override string Title => "This needs the user to prove again who they are.";
 
-    internal override bool IsMetBy(Session session, TimeProvider time) => session.SignedInAt is { } signedIn && time.GetUtcNow() - signedIn <= MaxAge;
+    internal override bool IsMetBy(Sojourn.Session session, TimeProvider time) => session.SignedInAt is { } signedIn && time.GetUtcNow() - signedIn <= MaxAge;
 }

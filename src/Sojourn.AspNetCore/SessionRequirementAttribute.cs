@@ -19,7 +19,7 @@ public abstract class SessionRequirementAttribute : Attribute
 
     private protected abstract string Title { get; }
 
-    internal abstract bool IsMetBy(Session session, TimeProvider time);
+    internal abstract bool IsMetBy(Sojourn.Session session, TimeProvider time);
 
     internal Task RefuseAsync(HttpContext context)
     {

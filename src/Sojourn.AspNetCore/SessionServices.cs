@@ -2,6 +2,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Sojourn.AspNetCore.Transport;
+using Sojourn.Events;
 
 namespace Sojourn.AspNetCore;
 
@@ -47,6 +48,11 @@ internal sealed class SessionServices(SessionManager manager, SessionTokens toke
     {
         WarnOfHttp(context);
         var incoming = tokens.Read(context.Request);
+        if (incoming.IsAmbiguous)
+        {
+            await manager.Events.RaiseAsync(SessionEventKind.Suspicious, suspicion: SessionSuspicion.AmbiguousTokens).ConfigureAwait(false);
+        }
+
         var feature = new SessionFeature(context, this, incoming, use);
         try
         {

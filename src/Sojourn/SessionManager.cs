@@ -64,6 +64,8 @@ public sealed partial class SessionManager : ISessionOperations
 
     internal TimeProvider Time { get; }
 
+    internal SessionEvents Events => _events;
+
     internal ExclusiveSessions Exclusive { get; }
 
     SojournOptions ISessionOperations.Options => Options;

@@ -19,7 +19,7 @@ public sealed class AccountEndpointTests
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task A16_A_user_sees_their_sessions_and_nothing_that_could_be_replayed()
+    public async Task A16_O29_V30_A_user_sees_their_sessions_and_nothing_that_could_be_replayed()
     {
         await using var app = await StartAsync();
         using var phone = await SignInAsync(app, "ada", "Phone/1.0");
@@ -129,7 +129,7 @@ public sealed class AccountEndpointTests
     [InlineData("Sec-Fetch-Site", "same-origin", HttpStatusCode.OK)]
     [InlineData("Origin", "https://evil.example", HttpStatusCode.Forbidden)]
     [InlineData("Origin", "null", HttpStatusCode.Forbidden)]
-    public async Task A25_A_page_of_another_site_cannot_end_sessions(string header, string value, HttpStatusCode expected)
+    public async Task A25_N10_A_page_of_another_site_cannot_end_sessions(string header, string value, HttpStatusCode expected)
     {
         await using var app = await StartAsync();
         using var user = await SignInAsync(app, "ada", "Phone/1.0");
@@ -138,7 +138,7 @@ public sealed class AccountEndpointTests
     }
 
     [Fact]
-    public async Task A25_An_antiforgery_token_is_asked_for_where_the_application_has_antiforgery()
+    public async Task A25_N10_An_antiforgery_token_is_asked_for_where_the_application_has_antiforgery()
     {
         await using var app = await StartAsync(services => services.AddDataProtection().Services.AddAntiforgery(o => o.HeaderName = "X-CSRF"));
         using var user = await SignInAsync(app, "ada", "Phone/1.0");

@@ -5,7 +5,7 @@ using Sojourn.Storage;
 namespace Sojourn.Benchmarks.Scale;
 
 /// <summary>
-/// What sessions cost as they grow: stores of every size side by side, rounds in turn, by processor time of this process and the database's. Prints rows of tables, each after a
+/// What sessions cost as they grow: stores of every size, rounds in turn, by processor time of this process and the database's. Prints rows of tables, each after a
 /// word that says of which.
 /// </summary>
 internal static class ScaleRun
@@ -20,19 +20,46 @@ internal static class ScaleRun
         var server = new ServerProcesses(int.Parse(args[2], CultureInfo.InvariantCulture), name);
         int[] sizes = [.. args[3].Split(' ').Select(size => int.Parse(size, CultureInfo.InvariantCulture))];
         var (rounds, calls) = (int.Parse(args[4], CultureInfo.InvariantCulture), int.Parse(args[5], CultureInfo.InvariantCulture));
-        var stores = new List<Sized>();
-        foreach (var size in sizes)
+
+        // Stores in memory one after the other: what collecting the garbage of a large one costs is not to be counted for a small one.
+        var measured = new List<Sized>();
+        foreach (var together in name == "memory" ? sizes.Select(size => (int[])[size]) : [sizes])
         {
-            var database = ScaleDatabase.Of(name, connection, size);
-            var filled = Stopwatch.StartNew();
-            var store = await database.OpenAsync();
-            await database.FillAsync(store);
-            stores.Add(new Sized(size, database, store));
-            Note($"{name}: {size:N0} sessions after {filled.Elapsed.TotalSeconds:0} s");
+            var stores = new List<Sized>();
+            foreach (var size in together) stores.Add(await FilledAsync(name, connection, size));
+            foreach (var sized in stores) sized.BytesEach = await sized.Database.BytesAsync() / sized.Size;
+            await MeasureAsync(stores, server, rounds, calls);
+            foreach (var sized in stores) await PruneAsync(sized, server);
+            measured.AddRange(stores);
+            foreach (var sized in stores) sized.Store = null!;
         }
 
-        foreach (var sized in stores) sized.BytesEach = await sized.Database.BytesAsync() / sized.Size;
+        var first = measured[0];
+        foreach (var sized in measured)
+        {
+            var (read, write, start) = (sized.Read / rounds / calls, sized.Write / rounds / calls, sized.Start / rounds);
+            Row("cost", name, sized.Size, sized.BytesEach.ToString("0", CultureInfo.InvariantCulture), Times(read, sized.Read / first.Read), Times(write, sized.Write / first.Write), Times(start, sized.Start / first.Start));
+        }
 
+        foreach (var sized in measured.Where(static sized => sized.Pruned > 0))
+        {
+            Row("prune", name, sized.Size, sized.PruneNothing.TotalMilliseconds.ToString("0.0", CultureInfo.InvariantCulture), sized.Pruned.ToString("N0", CultureInfo.InvariantCulture),
+                (sized.Prune / sized.Pruned).TotalMicroseconds.ToString("0.0", CultureInfo.InvariantCulture));
+        }
+    }
+
+    private static async Task<Sized> FilledAsync(string name, string connection, int size)
+    {
+        var database = ScaleDatabase.Of(name, connection, size);
+        var filled = Stopwatch.StartNew();
+        var store = await database.OpenAsync();
+        await database.FillAsync(store);
+        Note($"{name}: {size:N0} sessions after {filled.Elapsed.TotalSeconds:0} s");
+        return new Sized(size, database, store);
+    }
+
+    private static async Task MeasureAsync(List<Sized> stores, ServerProcesses server, int rounds, int calls)
+    {
         // The first round warms up.
         for (var round = 0; round <= rounds; round++)
         {
@@ -45,25 +72,16 @@ internal static class ScaleRun
                 if (round > 0) (sized.Read, sized.Write, sized.Start) = (sized.Read + read, sized.Write + write, sized.Start + start);
             }
 
-            Note($"{name}: round {round} of {rounds}");
+            Note($"round {round} of {rounds}");
         }
+    }
 
-        var first = stores[0];
-        foreach (var sized in stores)
-        {
-            var (read, write, start) = (sized.Read / rounds / calls, sized.Write / rounds / calls, sized.Start / rounds);
-            Row("cost", name, sized.Size, sized.BytesEach.ToString("0", CultureInfo.InvariantCulture), Times(read, sized.Read / first.Read), Times(write, sized.Write / first.Write), Times(start, sized.Start / first.Start));
-        }
-
-        foreach (var sized in stores)
-        {
-            if (sized.Store.As<IExpiringStore>() is not { } expiring) continue;
-            await expiring.PruneAsync(ScaleDatabase.Start.AddMinutes(-2), default);
-            var nothing = await CostAsync(server, () => expiring.PruneAsync(ScaleDatabase.Start.AddMinutes(-1), default).AsTask());
-            var pruned = 0L;
-            var some = await CostAsync(server, async () => pruned = await expiring.PruneAsync(ScaleDatabase.Start.AddMilliseconds(Math.Min(sized.Size / 2, Pruned) - 1), default));
-            Row("prune", name, sized.Size, nothing.TotalMilliseconds.ToString("0.0", CultureInfo.InvariantCulture), pruned.ToString("N0", CultureInfo.InvariantCulture), $"{(some / pruned).TotalMicroseconds:0}");
-        }
+    private static async Task PruneAsync(Sized sized, ServerProcesses server)
+    {
+        if (sized.Store.As<IExpiringStore>() is not { } expiring) return;
+        await expiring.PruneAsync(ScaleDatabase.Start.AddMinutes(-2), default);
+        sized.PruneNothing = await CostAsync(server, () => expiring.PruneAsync(ScaleDatabase.Start.AddMinutes(-1), default).AsTask());
+        sized.Prune = await CostAsync(server, async () => sized.Pruned = await expiring.PruneAsync(ScaleDatabase.Start.AddMilliseconds(Math.Min(sized.Size / 2, Pruned) - 1), default));
     }
 
     private static string Times(TimeSpan each, double ratio) => string.Create(CultureInfo.InvariantCulture, $"{each.TotalMicroseconds:0.0} | {ratio:0.00}");
@@ -104,7 +122,8 @@ internal static class ScaleRun
 
         public ScaleDatabase Database { get; } = database;
 
-        public ISessionStore Store { get; } = store;
+        /// <summary>Let go of once it is measured.</summary>
+        public ISessionStore Store { get; set; } = store;
 
         public double BytesEach { get; set; }
 
@@ -113,6 +132,12 @@ internal static class ScaleRun
         public TimeSpan Write { get; set; }
 
         public TimeSpan Start { get; set; }
+
+        public TimeSpan PruneNothing { get; set; }
+
+        public TimeSpan Prune { get; set; }
+
+        public long Pruned { get; set; }
 
         /// <summary>Numbers that come all over the place, the same in every run.</summary>
         public int Next() => (int)(((ulong)(uint)Interlocked.Increment(ref _next) * 0x9e3779b97f4a7c15UL) >> 33);

@@ -8,7 +8,11 @@ using Sojourn.Diagnostics;
 namespace Sojourn.AspNetCore.Transport;
 
 /// <summary>What a request says about its session: the id its token verifies for, if any, and how the client is answered.</summary>
-internal readonly record struct IncomingToken(string? Id, bool IsSignedWithFirst, ISessionTransport Transport);
+internal readonly record struct IncomingToken(string? Id, bool IsSignedWithFirst, ISessionTransport Transport)
+{
+    /// <summary>Whether its tokens were refused together, since they verify for different sessions.</summary>
+    public bool IsAmbiguous { get; init; }
+}
 
 /// <summary>Token in, token out, by the transports: the one place that decides which token counts, and when one and what caching headers are sent.</summary>
 internal sealed class SessionTokens
@@ -62,7 +66,7 @@ internal sealed class SessionTokens
             bearer = null;
         }
 
-        return new IncomingToken(candidates.Id, candidates.IsSignedWithFirst, bearer ?? spoken ?? _transports[0]);
+        return new IncomingToken(candidates.Id, candidates.IsSignedWithFirst, bearer ?? spoken ?? _transports[0]) { IsAmbiguous = candidates.IsRefused };
     }
 
     /// <summary>Checks one token.</summary>

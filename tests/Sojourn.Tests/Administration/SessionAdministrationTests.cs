@@ -159,6 +159,7 @@ public sealed class SessionAdministrationTests
     }
 
     [Fact]
+    [Trait("Security", "O27")]
     public async Task Handlers_hear_a_life_from_its_beginning_to_its_end_under_one_handle()
     {
         var visitor = _engine.Sessions.Create();
@@ -192,6 +193,7 @@ public sealed class SessionAdministrationTests
     }
 
     [Fact]
+    [Trait("Security", "V16")]
     public async Task A_handler_that_throws_keeps_no_session_alive()
     {
         var engine = new Engine(_store, _time, handler: new Failing());
