@@ -1,5 +1,6 @@
 using System.Buffers.Text;
 using System.Diagnostics.CodeAnalysis;
+using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using System.Text;
 using Microsoft.Extensions.Options;
@@ -21,6 +22,10 @@ internal sealed class SessionToken(IOptions<SojournOptions> options)
     /// <summary>Each thread's own keyed hashes: setting up the key costs several times the hashing.</summary>
     [ThreadStatic]
     private static (SessionToken? Owner, IncrementalHash[] Hmacs) _mine;
+
+    /// <summary>The same for every session side by side, so that they do not take each other's place.</summary>
+    [ThreadStatic]
+    private static ConditionalWeakTable<SessionToken, IncrementalHash[]>? _kept;
 
     /// <summary>Writes the token of an id, signed with the first secret.</summary>
     public string Write(string id)
@@ -93,7 +98,7 @@ internal sealed class SessionToken(IOptions<SojournOptions> options)
     {
         if (_mine.Owner != this)
         {
-            _mine = (this, [.. _secrets.Select(key => IncrementalHash.CreateHMAC(HashAlgorithmName.SHA256, key))]);
+            _mine = (this, (_kept ??= []).GetValue(this, static token => [.. token._secrets.Select(key => IncrementalHash.CreateHMAC(HashAlgorithmName.SHA256, key))]));
         }
 
         Span<byte> hash = stackalloc byte[HMACSHA256.HashSizeInBytes];
