@@ -56,7 +56,7 @@ internal sealed class SessionServices(SessionManager manager, SessionTokens toke
         var feature = new SessionFeature(context, this, incoming, use);
         try
         {
-            var key = incoming.Id is null ? null : manager.KeyOf(incoming.Id);
+            var key = incoming.Token is { } token ? token.Key ??= manager.KeyOf(token.Id) : null;
             if (use == SessionUse.Exclusive && key is not null)
             {
                 // Nobody else can hold a session that does not exist yet. The turn ends with the request, whoever the request's session was begun by.

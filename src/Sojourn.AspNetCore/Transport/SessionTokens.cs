@@ -1,4 +1,3 @@
-using System.Diagnostics.CodeAnalysis;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.OutputCaching;
 using Microsoft.Extensions.Logging;
@@ -7,9 +6,11 @@ using Sojourn.Diagnostics;
 
 namespace Sojourn.AspNetCore.Transport;
 
-/// <summary>What a request says about its session: the id its token verifies for, if any, and how the client is answered.</summary>
-internal readonly record struct IncomingToken(string? Id, bool IsSignedWithFirst, ISessionTransport Transport)
+/// <summary>What a request says about its session: what its token verified for, if it did, and how the client is answered.</summary>
+internal readonly record struct IncomingToken(VerifiedToken? Token, ISessionTransport Transport)
 {
+    public string? Id => Token?.Id;
+
     /// <summary>Whether its tokens were refused together, since they verify for different sessions.</summary>
     public bool IsAmbiguous { get; init; }
 }
@@ -19,6 +20,7 @@ internal sealed class SessionTokens
 {
     private readonly SojournOptions _options;
     private readonly SessionToken _token;
+    private readonly VerifiedTokens _verified;
     private readonly SessionMetrics _metrics;
     private readonly ILogger _logger;
     private readonly ExpressRules? _express;
@@ -26,10 +28,11 @@ internal sealed class SessionTokens
     private readonly string[] _requestHeaders;
     private readonly string _vary;
 
-    public SessionTokens(SojournOptions options, SessionTransportOptions transports, SessionToken token, SessionMetrics metrics, ILogger<SessionTokens> logger, ExpressRules? express = null)
+    public SessionTokens(SojournOptions options, SessionTransportOptions transports, SessionToken token, TimeProvider time, SessionMetrics metrics, ILogger<SessionTokens> logger, ExpressRules? express = null)
     {
         _options = options;
         _token = token;
+        _verified = new VerifiedTokens(time);
         _metrics = metrics;
         _logger = logger;
         _express = express;
@@ -53,7 +56,7 @@ internal sealed class SessionTokens
                 spoken ??= transport;
             }
 
-            if (candidates.Id is not null)
+            if (candidates.Token is not null)
             {
                 bearer ??= transport;
             }
@@ -66,19 +69,26 @@ internal sealed class SessionTokens
             bearer = null;
         }
 
-        return new IncomingToken(candidates.Id, candidates.IsSignedWithFirst, bearer ?? spoken ?? _transports[0]) { IsAmbiguous = candidates.IsRefused };
+        return new IncomingToken(candidates.Token, bearer ?? spoken ?? _transports[0]) { IsAmbiguous = candidates.IsRefused };
     }
 
-    /// <summary>Checks one token.</summary>
-    public bool TryRead(ReadOnlySpan<char> value, bool isEncoded, [NotNullWhen(true)] out string? id, out bool isSignedWithFirst)
+    /// <summary>Checks one token; <see langword="null"/> when it was not signed here.</summary>
+    public VerifiedToken? Verify(ReadOnlySpan<char> value, bool isEncoded)
     {
-        if (_token.TryRead(value, isEncoded, out id, out isSignedWithFirst))
+        if (_verified.Find(value, isEncoded) is { } known)
         {
-            return true;
+            return known;
         }
 
-        _metrics.TokenRefused("invalid");
-        return false;
+        if (!_token.TryRead(value, isEncoded, out var id, out var isSignedWithFirst))
+        {
+            _metrics.TokenRefused("invalid");
+            return null;
+        }
+
+        var token = new VerifiedToken(id, isSignedWithFirst);
+        _verified.Note(value, isEncoded, token);
+        return token;
     }
 
     /// <summary>Called when the response starts: sends a new token, one signed anew, or none any more, and keeps shared caches away.</summary>
@@ -107,7 +117,7 @@ internal sealed class SessionTokens
 
     private bool IsDue(Session session, IncomingToken incoming) =>
         !session.IsCalled(incoming.Id)
-        || !incoming.IsSignedWithFirst
+        || incoming.Token is not { IsSignedWithFirst: true }
         || _options.Rolling
         || session.HasChangedCookie
         || (session.WasWritten && session.HasMaxAge);

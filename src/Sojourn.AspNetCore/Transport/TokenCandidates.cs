@@ -15,10 +15,8 @@ public ref struct TokenCandidates
 
     internal TokenCandidates(SessionTokens tokens) => _tokens = tokens;
 
-    /// <summary>The id that a token verified for.</summary>
-    internal string? Id { get; private set; }
-
-    internal bool IsSignedWithFirst { get; private set; }
+    /// <summary>The token that verified.</summary>
+    internal VerifiedToken? Token { get; private set; }
 
     /// <summary>Whether none counts, since they contradict each other or are too many.</summary>
     internal bool IsRefused { get; private set; }
@@ -34,20 +32,20 @@ public ref struct TokenCandidates
         {
             Refuse();
         }
-        else if (!IsRefused && _tokens.TryRead(token, isEncoded, out var id, out var isFirst))
+        else if (!IsRefused && _tokens.Verify(token, isEncoded) is { } verified)
         {
-            if (Id is not null && !string.Equals(Id, id, StringComparison.Ordinal))
+            if (Token is not null && !string.Equals(Token.Id, verified.Id, StringComparison.Ordinal))
             {
                 Refuse();
             }
             else
             {
-                (Id, IsSignedWithFirst) = (id, isFirst);
+                Token = verified;
             }
         }
 
         return !IsRefused;
     }
 
-    private void Refuse() => (Id, IsSignedWithFirst, IsRefused) = (null, false, true);
+    private void Refuse() => (Token, IsRefused) = (null, true);
 }

@@ -1,0 +1,60 @@
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+
+namespace Sojourn.AspNetCore.Transport;
+
+/// <summary>What a token verified for.</summary>
+internal sealed class VerifiedToken(string id, bool isSignedWithFirst)
+{
+    public string Id => id;
+
+    /// <summary>Whether the first secret signed it; if not, it is to be signed anew.</summary>
+    public bool IsSignedWithFirst => isSignedWithFirst;
+
+    /// <summary>The key of the id, once it was computed.</summary>
+    public string? Key { get; set; }
+}
+
+/// <summary>
+/// Remembers for a minute what tokens verified for that come again and again, so that neither the HMAC nor the key of a busy session is computed at every request. Thread-safe.
+/// </summary>
+/// <remarks>
+/// Nothing leaks by it: a token is looked up by a hash that is keyed anew in every process, and compared as a whole in constant time. It says only that the token was signed here,
+/// which does not change while the process runs; whether there is a session is asked of the store at every request.
+/// </remarks>
+internal sealed class VerifiedTokens(TimeProvider time)
+{
+    private const int PlaceCount = 4096;
+    private static readonly TimeSpan KeptFor = TimeSpan.FromMinutes(1);
+    private readonly Place?[] _places = new Place?[PlaceCount];
+
+    /// <summary>Hashes of tokens that came once: only one that comes again is worth remembering.</summary>
+    private readonly int[] _seen = new int[PlaceCount];
+
+    public VerifiedToken? Find(ReadOnlySpan<char> value, bool isEncoded)
+    {
+        var place = Volatile.Read(ref _places[IndexOf(string.GetHashCode(value))]);
+        return place is not null
+            && place.IsEncoded == isEncoded
+            && time.GetElapsedTime(place.Since) < KeptFor
+            && CryptographicOperations.FixedTimeEquals(MemoryMarshal.AsBytes(value), MemoryMarshal.AsBytes(place.Value.AsSpan()))
+            ? place.Token : null;
+    }
+
+    public void Note(ReadOnlySpan<char> value, bool isEncoded, VerifiedToken token)
+    {
+        var hash = string.GetHashCode(value);
+        var index = IndexOf(hash);
+        if (_seen[index] != hash)
+        {
+            _seen[index] = hash;
+            return;
+        }
+
+        Volatile.Write(ref _places[index], new Place(value.ToString(), isEncoded, token, time.GetTimestamp()));
+    }
+
+    private static int IndexOf(int hash) => (int)((uint)hash % PlaceCount);
+
+    private sealed record Place(string Value, bool IsEncoded, VerifiedToken Token, long Since);
+}

@@ -1,0 +1,73 @@
+using System.Net;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.Time.Testing;
+using Sojourn.AspNetCore.Transport;
+using Sojourn.Storage;
+
+namespace Sojourn.AspNetCore.Tests;
+
+/// <summary>What tokens verified for is remembered for a while, and changes nothing that a visitor could see.</summary>
+public sealed class VerifiedTokenTests
+{
+    private readonly FakeTimeProvider _time = new(DateTimeOffset.UnixEpoch.AddYears(60));
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public void A_token_is_remembered_once_it_comes_again_and_for_a_minute()
+    {
+        var tokens = new VerifiedTokens(_time);
+        var verified = new VerifiedToken("id", isSignedWithFirst: true);
+        tokens.Note("s:id.signature", isEncoded: false, verified);
+        Assert.Null(tokens.Find("s:id.signature", isEncoded: false));
+        tokens.Note("s:id.signature", isEncoded: false, verified);
+        Assert.Same(verified, tokens.Find("s:id.signature", isEncoded: false));
+        _time.Advance(TimeSpan.FromSeconds(59));
+        Assert.Same(verified, tokens.Find("s:id.signature", isEncoded: false));
+        _time.Advance(TimeSpan.FromSeconds(1));
+        Assert.Null(tokens.Find("s:id.signature", isEncoded: false));
+    }
+
+    [Fact]
+    public void Only_the_very_token_is_found_and_only_as_it_was_sent()
+    {
+        var tokens = new VerifiedTokens(_time);
+        const string Known = "s:id.signature";
+        tokens.Note(Known, isEncoded: false, new VerifiedToken("id", isSignedWithFirst: true));
+        tokens.Note(Known, isEncoded: false, new VerifiedToken("id", isSignedWithFirst: true));
+        Assert.Null(tokens.Find(Known, isEncoded: true));
+        for (var i = 0; i < Known.Length; i++)
+        {
+            Assert.Null(tokens.Find(Known[..i] + (char)(Known[i] ^ 1) + Known[(i + 1)..], isEncoded: false));
+            Assert.Null(tokens.Find(Known[..i], isEncoded: false));
+        }
+
+        Assert.Null(tokens.Find(Known + "x", isEncoded: false));
+    }
+
+    [Fact]
+    public async Task A_session_that_ended_is_ended_for_a_token_that_is_remembered()
+    {
+        var store = new MemorySessionStore();
+        await using var app = await TestApp.StartAsync(
+            app =>
+            {
+                app.MapPost("/set", (Session session) => session.Set("name", "ada"));
+                app.MapGet("/get", (Session session) => session.Get<string>("name") ?? "nobody");
+                app.MapPost("/destroy", async (Session session) => await session.DestroyAsync());
+            },
+            store);
+        using var client = app.NewClient();
+        await client.PostAsync("/set", null, Token);
+        var cookie = TestApp.CookiesOf(client).GetCookies(app.Address)["sid"]!.Value;
+        using var other = app.NewBareClient();
+        other.DefaultRequestHeaders.Add("Cookie", "sid=" + cookie);
+        for (var i = 0; i < 3; i++)
+        {
+            Assert.Equal("ada", await other.GetStringAsync("/get", Token));
+        }
+
+        Assert.Equal(HttpStatusCode.OK, (await client.PostAsync("/destroy", null, Token)).StatusCode);
+        Assert.Equal("nobody", await other.GetStringAsync("/get", Token));
+    }
+}
