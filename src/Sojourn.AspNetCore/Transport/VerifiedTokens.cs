@@ -33,7 +33,7 @@ internal sealed class VerifiedTokens(TimeProvider time)
 
     public VerifiedToken? Find(ReadOnlySpan<char> value, bool isEncoded)
     {
-        var place = Volatile.Read(ref _places[IndexOf(string.GetHashCode(value))]);
+        var place = Volatile.Read(ref _places[IndexOf(string.GetHashCode(value, StringComparison.Ordinal))]);
         return place is not null
             && place.IsEncoded == isEncoded
             && time.GetElapsedTime(place.Since) < KeptFor
@@ -43,7 +43,7 @@ internal sealed class VerifiedTokens(TimeProvider time)
 
     public void Note(ReadOnlySpan<char> value, bool isEncoded, VerifiedToken token)
     {
-        var hash = string.GetHashCode(value);
+        var hash = string.GetHashCode(value, StringComparison.Ordinal);
         var index = IndexOf(hash);
         if (_seen[index] != hash)
         {
