@@ -23,8 +23,7 @@ public abstract partial class SessionStoreConformance
 
     /// <summary>No lost update: of writers that read the same record, one writes and the others learn of it.</summary>
     [Fact]
-    [Trait("Security", "A38")]
-    public async Task Of_parallel_replaces_of_the_same_record_one_wins()
+    public async Task A38_Of_parallel_replaces_of_the_same_record_one_wins()
     {
         for (var round = 0; round < RaceRounds; round++)
         {
@@ -66,10 +65,7 @@ public abstract partial class SessionStoreConformance
 
     /// <summary>Gone is gone, also for who had read it just before.</summary>
     [Fact]
-    [Trait("Security", "A38")]
-    [Trait("Security", "V1")]
-    [Trait("Security", "V3")]
-    public async Task A_deleted_record_is_never_revived_by_a_parallel_replace_or_touch()
+    public async Task A38_V1_V3_A_deleted_record_is_never_revived_by_a_parallel_replace_or_touch()
     {
         for (var round = 0; round < RaceRounds; round++)
         {

@@ -10,9 +10,7 @@ public abstract partial class SessionStoreConformance
     /// <summary>A password is changed, then all sessions of its user end: no sign-in that was proved with the old password outlives that, in whatever order.</summary>
     /// <returns>When it is checked.</returns>
     [Fact]
-    [Trait("Security", "A11")]
-    [Trait("Security", "V17")]
-    public async Task No_sign_in_by_an_old_password_outlives_the_end_of_all_sessions()
+    public async Task A11_V17_No_sign_in_by_an_old_password_outlives_the_end_of_all_sessions()
     {
         await using var processes = NewProcesses();
         for (var round = 0; round < RaceRounds; round++)
@@ -83,9 +81,7 @@ public abstract partial class SessionStoreConformance
     /// <summary>A limit holds at every instant, and the last to sign in are the ones who stay.</summary>
     /// <returns>When it is checked.</returns>
     [Fact]
-    [Trait("Security", "A2")]
-    [Trait("Security", "O28")]
-    public async Task A_subject_never_has_more_sessions_than_they_may()
+    public async Task A2_O28_A_subject_never_has_more_sessions_than_they_may()
     {
         const int Limit = 2;
         await using var processes = NewProcesses(options => options.MaxSessionsPerSubject = Limit);

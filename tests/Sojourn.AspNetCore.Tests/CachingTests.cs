@@ -30,10 +30,7 @@ public sealed class CachingTests
 
     [Theory]
     [MemberData(nameof(Accessors))]
-    [Trait("Security", "A33")]
-    [Trait("Security", "O21")]
-    [Trait("Security", "V11")]
-    public async Task A_response_that_looked_at_the_session_is_for_its_visitor_alone(string accessor)
+    public async Task A33_O21_V11_A_response_that_looked_at_the_session_is_for_its_visitor_alone(string accessor)
     {
         await using var app = await StartAsync();
         using var client = app.NewClient();
@@ -87,9 +84,7 @@ public sealed class CachingTests
     [InlineData(false, "sync")]
     [InlineData(true, "empty")]
     [InlineData(false, "empty")]
-    [Trait("Security", "A33")]
-    [Trait("Security", "V11")]
-    public async Task The_output_cache_never_serves_one_visitors_page_to_another(bool isCacheOutside, string kind)
+    public async Task A33_V11_The_output_cache_never_serves_one_visitors_page_to_another(bool isCacheOutside, string kind)
     {
         await using var app = await TestApp.StartAsync(
             app =>

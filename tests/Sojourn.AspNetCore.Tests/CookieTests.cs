@@ -19,9 +19,7 @@ public sealed class CookieTests
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     [Fact]
-    [Trait("Security", "A37")]
-    [Trait("Security", "O16")]
-    public async Task Of_several_cookies_the_one_that_verifies_counts_and_two_that_do_are_refused_together()
+    public async Task A37_O16_Of_several_cookies_the_one_that_verifies_counts_and_two_that_do_are_refused_together()
     {
         await using var app = await StartAsync();
         var ada = await BeginAsync(app, "ada");
@@ -53,10 +51,7 @@ public sealed class CookieTests
     }
 
     [Fact]
-    [Trait("Security", "O20")]
-    [Trait("Security", "K11")]
-    [Trait("Security", "K12")]
-    public async Task Destroy_clears_the_cookie_with_the_attributes_it_was_set_with()
+    public async Task O20_K11_K12_Destroy_clears_the_cookie_with_the_attributes_it_was_set_with()
     {
         string cookie;
         await using (var before = await StartAsync(options =>
@@ -130,11 +125,7 @@ public sealed class CookieTests
     }
 
     [Fact]
-    [Trait("Security", "A39")]
-    [Trait("Security", "O11")]
-    [Trait("Security", "O24")]
-    [Trait("Security", "V15")]
-    public async Task The_token_travels_in_the_cookie_alone_and_is_never_logged()
+    public async Task A39_O11_O24_V15_The_token_travels_in_the_cookie_alone_and_is_never_logged()
     {
         var logs = new FakeLogCollector();
         await using var app = await StartAsync(services: services => services.AddLogging(logging =>
@@ -182,10 +173,7 @@ public sealed class CookieTests
 
     [Theory]
     [MemberData(nameof(Contradictions))]
-    [Trait("Security", "K1")]
-    [Trait("Security", "K2")]
-    [Trait("Security", "K5")]
-    public async Task What_browsers_would_drop_or_nobody_can_mean_fails_at_start(string mistake, string named)
+    public async Task K1_K2_K5_What_browsers_would_drop_or_nobody_can_mean_fails_at_start(string mistake, string named)
     {
         var thrown = await Assert.ThrowsAsync<OptionsValidationException>(() => StartAsync(
             options =>

@@ -31,9 +31,7 @@ public sealed class EncryptionTests : IDisposable
     [InlineData("moved")]
     [InlineData("altered")]
     [InlineData("in clear")]
-    [Trait("Security", "V6")]
-    [Trait("Security", "V22")]
-    public async Task A_planted_record_makes_a_stranger_of_its_visitor_and_stays_for_a_person_to_see(string tampering)
+    public async Task V6_V22_A_planted_record_makes_a_stranger_of_its_visitor_and_stays_for_a_person_to_see(string tampering)
     {
         await using var app = await StartAsync(Given);
         using var refused = new MetricCollector<long>(app.Services.GetRequiredService<IMeterFactory>(), "Sojourn", "sojourn.documents.refused");

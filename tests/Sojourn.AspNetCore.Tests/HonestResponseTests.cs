@@ -92,9 +92,7 @@ public sealed class HonestResponseTests
     }
 
     [Fact]
-    [Trait("Security", "A40")]
-    [Trait("Security", "V31")]
-    public async Task A_session_that_cannot_be_loaded_is_503_and_the_handler_does_not_run()
+    public async Task A40_V31_A_session_that_cannot_be_loaded_is_503_and_the_handler_does_not_run()
     {
         var store = new FaultInjectingStore(new MemorySessionStore());
         await using var app = await StartAsync(store);

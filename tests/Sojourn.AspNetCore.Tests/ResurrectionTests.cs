@@ -21,10 +21,7 @@ public sealed class ResurrectionTests
     [InlineData("destroy")]
     [InlineData("renew")]
     [InlineData("expire")]
-    [Trait("Security", "A10")]
-    [Trait("Security", "V1")]
-    [Trait("Security", "V2")]
-    public async Task A_slow_writer_gets_409_and_a_slow_reader_its_answer_and_neither_revives_the_id(string end)
+    public async Task A10_V1_V2_A_slow_writer_gets_409_and_a_slow_reader_its_answer_and_neither_revives_the_id(string end)
     {
         await using var app = await StartAsync();
         using var client = app.NewBareClient();
@@ -53,8 +50,7 @@ public sealed class ResurrectionTests
     [InlineData("destroy")]
     [InlineData("renew")]
     [InlineData("expire")]
-    [Trait("Security", "V1")]
-    public async Task Ends_raced_against_writers_are_final(string end)
+    public async Task V1_Ends_raced_against_writers_are_final(string end)
     {
         await using var app = await StartAsync();
         using var client = app.NewBareClient();

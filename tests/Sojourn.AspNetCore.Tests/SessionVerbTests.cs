@@ -129,8 +129,7 @@ public sealed class SessionVerbTests
     }
 
     [Fact]
-    [Trait("Security", "A8")]
-    public async Task A_session_ends_when_it_is_not_used_for_the_idle_time()
+    public async Task A8_A_session_ends_when_it_is_not_used_for_the_idle_time()
     {
         var time = new FakeTimeProvider(DateTimeOffset.UtcNow);
         await using var app = await StartAsync(time: time);
@@ -147,8 +146,7 @@ public sealed class SessionVerbTests
     }
 
     [Fact]
-    [Trait("Security", "A9")]
-    public async Task Renewing_does_not_move_the_absolute_deadline()
+    public async Task A9_Renewing_does_not_move_the_absolute_deadline()
     {
         var time = new FakeTimeProvider(DateTimeOffset.UtcNow);
         await using var app = await StartAsync(time: time, options: o => o.AbsoluteTimeout = TimeSpan.FromMinutes(30));
@@ -216,8 +214,7 @@ public sealed class SessionVerbTests
     }
 
     [Fact]
-    [Trait("Security", "V10")]
-    public async Task A_session_that_grew_too_large_fails_and_the_stored_one_stays()
+    public async Task V10_A_session_that_grew_too_large_fails_and_the_stored_one_stays()
     {
         await using var app = await StartAsync(options: o => o.MaxDocumentBytes = 2048, more: app => app.MapGet("/large", (Session session) =>
         {
@@ -232,8 +229,7 @@ public sealed class SessionVerbTests
     }
 
     [Fact]
-    [Trait("Security", "A42")]
-    public async Task A_document_that_cannot_be_read_is_kept_and_the_visitor_goes_on_afresh()
+    public async Task A42_A_document_that_cannot_be_read_is_kept_and_the_visitor_goes_on_afresh()
     {
         var store = new MemorySessionStore();
         await using var app = await StartAsync(store);

@@ -34,9 +34,7 @@ public sealed class StrangersTests
     }
 
     [Fact]
-    [Trait("Security", "A4")]
-    [Trait("Security", "O12")]
-    public async Task Forged_cookies_over_HTTP_are_answered_as_a_strangers_and_cost_no_store_call()
+    public async Task A4_O12_Forged_cookies_over_HTTP_are_answered_as_a_strangers_and_cost_no_store_call()
     {
         await using var app = await StartAsync();
         var forger = new Forger(app.Services.GetRequiredService<SessionToken>(), seed: 2);
@@ -77,8 +75,7 @@ public sealed class StrangersTests
     }
 
     [Fact]
-    [Trait("Security", "O11")]
-    public async Task An_id_that_is_signed_here_and_unknown_is_never_adopted()
+    public async Task O11_An_id_that_is_signed_here_and_unknown_is_never_adopted()
     {
         await using var app = await StartAsync();
         var token = SessionToken.Encode(app.Services.GetRequiredService<SessionToken>().Write(SessionId.New()));

@@ -23,10 +23,7 @@ public sealed partial class TokenFuzzTests
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     [Fact]
-    [Trait("Security", "A4")]
-    [Trait("Security", "O12")]
-    [Trait("Security", "V20")]
-    public async Task The_reader_of_cookies_finds_the_id_that_the_model_finds()
+    public async Task A4_O12_V20_The_reader_of_cookies_finds_the_id_that_the_model_finds()
     {
         await using var app = await StartAsync();
         var tokens = app.Services.GetRequiredService<SessionTokens>();
@@ -46,8 +43,7 @@ public sealed partial class TokenFuzzTests
     }
 
     [Fact]
-    [Trait("Security", "O12")]
-    public async Task The_reader_of_headers_finds_the_id_that_the_model_finds()
+    public async Task O12_The_reader_of_headers_finds_the_id_that_the_model_finds()
     {
         await using var app = await StartAsync(services => new SojournBuilder(services).WithTransports(SessionTransports.Header()));
         var tokens = app.Services.GetRequiredService<SessionTokens>();
@@ -68,12 +64,7 @@ public sealed partial class TokenFuzzTests
     }
 
     [Fact]
-    [Trait("Security", "A41")]
-    [Trait("Security", "K3")]
-    [Trait("Security", "K8")]
-    [Trait("Security", "K9")]
-    [Trait("Security", "V23")]
-    public async Task Over_HTTP_every_line_of_the_corpus_is_answered_as_the_model_says_or_refused_by_the_server()
+    public async Task A41_K3_K8_K9_V23_Over_HTTP_every_line_of_the_corpus_is_answered_as_the_model_says_or_refused_by_the_server()
     {
         await using var app = await StartAsync();
         var (ada, grace) = (await BeginAsync(app, "ada"), await BeginAsync(app, "grace"));

@@ -179,8 +179,7 @@ public sealed class SessionManagerTests
     }
 
     [Fact]
-    [Trait("Security", "A44")]
-    public async Task A_store_that_does_not_answer_is_a_failure_in_time()
+    public async Task A44_A_store_that_does_not_answer_is_a_failure_in_time()
     {
         var store = new FaultInjectingStore(_memory);
         var manager = Manager(store);
@@ -426,8 +425,7 @@ public sealed class SessionManagerTests
     }
 
     [Fact]
-    [Trait("Security", "V19")]
-    public async Task An_id_opens_nothing_in_another_application_on_the_same_store()
+    public async Task V19_An_id_opens_nothing_in_another_application_on_the_same_store()
     {
         var manager = Manager();
         var id = await StoredAsync(manager);

@@ -93,8 +93,7 @@ public sealed class CookieRulesTests
     }
 
     [Fact]
-    [Trait("Security", "V31")]
-    public async Task A10_O20_V14_N6_A_cookie_that_was_copied_before_the_sign_out_opens_nothing_after_it()
+    public async Task A10_O20_V14_N6_V31_A_cookie_that_was_copied_before_the_sign_out_opens_nothing_after_it()
     {
         await using var app = await StartAsync();
         var cookie = Assert.Single(await SetCookiesAsync(app, "/set")).Split(';')[0];

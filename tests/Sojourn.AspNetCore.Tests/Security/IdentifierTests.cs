@@ -40,8 +40,7 @@ public sealed class IdentifierTests
     }
 
     [Fact]
-    [Trait("Security", "V31")]
-    public async Task A23_A35_A39_O3_O10_The_token_is_in_Set_Cookie_alone_and_says_nothing()
+    public async Task A23_A35_A39_O3_O10_V31_The_token_is_in_Set_Cookie_alone_and_says_nothing()
     {
         var logs = new FakeLogCollector();
         await using var app = await StartAsync(services => services.AddLogging(logging => logging.SetMinimumLevel(LogLevel.Trace).AddProvider(new FakeLoggerProvider(logs))));

@@ -159,8 +159,7 @@ public sealed class SessionAdministrationTests
     }
 
     [Fact]
-    [Trait("Security", "O27")]
-    public async Task Handlers_hear_a_life_from_its_beginning_to_its_end_under_one_handle()
+    public async Task O27_Handlers_hear_a_life_from_its_beginning_to_its_end_under_one_handle()
     {
         var visitor = _engine.Sessions.Create();
         visitor.Set("cart", "tea");
@@ -193,8 +192,7 @@ public sealed class SessionAdministrationTests
     }
 
     [Fact]
-    [Trait("Security", "V16")]
-    public async Task A_handler_that_throws_keeps_no_session_alive()
+    public async Task V16_A_handler_that_throws_keeps_no_session_alive()
     {
         var engine = new Engine(_store, _time, handler: new Failing());
         var session = await engine.SignInAsync("ada");

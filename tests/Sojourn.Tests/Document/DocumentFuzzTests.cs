@@ -72,9 +72,7 @@ public sealed class DocumentFuzzTests
 
     /// <summary>The same through the front door: planted in a store, loaded, used as a request would use it, saved.</summary>
     [Fact]
-    [Trait("Security", "A42")]
-    [Trait("Security", "V21")]
-    public async Task A_planted_document_makes_a_session_that_can_be_used_or_none()
+    public async Task A42_V21_A_planted_document_makes_a_session_that_can_be_used_or_none()
     {
         var store = new MemorySessionStore();
         await using var services = new ServiceCollection().AddSojournCore().UseStore(_ => store).Services.Configure<SojournOptions>(o => o.ApplicationName = "tests").BuildServiceProvider();

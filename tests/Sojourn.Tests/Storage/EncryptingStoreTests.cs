@@ -48,9 +48,7 @@ public sealed class EncryptingStoreTests : SessionStoreConformance
     [InlineData("of an unknown key", "unknown-key")]
     [InlineData("in clear", "not-sealed")]
     [InlineData("empty", "not-sealed")]
-    [Trait("Security", "V6")]
-    [Trait("Security", "V22")]
-    public async Task What_was_not_sealed_here_for_this_record_is_refused_and_counted_and_kept(string tampering, string reason)
+    public async Task V6_V22_What_was_not_sealed_here_for_this_record_is_refused_and_counted_and_kept(string tampering, string reason)
     {
         await using var services = Services(_memory);
         var (store, manager) = (services.GetRequiredService<ISessionStore>(), services.GetRequiredService<SessionManager>());

@@ -14,7 +14,7 @@ public sealed class SessionStoreConformanceTests
 
     [Fact]
     public Task A_store_that_revives_under_a_race_is_caught()
-        => AssertCaughtAsync(new CheckingFirst(), suite => suite.A_deleted_record_is_never_revived_by_a_parallel_replace_or_touch());
+        => AssertCaughtAsync(new CheckingFirst(), suite => suite.A38_V1_V3_A_deleted_record_is_never_revived_by_a_parallel_replace_or_touch());
 
     [Fact]
     public Task A_store_whose_create_is_not_atomic_is_caught()
@@ -22,7 +22,7 @@ public sealed class SessionStoreConformanceTests
 
     [Fact]
     public Task A_store_whose_replace_is_not_atomic_is_caught()
-        => AssertCaughtAsync(new CheckingFirst(), suite => suite.Of_parallel_replaces_of_the_same_record_one_wins());
+        => AssertCaughtAsync(new CheckingFirst(), suite => suite.A38_Of_parallel_replaces_of_the_same_record_one_wins());
 
     [Fact]
     public Task A_store_that_loses_updates_is_caught_by_its_sum()
