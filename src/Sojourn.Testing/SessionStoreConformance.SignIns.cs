@@ -124,7 +124,10 @@ public abstract partial class SessionStoreConformance
             ServiceProvider NewProcess(ISessionStore store)
             {
                 var services = new ServiceCollection();
-                services.AddSojournCore().UseStore(_ => new Borrowed(store));
+
+                // As an instance, which the container does not dispose of.
+                services.AddSingleton(store);
+                services.AddSojournCore();
                 services.Configure<SojournOptions>(options =>
                 {
                     (options.ApplicationName, options.StoreTimeout) = ("conformance", TimeSpan.FromSeconds(30));
@@ -146,24 +149,5 @@ public abstract partial class SessionStoreConformance
                 await process.DisposeAsync();
             }
         }
-    }
-
-    /// <summary>A store that whoever lent it disposes of.</summary>
-    private sealed class Borrowed(ISessionStore store) : ISessionStore
-    {
-        public ValueTask<SessionRecord?> ReadAsync(string key, CancellationToken cancellationToken) => store.ReadAsync(key, cancellationToken);
-
-        public ValueTask<bool> CreateAsync(string key, SessionRecord record, CancellationToken cancellationToken) => store.CreateAsync(key, record, cancellationToken);
-
-        public ValueTask<WriteResult> ReplaceAsync(string key, SessionRecord current, SessionRecord next, CancellationToken cancellationToken) =>
-            store.ReplaceAsync(key, current, next, cancellationToken);
-
-        public ValueTask<WriteResult> TouchAsync(string key, SessionRecord current, DateTimeOffset expiresAt, CancellationToken cancellationToken) =>
-            store.TouchAsync(key, current, expiresAt, cancellationToken);
-
-        public ValueTask<WriteResult> DeleteAsync(string key, SessionRecord? current, CancellationToken cancellationToken) => store.DeleteAsync(key, current, cancellationToken);
-
-        public T? As<T>()
-            where T : class => store.As<T>();
     }
 }

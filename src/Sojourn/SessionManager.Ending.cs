@@ -65,10 +65,15 @@ public sealed partial class SessionManager
             return false;
         }
 
+        await TellEndedAsync(session?.Handle, session?.Subject, reason).ConfigureAwait(false);
+        return true;
+    }
+
+    private ValueTask TellEndedAsync(string? handle, string? subject, SessionEndReason reason)
+    {
         _metrics.Ended(reason);
         _logger.Ended(reason);
-        await _events.RaiseAsync(SessionEventKind.Ended, session?.Handle, session?.Subject, reason).ConfigureAwait(false);
-        return true;
+        return _events.RaiseAsync(SessionEventKind.Ended, handle, subject, reason);
     }
 
     /// <summary>Takes a name that counts once, such as a token's; it is kept for an hour, in the store.</summary>

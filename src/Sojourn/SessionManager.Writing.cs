@@ -82,10 +82,7 @@ public sealed partial class SessionManager
         MarkCreated(session, record, changes);
         _metrics.Created();
         _logger.Created();
-        if (_events.HasHandlers)
-        {
-            await _events.RaiseAsync(SessionEventKind.Created, session.KnownHandle, session.KnownSubject).ConfigureAwait(false);
-        }
+        await TellAsync(SessionEventKind.Created, session).ConfigureAwait(false);
     }
 
     /// <summary>Creates the record of a new id, and takes it back if all that bears one of its labels was ended meanwhile.</summary>
@@ -170,30 +167,26 @@ public sealed partial class SessionManager
         }
 
         var handle = session.PlannedHandle(subject);
-        if (Options.MaxSessionsPerSubject is not { } limit)
+        var limit = Options.MaxSessionsPerSubject;
+        var victims = limit is { } most ? await _places.TakeAsync(subject, handle, most, cancellationToken).ConfigureAwait(false) : [];
+        try
         {
+            foreach (var victim in victims)
+            {
+                await EndAsync(SessionLabels.Handle(victim), new SessionFilter { Handle = victim }, SessionEndReason.TooMany, cancellationToken).ConfigureAwait(false);
+            }
+
             session.ApplySignIn(subject, handle, how);
             await RenewIdAsync(session, SessionEventKind.SignedIn, cancellationToken).ConfigureAwait(false);
         }
-        else
+        catch when (limit is not null)
         {
-            var victims = await _places.TakeAsync(subject, handle, limit, cancellationToken).ConfigureAwait(false);
-            try
-            {
-                foreach (var victim in victims)
-                {
-                    await EndAsync(SessionLabels.Handle(victim), new SessionFilter { Handle = victim }, SessionEndReason.TooMany, cancellationToken).ConfigureAwait(false);
-                }
+            await _places.GiveBackAsync(subject, handle).ConfigureAwait(false);
+            throw;
+        }
 
-                session.ApplySignIn(subject, handle, how);
-                await RenewIdAsync(session, SessionEventKind.SignedIn, cancellationToken).ConfigureAwait(false);
-            }
-            catch
-            {
-                await _places.GiveBackAsync(subject, handle).ConfigureAwait(false);
-                throw;
-            }
-
+        if (limit is not null)
+        {
             await _places.SettleAsync(subject, handle).ConfigureAwait(false);
         }
 
@@ -219,7 +212,7 @@ public sealed partial class SessionManager
             {
                 // A sign-in is stored when it returns, whatever becomes of the request.
                 await WriteAsync(session, isResave: false, cancellationToken).ConfigureAwait(false);
-                await _events.RaiseAsync(kind, session.KnownHandle, session.KnownSubject).ConfigureAwait(false);
+                await TellAsync(kind, session).ConfigureAwait(false);
             }
 
             return;
@@ -243,11 +236,11 @@ public sealed partial class SessionManager
         }
 
         _metrics.Renewed();
-        if (_events.HasHandlers)
-        {
-            await _events.RaiseAsync(kind, session.KnownHandle, session.KnownSubject).ConfigureAwait(false);
-        }
+        await TellAsync(kind, session).ConfigureAwait(false);
     }
+
+    private ValueTask TellAsync(SessionEventKind kind, Session session) =>
+        _events.HasHandlers ? _events.RaiseAsync(kind, session.KnownHandle, session.KnownSubject) : default;
 
     /// <summary>Creates the record under the new key, then removes the old one: never the other way, so that a crash in between signs nobody out.</summary>
     private async ValueTask MoveAsync(Session session, string oldKey, string newId, string newKey, DateTimeOffset now, CancellationToken cancellationToken)
@@ -324,9 +317,7 @@ public sealed partial class SessionManager
         session.MarkDestroyed();
         if (isDone)
         {
-            _metrics.Ended(reason);
-            _logger.Ended(reason);
-            await _events.RaiseAsync(SessionEventKind.Ended, handle, subject, reason).ConfigureAwait(false);
+            await TellEndedAsync(handle, subject, reason).ConfigureAwait(false);
         }
     }
 

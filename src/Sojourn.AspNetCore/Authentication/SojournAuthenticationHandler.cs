@@ -131,12 +131,12 @@ internal sealed class SojournAuthenticationHandler(IOptionsMonitor<SojournAuthen
     /// <summary>A store that fails makes nobody a stranger: 503, not the sign-in page.</summary>
     private async ValueTask<bool> AnswerFailureAsync()
     {
-        if (SessionFeature.Of(Context)?.LoadFailure is not { } failure)
+        if (SessionFeature.Of(Context) is not { LoadFailure: { } failure } feature)
         {
             return false;
         }
 
-        await SessionFeature.Of(Context)!.AnswerAsync(failure).ConfigureAwait(false);
+        await feature.AnswerAsync(failure).ConfigureAwait(false);
         return true;
     }
 

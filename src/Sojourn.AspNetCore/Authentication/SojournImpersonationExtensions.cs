@@ -23,7 +23,7 @@ public static class SojournImpersonationExtensions
         ArgumentNullException.ThrowIfNull(context);
         ArgumentNullException.ThrowIfNull(user);
         var options = context.RequestServices.GetRequiredService<IOptionsMonitor<SojournAuthenticationOptions>>().Get(scheme);
-        var subject = options.Subject(user) ?? throw new InvalidOperationException("The user has no claim that tells who they are.");
+        var subject = UserClaims.RequireSubject(user, options.Subject, "SojournAuthenticationOptions.Subject");
         await context.GetSession().ImpersonateAsync(subject, SessionTicket.Write(scheme, user, new AuthenticationProperties()), CancellationToken.None).ConfigureAwait(false);
     }
 

@@ -3,8 +3,9 @@ using System.Text.Json.Serialization;
 
 namespace Sojourn.Subjects;
 
-/// <summary>What the registry holds of a label: its epoch, which moves when all that bears the label ends, and, of a subject, the places that its
-/// sessions have.</summary>
+/// <summary>
+/// What the registry holds of a label: its epoch, which moves when all that bears the label ends, and, of a subject, the places that its sessions have.
+/// </summary>
 internal sealed record SubjectEntry
 {
     public string? Epoch { get; init; }

@@ -116,8 +116,7 @@ internal sealed class SubjectEpochs(TimedStore store, TimeSpan patience, TimePro
     {
         try
         {
-            var current = await ReadAsync(name, CancellationToken.None).ConfigureAwait(false);
-            await ReplaceAsync(name, current, new SubjectEntry(), CancellationToken.None).ConfigureAwait(false);
+            await ChangeAsync(name, static _ => new SubjectEntry(), CancellationToken.None).ConfigureAwait(false);
         }
         catch (SessionStoreException)
         {
