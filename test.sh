@@ -21,7 +21,8 @@ if [ ${#suites[@]} -eq 0 ]; then
 fi
 
 passed=0 failed=0 skipped=0
-fail() { echo "FAILED: $1"; failed=$((failed + 1)); }
+failures=$(mktemp)
+fail() { echo "FAILED: $1" | tee -a "$failures"; failed=$((failed + 1)); }
 
 # The stores' tests start their own servers; the browser tests drive chromium; native AOT publishing links with clang and zlib; express-session runs on Node.
 missing=()
@@ -60,6 +61,8 @@ if dotnet build Sojourn.slnx -c Release; then
     passed=$((passed + ${suite_passed:-0}))
     skipped=$((skipped + 10#${suite_skipped:-0}))
     failed=$((failed + ${suite_failed:-0}))
+    # What failed is said again at the end, where it is looked for.
+    grep -E '^(failed|FAIL) ' "$log" | sed "s/^/$suite: /" >> "$failures"
     rm -f "$log"
     if [ "${total:-0}" -eq 0 ]; then fail "$suite ran no tests (exit code $status)"
     elif [ "$status" -ne 0 ] && [ "${suite_failed:-0}" -eq 0 ]; then fail "$suite ended with exit code $status"
@@ -70,5 +73,7 @@ else
 fi
 
 [ "$skipped" -eq 0 ] || echo "$skipped skipped: listed above with their reasons."
+cat "$failures"
+rm -f "$failures"
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]
