@@ -88,6 +88,19 @@ internal static class Snippets
         #endregion
     }
 
+    public static void Load(WebApplicationBuilder builder, WebApplication app)
+    {
+        #region load
+        builder.Services.AddSojourn(o => o.Load = SessionLoad.OnFirstUse);
+
+        app.MapGet("/prices", () => "no session is asked for, no call of the store is made");
+        app.MapGet("/cart", (Session session) => session.Get<Cart>("cart"));    // named: loaded before it runs
+        app.MapGet("/greeting", async (HttpContext context) => context.Request.Query.ContainsKey("short")
+            ? "Hello"
+            : $"Hello {(await context.GetSessionAsync()).Get<string>("name")}");  // loaded where it is looked at
+        #endregion
+    }
+
     public static void SideBySide(WebApplicationBuilder builder)
     {
         #region side-by-side
