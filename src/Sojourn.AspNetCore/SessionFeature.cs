@@ -74,7 +74,7 @@ internal sealed class SessionFeature(HttpContext context, SessionServices servic
 
     public async ValueTask LoadAsync(string? key)
     {
-        _session = (key is null ? null : await services.Manager.LoadAsync(incoming.Id!, key, this, context.RequestAborted).ConfigureAwait(false))
+        _session = (key is null ? null : await services.Manager.LoadAsync(incoming.Id!, key, this, isCopyEnough: use != SessionUse.Exclusive, context.RequestAborted).ConfigureAwait(false))
             ?? services.Manager.Create(this);
         _session.IsReadOnly = use == SessionUse.ReadOnly;
     }
