@@ -1,6 +1,7 @@
 using System.Text;
 using System.Threading.Channels;
 using Microsoft.Extensions.Time.Testing;
+using Npgsql;
 using Sojourn.PostgreSql;
 using Sojourn.Redis;
 using Sojourn.Storage;
@@ -81,16 +82,17 @@ public sealed class NearCacheNewsTests(RedisServer redis, PostgresServer postgre
     [InlineData("postgresql")]
     public async Task What_was_missed_while_the_connection_was_lost_is_seen_once_it_stands_again(string database)
     {
-        await using var own = await RedisServer.StartNewAsync();
-        var (open, close) = database == "redis" ? (() => new RedisSessionStore(own.Connection, new() { Notifications = true }), own) : await DatabaseAsync(database);
+        // One of its own: connections of other tests are left alone.
+        await using var own = database == "redis" ? await RedisServer.StartNewAsync() : null;
+        await using var connection = own is null ? null : await ConnectionMultiplexer.ConnectAsync(own.Configuration);
+        var (open, close) = await DatabaseAsync(database, own);
         await using var closed = close;
-        await using var connection = await ConnectionMultiplexer.ConnectAsync(own.Configuration);
         var stored = open();
-        await using var process = await Process.StartAsync(database == "redis" ? new RedisSessionStore(connection, new() { Notifications = true }) : open());
+        await using var process = await Process.StartAsync(connection is null ? open() : new RedisSessionStore(connection, new() { Notifications = true }));
         await stored.CreateAsync("key", Record("0"), Token);
         var record = (await process.Near.ReadAsync("key", Token))!;
-        if (database == "redis") await own.Server.ExecuteAsync("CLIENT", "KILL", "TYPE", "pubsub");
-        else await postgres.ExecuteAsync("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%'");
+        if (own is not null) await own.Server.ExecuteAsync("CLIENT", "KILL", "TYPE", "pubsub");
+        else await postgres.ExecuteAsync("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'", ((NpgsqlDataSource)close).ConnectionString);
         await stored.ReplaceAsync("key", record, Record("1"), Token);
         for (var attempt = 0; Encoding.UTF8.GetString((await process.Near.ReadAsync("key", Token))!.Document.Span) != """{"n":"1"}"""; attempt++)
         {
@@ -101,12 +103,12 @@ public sealed class NearCacheNewsTests(RedisServer redis, PostgresServer postgre
 
     private static SessionRecord Record(string text) => new(Encoding.UTF8.GetBytes($$"""{"n":"{{text}}"}"""), TimeProvider.System.GetUtcNow().AddHours(1));
 
-    private async Task<(Func<ISessionStore> Open, IAsyncDisposable Close)> DatabaseAsync(string database)
+    private async Task<(Func<ISessionStore> Open, IAsyncDisposable Close)> DatabaseAsync(string database, RedisServer? own = null)
     {
         if (database == "redis")
         {
-            var prefix = $"test:{Path.GetRandomFileName()}:";
-            return (() => new RedisSessionStore(redis.Connection, new() { KeyPrefix = prefix, Notifications = true }), new RedisSessionStore(redis.Connection));
+            var (connection, prefix) = own is null ? (redis.Connection, $"test:{Path.GetRandomFileName()}:") : (own.Connection, "sojourn:");
+            return (() => new RedisSessionStore(connection, new() { KeyPrefix = prefix, Notifications = true }), new RedisSessionStore(connection));
         }
 
         var source = PostgreSqlDatabase.Open(await postgres.NewDatabaseAsync());
