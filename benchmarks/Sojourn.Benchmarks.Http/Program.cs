@@ -1,7 +1,7 @@
 using Microsoft.AspNetCore.DataProtection;
 using Sojourn.Benchmarks.Http;
 
-// Usage: Sojourn.Benchmarks.Http <none|builtin|builtin-redis|sojourn-memory|sojourn-sqlite|sojourn-redis|sojourn-pg|sojourn-mysql> <port> [connection string]
+// Usage: Sojourn.Benchmarks.Http <none|builtin|builtin-redis|sojourn-memory|sojourn-sqlite|sojourn-redis|sojourn-redis-near|sojourn-pg|sojourn-mysql> <port> [connection string]
 var mode = args[0];
 var connection = args.ElementAtOrDefault(2) ?? "";
 var builder = WebApplication.CreateSlimBuilder();
@@ -28,6 +28,7 @@ switch (mode)
             "sojourn-memory" => sojourn.UseMemory(),
             "sojourn-sqlite" => sojourn.UseSqlite(connection),
             "sojourn-redis" => sojourn.UseRedis(connection),
+            "sojourn-redis-near" => sojourn.UseRedis(connection, options => options.Notifications = true).WithNearCache(),
             "sojourn-pg" => sojourn.UsePostgreSql(connection),
             "sojourn-mysql" => sojourn.UseMySql(connection),
             _ => throw new ArgumentException($"Unknown mode {mode}."),

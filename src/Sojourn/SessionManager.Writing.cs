@@ -25,7 +25,7 @@ public sealed partial class SessionManager
                 return;
             }
 
-            var now = await GetFreshAsync(session, key, handedOn, cancellationToken).ConfigureAwait(false);
+            var now = await GetFreshAsync(session, key, handedOn, isCopyEnough: true, cancellationToken).ConfigureAwait(false);
             for (var attempt = 1; ; attempt++)
             {
                 var (record, changes) = session.TakeBatch(now);
@@ -124,10 +124,10 @@ public sealed partial class SessionManager
 
     /// <summary>
     /// Begins from what the commit before this one stored, or from the store where this request does not know the version, or has outlived the deadline
-    /// that it knew: a session that others kept alive goes on, one that expired stays expired.
+    /// that it knew: a session that others kept alive goes on, one that expired stays expired. A copy is enough for a write, which meets a conflict where it is old.
     /// </summary>
     /// <returns>The instant at which the session was alive. The new deadline counts from it, so that none is given to a session that expires meanwhile.</returns>
-    private async ValueTask<DateTimeOffset> GetFreshAsync(Session session, string key, SessionRecord? handedOn, CancellationToken cancellationToken)
+    private async ValueTask<DateTimeOffset> GetFreshAsync(Session session, string key, SessionRecord? handedOn, bool isCopyEnough, CancellationToken cancellationToken)
     {
         if (handedOn is not null && (session.IsVersionUnknown || handedOn.Version != session.Record!.Version || handedOn.ExpiresAt != session.Record.ExpiresAt))
         {
@@ -135,7 +135,7 @@ public sealed partial class SessionManager
         }
 
         var now = Time.GetUtcNow();
-        if (session.IsVersionUnknown || session.Record!.ExpiresAt <= now)
+        if (session.IsVersionUnknown || session.Record!.ExpiresAt <= now || (!isCopyEnough && _store.KeepsCopies))
         {
             var fresh = await _store.ReadAsync(key, cancellationToken).ConfigureAwait(false);
             now = RequireAlive(session, fresh);
@@ -222,7 +222,7 @@ public sealed partial class SessionManager
         var handedOn = await _commits.EnterAsync(oldKey, cancellationToken).ConfigureAwait(false);
         try
         {
-            var now = await GetFreshAsync(session, oldKey, handedOn, cancellationToken).ConfigureAwait(false);
+            var now = await GetFreshAsync(session, oldKey, handedOn, isCopyEnough: false, cancellationToken).ConfigureAwait(false);
             await MoveAsync(session, oldKey, newId, newKey, now, cancellationToken).ConfigureAwait(false);
         }
         catch (Exception e) when (Unknown(e) is { } failure)

@@ -230,6 +230,18 @@ internal static class Snippets
         #endregion
     }
 
+    public static void NearCache(SojournBuilder builder)
+    {
+        #region near-cache
+        builder.UseRedis("localhost:6379", o => o.Notifications = true).WithNearCache(TimeSpan.FromSeconds(5));
+        #endregion
+
+        #region near-cache-bounds
+        builder.UsePostgreSql("Host=localhost;Database=app;Username=app").WithEncryption()
+            .WithNearCache(TimeSpan.FromSeconds(1), o => o.MaxSessions = 50_000);
+        #endregion
+    }
+
     public static void Encryption(SojournBuilder builder, SecretVault vault, IServiceCollection services)
     {
         #region encryption

@@ -32,6 +32,10 @@ internal sealed class SessionMetrics
     private readonly Counter<long> _unreadable;
     private readonly Histogram<double> _storeDuration;
     private readonly Counter<long> _documentsRefused;
+    private readonly Counter<long> _nearCacheHits;
+    private readonly Counter<long> _nearCacheMisses;
+    private readonly Counter<long> _nearCacheInvalidations;
+    private readonly Counter<long> _nearCacheEvictions;
 
     public SessionMetrics(IMeterFactory meters)
     {
@@ -48,6 +52,10 @@ internal sealed class SessionMetrics
             advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5] });
         _unreadable = meter.CreateCounter<long>("sojourn.documents.unreadable", "{document}", "Stored documents that are no session.");
         _documentsRefused = meter.CreateCounter<long>("sojourn.documents.refused", "{document}", "Stored documents that encryption did not open, by reason: not-sealed, unknown-key, altered.");
+        _nearCacheHits = meter.CreateCounter<long>("sojourn.near_cache.hits", "{reading}", "Readings that the near cache answered by itself.");
+        _nearCacheMisses = meter.CreateCounter<long>("sojourn.near_cache.misses", "{reading}", "Readings for which the near cache had no copy that was young enough.");
+        _nearCacheInvalidations = meter.CreateCounter<long>("sojourn.near_cache.invalidations", "{copy}", "Copies that were dropped because the store told of a change, or may have missed to.");
+        _nearCacheEvictions = meter.CreateCounter<long>("sojourn.near_cache.evictions", "{copy}", "Copies that were dropped to make room for others.");
     }
 
     public void Created() => _created.Add(1);
@@ -84,5 +92,21 @@ internal sealed class SessionMetrics
 
     public void Unreadable() => _unreadable.Add(1);
 
+    public void NearCacheHit() => _nearCacheHits.Add(1);
+
+    public void NearCacheMissed() => _nearCacheMisses.Add(1);
+
+    public void NearCacheInvalidated(int copies) => AddSome(_nearCacheInvalidations, copies);
+
+    public void NearCacheEvicted(int copies) => AddSome(_nearCacheEvictions, copies);
+
     public void DocumentRefused(string reason) => _documentsRefused.Add(1, new KeyValuePair<string, object?>("reason", reason));
+
+    private static void AddSome(Counter<long> counter, int count)
+    {
+        if (count > 0)
+        {
+            counter.Add(count);
+        }
+    }
 }
