@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using System.Security.Cryptography;
 using Sojourn.Administration;
 using Sojourn.Diagnostics;
 using Sojourn.Events;
@@ -51,16 +50,12 @@ public sealed partial class SessionManager
 
                 now = RequireAlive(session, fresh);
                 _metrics.Conflict();
+
+                // Again at once: what was read is fresh now, and would not be after a pause.
                 session.Rebase(fresh!);
                 if (attempt == MaxAttempts)
                 {
                     throw new SessionConflictException(attempt);
-                }
-
-                if (attempt > 2)
-                {
-                    // By the real clock: a clock that an application's test holds still must not hold up a retry.
-                    await Task.Delay(RandomNumberGenerator.GetInt32(1, Math.Min(1 << attempt, 50)), cancellationToken).ConfigureAwait(false);
                 }
             }
         }
