@@ -32,6 +32,7 @@ for kind in redis pg mysql; do
 done
 kind_of() { local kind=${1%-near}; kind=${kind##*-}; echo "${server[$kind]:+$kind}"; }
 place() { local at=${address[$1]##*[/@]}; echo "${at%:*} ${at#*:}"; }
+url_of() { echo "${address[$1]}$([ "$1" = redis ] || echo /express)"; } # as Node's drivers want it
 connection() { # of a mode, as .NET's drivers want it
   local kind host number; kind=$(kind_of "$1")
   [ -n "$kind" ] || { echo "Data Source=$work/sessions.db"; return; }
@@ -60,7 +61,7 @@ asked() {
 for mode in "${modes[@]}"; do
   kind=$(kind_of "$mode")
   case $mode in
-    express* | fastify*) start_app "$mode" node "${mode%-*}/server.mjs" "${kind:-memory}" PORT ${kind:+"${address[$kind]}/express"} ;;
+    express* | fastify*) start_app "$mode" node "${mode%-*}/server.mjs" "${kind:-memory}" PORT ${kind:+"$(url_of "$kind")"} ;;
     *) start_app "$mode" dotnet "../artifacts/bin/$http/release/$http.dll" "$mode" PORT "$(connection "$mode")" ;;
   esac
 done
@@ -97,6 +98,7 @@ if [ -n "${MODES:-}" ]; then
   exit
 fi
 node report/report.mjs "$turns" "$note" write
+node report/model.mjs
 [ "${1:-all}" != http ] || exit 0
 
 # The programs are done with; what follows has the machine to itself.

@@ -3,8 +3,9 @@
 #   up name                                waits until it answers
 #   seed name                              makes 256 sessions there, whose cookies are kept in $work/name.headers
 #   warm name path...                      loads it until it has had WARM (15) seconds of processor time: the compiler's last tier is reached then
-#   turn name path seconds [database]      one turn of 32 connections; prints requests, seconds, hundredths of a second of processor time of the application and of the
-#                                          database whose process was given, p50 and p99 in µs, bytes allocated (-: unknown)
+#   load name path seconds connections     one load; prints requests, seconds, p50 and p99 in µs. visitors=… takes the cookies of another name
+#   turn name path seconds [database]      a load of 32 connections; prints requests, seconds, hundredths of a second of processor time of the application and of the
+#                                          database whose process was given, p50, p99, bytes allocated (-: unknown)
 #   stop_servers                           ends programs and databases by process id, and removes the files of the run
 . ../eng/databases.sh
 app_core=0 other_core=1
@@ -48,15 +49,20 @@ ticks() { [ -z "$1" ] && echo 0 || cat /proc/[0-9]*/stat 2> /dev/null | sed 's/(
 
 allocated() { curl -sf "http://127.0.0.1:${port[$1]}/allocated" || echo -; }
 
+load() {
+  wrk -t1 -c"$4" -d"${3}s" -s visitors.lua "http://127.0.0.1:${port[$1]}$2" -- "$work/${visitors:-$1}.headers" | awk -v name="$1" '
+    $1 == "RESULT" { if ($4 > 0 || $2 == 0) { print name ": " $4 " requests failed" > "/dev/stderr"; exit 1 }
+      print $2, $3, $5, $6; found = 1 }
+    END { exit !found }'
+}
+
 turn() {
-  local name=$1 path=$2 length=$3 database=${4:-} bytes spent served result
+  local name=$1 path=$2 length=$3 database=${4:-} bytes spent served requests elapsed p50 p99
   bytes=$(allocated "$name") spent=$(ticks "${app[$name]}") served=$(ticks "$database")
-  result=$(wrk -t1 -c32 -d"${length}s" -s visitors.lua "http://127.0.0.1:${port[$name]}$path" -- "$work/$name.headers" | grep ^RESULT)
+  read -r requests elapsed p50 p99 < <(load "$name" "$path" "$length" 32)
   spent=$(($(ticks "${app[$name]}") - spent)) served=$(($(ticks "$database") - served))
   [ "$bytes" = - ] || bytes=$(($(allocated "$name") - bytes))
-  echo "$result" | awk -v name="$name" -v rest="$spent $served" -v bytes="$bytes" '
-    { if ($4 > 0 || $2 == 0) { print name ": " $4 " requests failed" > "/dev/stderr"; exit 1 }
-      print $2, $3, rest, $5, $6, bytes }'
+  echo "$requests $elapsed $spent $served $p50 $p99 $bytes"
 }
 
 warm() {
