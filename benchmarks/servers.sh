@@ -10,7 +10,7 @@
 . ../eng/databases.sh
 app_core=0 other_core=1
 work=$(mktemp -d)
-declare -A port app
+declare -A port=() app=()
 
 need() { # package...
   local missing=() package

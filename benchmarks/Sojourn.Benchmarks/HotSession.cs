@@ -37,16 +37,18 @@ internal static class HotSession
         var alone = await ReadAsync(readers, Task.Delay(TimeSpan.FromSeconds(2), TimeProvider.System));
 
         // The first time everything is new to the compiler.
-        await Task.WhenAll(Enumerable.Range(0, writers).Select(number => PostAsync(clients[number % count])));
+        Warn(await Task.WhenAll(Enumerable.Range(0, writers).Select(number => PostAsync(clients[number % count]))));
+        var before = await CountAsync(clients[0]);
         conflicts = 0;
         var clock = Stopwatch.StartNew();
         var all = Task.WhenAll(Enumerable.Range(0, writers).Select(number => PostAsync(clients[number % count])));
         var beside = await ReadAsync(readers, all);
         var answers = await all;
-        var landed = int.Parse(await clients[0].GetStringAsync(new Uri("/count", UriKind.Relative)), CultureInfo.InvariantCulture);
-        var refused = answers.Count(static status => status != HttpStatusCode.OK);
+        var took = clock.Elapsed;
+        var landed = await CountAsync(clients[0]) - before;
+        Warn(answers);
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"| {(redis is null ? "memory" : "Redis")} | {count} | {writers:N0} | {refused} | {(landed - 1 - writers == writers - refused ? "all" : $"{landed - 1 - writers:N0}")} | {conflicts / (double)writers:0.00} | {clock.Elapsed.TotalMilliseconds:N0} | {Percentile(alone, 50):0.0} / {Percentile(alone, 99):0.0} | {Percentile(beside, 50):0.0} / {Percentile(beside, 99):0.0} |"));
+            $"| {(redis is null ? "memory" : "Redis")} | {count} | {writers:N0} | {answers.Count(static status => status != HttpStatusCode.OK)} | {landed:N0} | {conflicts / (double)writers:0.00} | {took.TotalMilliseconds:N0} | {Percentile(alone, 50):0.0} / {Percentile(alone, 99):0.0} | {Percentile(beside, 50):0.0} / {Percentile(beside, 99):0.0} |"));
         foreach (var app in apps) await app.DisposeAsync();
     }
 
@@ -73,6 +75,13 @@ internal static class HotSession
 
     private static HttpClient Client(WebApplication app, CookieContainer cookies) =>
         new(new SocketsHttpHandler { CookieContainer = cookies }) { BaseAddress = new Uri(app.Urls.First()), Timeout = Timeout.InfiniteTimeSpan };
+
+    private static async Task<int> CountAsync(HttpClient client) => int.Parse(await client.GetStringAsync(new Uri("/count", UriKind.Relative)), CultureInfo.InvariantCulture);
+
+    private static void Warn(HttpStatusCode[] answers)
+    {
+        foreach (var status in answers.Where(static status => status != HttpStatusCode.OK).GroupBy(static status => status)) Console.Error.WriteLine($"{status.Count()} x {status.Key}");
+    }
 
     private static async Task<HttpStatusCode> PostAsync(HttpClient client)
     {
