@@ -66,8 +66,9 @@ turn() {
 }
 
 warm() {
-  local name=$1 path i; shift
-  for ((i = 0; i < 20 && $(ticks "${app[$name]}") < ${WARM:-15} * 100; i++)); do
+  local name=$1 path i from; shift
+  from=$(ticks "${app[$name]}")
+  for ((i = 0; i < 20 && $(ticks "${app[$name]}") - from < ${WARM:-15} * 100; i++)); do
     for path; do turn "$name" "$path" 2 > /dev/null; done
   done
 }

@@ -48,6 +48,8 @@ internal static class MemoryServer
         var cookies = ids.ConvertAll(id => "Set-Cookie: sid=" + SessionToken.Encode(token.Write(id)));
         await File.WriteAllLinesAsync(args[2], cookies);
         await File.WriteAllLinesAsync(args[2] + ".busy", cookies.Take(Busy));
+        // What filling has left behind is not for the requests to clear up.
+        GC.Collect();
         await app.RunAsync();
     }
 
