@@ -1,6 +1,6 @@
 // Bar charts as SVG that need no script: legible in light and in dark, with a title and a description for those who do not see them.
 const width = 760
-const left = 190
+const left = 200
 const bar = 15
 const [groupGap, head, foot] = [12, 62, 12]
 const style = `

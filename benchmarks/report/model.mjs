@@ -4,11 +4,11 @@ import { readFileSync } from 'node:fs'
 import { publish } from './publish.mjs'
 
 const at = name => new URL(`../${name}`, import.meta.url).pathname
-// The cells of the row of a document's table that begins with the cells given.
+// The cells of the row of a document's table that begins with the cells given, each a text or a pattern.
 function row (file, ...start) {
   for (const line of readFileSync(at(file), 'utf8').split('\n')) {
     const cells = line.split('|').slice(1, -1).map(cell => cell.trim())
-    if (start.every((cell, i) => cells[i] === cell)) return cells
+    if (start.every((cell, i) => cell instanceof RegExp ? cell.test(cells[i]) : cells[i] === cell)) return cells
   }
   throw new Error(`${file} has no row ${start.join(' | ')}.`)
 }
@@ -25,9 +25,9 @@ const [read, write] = ['read', 'write'].map(page => {
   const cells = row('RESULTS.md', '`sojourn-redis`', page)
   return { app: value(cells[5]), redis: value(cells[6]) }
 })
-const [none] = ['read'].map(page => value(row('RESULTS.md', '`none`', page)[5]))
+const none = value(row('RESULTS.md', '`none`', 'read')[5])
 const bytes = value(row('SCALE.md', 'redis', '1,000,000')[2])
-const labelled = value(row('../docs/stores.md', 'Redis')[2])
+const labelled = value(row('../docs/stores.md', 'Redis', /^\d+$/)[2])
 const pg = ['read', 'write'].map(page => value(row('RESULTS.md', '`sojourn-pg`', page)[6]))
 
 const n = (x, digits = 0) => x.toLocaleString('en', { maximumFractionDigits: digits, minimumFractionDigits: 0 })
@@ -75,7 +75,7 @@ ${table(['what', 'how', 'comes to'], [
   ['**application machines** of 8 cores', `${n(appCores, 1)} / 8 / ${busy}`, `**${n(appMachines)}**, besides what the application itself does`],
   ['of these, without any session', `${n(rate)} × ${n(none, 1)} µs / 8 / ${busy}`, n(Math.ceil(rate * none / 1e6 / 8 / busy))],
   ['traffic of Redis', `(${n(rate)} + ${n(scripts)}) × about ${n(bytes)} bytes`, `${n((rate + scripts) * bytes * 8 / 1e9, 1)} Gbit/s, ${n((rate + scripts) * bytes * 8 / 1e6 / primaries)} Mbit/s a primary`],
-  ['connections of a primary', `${n(appMachines)} machines × 2`, n(appMachines * 2)],
+  ['connections of a primary', `${n(appMachines)} machines × 2, as the driver opens them`, n(appMachines * 2)],
   ['primaries with an idle timeout of 100 minutes or more', `touches every 300 s: ${n(sessions / 1e6)} million / (300 s + ${n(gap)} s) = ${n(longTouches)} a second; ${n(longCores, 1)} cores / ${busy}`, n(Math.ceil(longCores / busy))],
   ['one PostgreSQL of 32 cores carries', `32 × ${busy} / (${n(1 - writeShare, 1)} × ${n(pg[0], 1)} + ${writeShare} × ${n(pg[1], 1)} µs), touches left out`, `${n(32 * busy / ((1 - writeShare) * pg[0] + writeShare * pg[1]) * 1e6)} requests a second`]
 ])}`)
