@@ -56,10 +56,9 @@ done
   echo "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |"
   awk '
     { at = $1 " " $2 " " $3; requests[at] += $4; spent[at] += $5; served[at] += $6 }
-    function cells(at, first) {
-      a = 10000 * spent[at] / requests[at]; b = 10000 * served[at] / requests[at]
-      return sprintf(" | %.1f | %.2f | %.1f | %.2f", a, a * requests[first] / (10000 * spent[first]), b, b * requests[first] / (10000 * served[first] + 1e-9))
-    }
+    function cost(ticks, at) { return 10000 * ticks[at] / requests[at] }
+    function over(ticks, at, first) { return cost(ticks, first) ? sprintf("%.2f", cost(ticks, at) / cost(ticks, first)) : "-" }
+    function cells(at, first) { return sprintf(" | %.1f | %s | %.1f | %s", cost(spent, at), over(spent, at, first), cost(served, at), over(served, at, first)) }
     END {
       for (k = 1; k <= 2; k++) for (n = 1; n <= 4; n *= 2) {
         kind = k == 1 ? "single" : "cluster"
