@@ -39,5 +39,5 @@ table() { # name head...: the rows of that name
   table cost "| store | sessions | bytes | read, µs | ratio | write, µs | ratio | start, µs | ratio |" "| --- | --- | --- | --- | --- | --- | --- | --- | --- |"
 } | node report/publish.mjs SCALE.md stores
 table prune "| store | sessions | nothing expired, ms | expired | for each, µs |" "| --- | --- | --- | --- | --- |" | node report/publish.mjs SCALE.md prune
-node report/model.mjs
 cat SCALE.md
+node report/model.mjs
