@@ -62,7 +62,7 @@ internal static class MemoryServer
         for (var number = 0; number < sessions; number++)
         {
             var id = SessionId.New();
-            await store.CreateAsync(manager.KeyOf(id), new SessionRecord(Payload.Document(256), expires.AddMilliseconds(number % 1000)), default);
+            await store.CreateAsync(manager.KeyOf(id), new SessionRecord(ScaleDatabase.Document.ToArray(), expires.AddMilliseconds(number % 1000)), default);
             if (sample.Count < Sample) sample.Add(id);
             else if (RandomNumberGenerator.GetInt32(number + 1) is var place && place < Sample) sample[place] = id;
         }
