@@ -58,4 +58,5 @@ switch (mode)
         break;
 }
 
+app.MapGet("/allocated", static () => GC.GetTotalAllocatedBytes(precise: true));
 app.Run();

@@ -2,7 +2,7 @@ using BenchmarkDotNet.Running;
 using Sojourn.Benchmarks;
 using Sojourn.Benchmarks.Scale;
 
-// Usage: Sojourn.Benchmarks sqlite-commits | memory-million | path [near] | scale … | <BenchmarkDotNet's own arguments>
+// Usage: Sojourn.Benchmarks sqlite-commits | memory-million | path [near] | scale … | hot-session … | memory-server … | <BenchmarkDotNet's own arguments>
 switch (args.FirstOrDefault())
 {
     case "sqlite-commits":
@@ -16,6 +16,12 @@ switch (args.FirstOrDefault())
         break;
     case "scale":
         await ScaleRun.RunAsync(args[1..]);
+        break;
+    case "memory-server":
+        await MemoryServer.RunAsync(args[1..]);
+        break;
+    case "hot-session":
+        await HotSession.RunAsync(args[1..]);
         break;
     default:
         BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(args);

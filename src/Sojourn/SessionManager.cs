@@ -15,7 +15,11 @@ namespace Sojourn;
 /// </summary>
 public sealed partial class SessionManager : ISessionOperations
 {
-    private const int MaxAttempts = 24;
+    /// <summary>How many commits of one session follow on one another without a pause, on average.</summary>
+    private const int CommitsBetweenPauses = 8;
+
+    /// <summary>Of ten processes that change one session without end, one loses so often in a row, while the others pause that often, once in 10^5 times.</summary>
+    private const int MaxAttempts = 250;
     private const int MaxRenewAttempts = 5;
     private readonly TimedStore _store;
     private readonly SessionId _ids;
