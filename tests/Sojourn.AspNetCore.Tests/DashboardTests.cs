@@ -417,6 +417,18 @@ public sealed partial class DashboardTests
     }
 
     [Fact]
+    public async Task Components_of_the_applications_own_do_not_get_in_its_way()
+    {
+        await using var app = await StartAsync(AllPolicies, services: services => services.AddRazorComponents());
+        using var ada = await SignInAsync(app, "ada", "customer");
+        using var olga = await OperatorAsync(app);
+        foreach (var path in PagesOf(await HandleOfAsync(app, "ada")))
+        {
+            Assert.True((await HeadAsync(olga, path)).StatusCode is HttpStatusCode.OK or HttpStatusCode.NotFound, path);
+        }
+    }
+
+    [Fact]
     public async Task Weak_configuration_is_found_with_its_fix()
     {
         await using var app = await StartAsync(AllPolicies, "Production", configure: o =>

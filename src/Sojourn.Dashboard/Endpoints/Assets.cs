@@ -24,6 +24,7 @@ internal static class Assets
             return;
         }
 
+        context.Response.Headers.Remove("Pragma");
         context.Response.Headers.CacheControl = context.Request.Query["v"] == Version ? "private, max-age=31536000, immutable" : "no-cache";
         context.Response.ContentType = file.Type;
         context.Response.ContentLength = file.Bytes.Length;

@@ -16,7 +16,7 @@ internal static class EndEndpoints
         }
 
         await (session is null ? NothingAsync(request) : request.PageAsync<EndPage>(new EndModel(
-            "End this session?", null, [session], "End it", request.Frame.One(handle), request.Token(), handle == request.OwnHandle))).ConfigureAwait(false);
+            "End this session?", null, [session], "End it", request.Frame.One(handle) + "/end", request.Frame.One(handle), request.Token(), handle == request.OwnHandle))).ConfigureAwait(false);
     }
 
     public static async Task EndOneAsync(DashboardRequest request)
@@ -55,7 +55,7 @@ internal static class EndEndpoints
 
         var many = sessions.Count == 1 ? "the one session" : $"all {Words.Number(sessions.Count)} sessions";
         await (sessions.Count == 0 ? NothingAsync(request) : request.PageAsync<EndPage>(new EndModel(
-            $"End {many} of {subject}?", subject, sessions, sessions.Count == 1 ? "End it" : "End all of them", request.Frame.Of(subject), request.Token(),
+            $"End {many} of {subject}?", subject, sessions, sessions.Count == 1 ? "End it" : "End all of them", request.Frame.EndOf(subject), request.Frame.Of(subject), request.Token(),
             sessions.Any(session => session.Handle is not null && session.Handle == request.OwnHandle)))).ConfigureAwait(false);
     }
 

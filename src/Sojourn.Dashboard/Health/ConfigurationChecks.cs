@@ -36,9 +36,9 @@ internal static class ConfigurationChecks
         const string Title = "The cookie travels over https alone";
         if (cookie.Secure != CookieSecure.Always)
         {
-            return new(isDevelopment ? FindingLevel.Advice : FindingLevel.Problem, Title,
-                isDevelopment ? "In Development it is Secure as the request is." : $"Cookie.Secure is {cookie.Secure}: whoever listens to plain http takes sessions over.",
-                isDevelopment ? "Nothing to do: outside Development it is Secure, unless Cookie.Secure says otherwise." : "Set Cookie.Secure to Always, or leave it.");
+            return isDevelopment
+                ? new(FindingLevel.Note, Title, $"In Development Cookie.Secure is {cookie.Secure}. Elsewhere it is Always, unless it was set.")
+                : new(FindingLevel.Problem, Title, $"Cookie.Secure is {cookie.Secure}: whoever listens to plain http takes sessions over.", "Set Cookie.Secure to Always, or leave it.");
         }
 
         return cookie.Name!.StartsWith("__Host-", StringComparison.Ordinal) || cookie.Name.StartsWith("__Secure-", StringComparison.Ordinal)
@@ -56,8 +56,10 @@ internal static class ConfigurationChecks
 
     private static Finding Https(bool isHttps, bool isDevelopment) => isHttps
         ? new(FindingLevel.Good, "This page came over https", "So the application sees.")
-        : new(isDevelopment ? FindingLevel.Advice : FindingLevel.Problem, "This page came over https", "It came over plain http, as the application sees it.",
-            isDevelopment ? "Nothing to do on a machine of your own." : "Serve https and call UseHsts and UseHttpsRedirection; behind a proxy that ends TLS call UseForwardedHeaders for its address.");
+        : isDevelopment
+            ? new(FindingLevel.Note, "This page came over https", "It came over plain http, which will do on a machine of your own.")
+            : new(FindingLevel.Problem, "This page came over https", "It came over plain http, as the application sees it.",
+                "Serve https and call UseHsts and UseHttpsRedirection; behind a proxy that ends TLS call UseForwardedHeaders for its address.");
 
     private static Finding Secrets(SojournOptions options)
     {
@@ -89,7 +91,7 @@ internal static class ConfigurationChecks
 
     private static Finding Survives(ISessionStore store, bool isDevelopment) => store.As<MemorySessionStore>() is null
         ? new(FindingLevel.Good, "Sessions are kept outside the process", $"In {store.GetType().Name}.")
-        : new(isDevelopment ? FindingLevel.Advice : FindingLevel.Problem, "Sessions are kept outside the process", "They are kept in its memory: they end with it, and each of several instances has its own, so that visitors lose their session whenever they meet another one.",
+        : new(isDevelopment ? FindingLevel.Note : FindingLevel.Problem, "Sessions are kept outside the process", "They are kept in its memory: they end with it, and each of several instances has its own, so that visitors lose their session whenever they meet another one.",
             "Choose a store: UseSqlite for one machine, UseRedis, UsePostgreSql, UseMySql or UseMongoDb for several. If there is one instance, and its sessions may end with it, leave it.");
 
     private static Finding Index(ISessionStore store) =>
@@ -101,13 +103,13 @@ internal static class ConfigurationChecks
 
     private static Finding Sealed(ISessionStore store) => store.As<EncryptingStore>() is not null
         ? new(FindingLevel.Good, "What is stored is encrypted", "Documents are sealed; labels and expiries are in clear.")
-        : new(FindingLevel.Good, "What is stored is encrypted", "It is not: who reads the database reads the entries, though nobody signs in with them.", "If entries hold what must not leak with a backup, add WithEncryption.");
+        : new(FindingLevel.Note, "What is stored is encrypted", "It is not: who reads the database reads the entries, though nobody signs in with them.", "If entries hold what must not leak with a backup, add WithEncryption.");
 
     private static Finding Audit(bool isAudited) => isAudited
         ? new(FindingLevel.Good, "What happens to sessions is recorded", "The application hears of events.")
         : new(FindingLevel.Advice, "What happens to sessions is recorded", "Nobody but this page hears of events, and this page forgets them with the process.", "Add a handler that writes them where they stay: AddEventHandler or AddEventChannel.");
 
-    private static Finding Limit(SojournOptions options) => new(FindingLevel.Good, "Sessions of one user", options.MaxSessionsPerSubject is { } limit
+    private static Finding Limit(SojournOptions options) => new(FindingLevel.Note, "Sessions of one user", options.MaxSessionsPerSubject is { } limit
         ? $"At the most {limit}; past that, {options.WhenTooManySessions}."
         : "As many as they like. MaxSessionsPerSubject sets a limit.");
 }

@@ -4,6 +4,10 @@ internal enum FindingLevel
 {
     Problem,
     Advice,
+
+    /// <summary>A choice of the application's, said for who wonders.</summary>
+    Note,
+
     Good,
 }
 

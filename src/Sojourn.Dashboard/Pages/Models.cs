@@ -36,7 +36,7 @@ internal sealed record ListModel(
 internal sealed record SessionModel(string Handle, SessionDetail? Detail, bool HasValues, IReadOnlyList<SessionEvent> Events, EventHistory History, FormToken Token, Trouble? Trouble);
 
 /// <summary>Asks before something is ended.</summary>
-internal sealed record EndModel(string Title, string? Subject, IReadOnlyList<SessionInfo> Sessions, string Button, string Back, FormToken Token, bool IsOwn);
+internal sealed record EndModel(string Title, string? Subject, IReadOnlyList<SessionInfo> Sessions, string Button, string Action, string Back, FormToken Token, bool IsOwn);
 
 /// <summary>Says what was done, or why nothing was.</summary>
 internal sealed record MessageModel(string Title, string Detail, string? Link, string? LinkText, bool IsProblem);

@@ -6,7 +6,9 @@ using Microsoft.Extensions.Logging;
 
 namespace Sojourn.Dashboard.Pages;
 
-/// <summary>Renders components on the server, with what they show as services of theirs alone: the application registers nothing for it.</summary>
+/// <summary>
+/// Renders components on the server. What they show is all the services they have: the application registers nothing for them, and components of its own do not get in their way.
+/// </summary>
 internal static class PageWriter
 {
     public static async Task WriteAsync<TPage>(HttpContext context, int status, params object[] models)
@@ -21,7 +23,7 @@ internal static class PageWriter
     public static async Task<string> RenderAsync<TComponent>(IServiceProvider services, params object[] models)
         where TComponent : IComponent
     {
-        var renderer = new HtmlRenderer(new PageServices(services, models), services.GetRequiredService<ILoggerFactory>());
+        var renderer = new HtmlRenderer(new PageServices(models), services.GetRequiredService<ILoggerFactory>());
         await using (renderer.ConfigureAwait(false))
         {
             return await renderer.Dispatcher.InvokeAsync(async () =>
@@ -33,8 +35,8 @@ internal static class PageWriter
         }
     }
 
-    private sealed class PageServices(IServiceProvider services, object[] models) : IServiceProvider
+    private sealed class PageServices(object[] models) : IServiceProvider
     {
-        public object? GetService(Type serviceType) => Array.Find(models, model => model.GetType() == serviceType) ?? services.GetService(serviceType);
+        public object? GetService(Type serviceType) => Array.Find(models, model => model.GetType() == serviceType);
     }
 }

@@ -55,8 +55,7 @@ internal static class Words
         var words = span < TimeSpan.FromSeconds(1) ? "now"
             : span < TimeSpan.FromMinutes(1) ? $"{(int)span.TotalSeconds} s"
             : span < TimeSpan.FromHours(1) ? $"{(int)span.TotalMinutes} min"
-            : span < TimeSpan.FromDays(1) ? $"{(int)span.TotalHours} h"
-            : $"{(int)span.TotalDays} d";
+            : Span(span);
         return words is "now" ? words : time > now ? "in " + words : words + " ago";
     }
 }
