@@ -11,6 +11,7 @@ using Microsoft.Extensions.Options;
 using Microsoft.Extensions.Time.Testing;
 using Sojourn.Administration;
 using Sojourn.Dashboard;
+using Sojourn.Dashboard.Metrics;
 using Sojourn.Events;
 using Sojourn.Storage;
 using Sojourn.Testing;
@@ -382,6 +383,49 @@ public sealed partial class DashboardTests
         Assert.Equal("0", Tile(page, "Created"));
         Assert.Equal("4", Tile(await olga.GetStringAsync("/sessions?range=1h", Token), "Created"));
         Assert.Equal("4", Tile(await olga.GetStringAsync("/sessions?range=24h", Token), "Created"));
+        var metrics = app.Services.GetRequiredService<MetricsReader>();
+        Assert.Equal(4, metrics.Sum(TimeRange.Longest, "sojourn.sessions.created"));
+        _time.Advance(TimeRange.Longest.Length);
+        Assert.Equal(0, metrics.Sum(TimeRange.Longest, "sojourn.sessions.created"));
+    }
+
+    [Fact]
+    public async Task No_page_reads_more_than_a_page_and_viewers_share_one_count()
+    {
+        var store = new CountingIndexStore(_store);
+        await using var app = await StartAsync(AllPolicies, store: store);
+        using var olga = await OperatorAsync(app);
+        await FillAsync(app, 2_000);
+        await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => olga.GetStringAsync("/sessions", Token)));
+        Assert.Equal((1, 500), (store.Counts, store.Records));
+        await olga.GetStringAsync("/sessions/list", Token);
+        Assert.Equal((1, 550), (store.Counts, store.Records));
+        _time.Advance(TimeSpan.FromMinutes(1));
+        Assert.Equal("~2,001", Tile(await olga.GetStringAsync("/sessions", Token), "Alive"));
+        Assert.Equal((2, 1_050), (store.Counts, store.Records));
+    }
+
+    [Fact]
+    public async Task O30_What_visitors_wrote_is_text()
+    {
+        const string Markup = "<img src=x onerror=alert(1)>";
+        await using var app = await StartAsync(AllPolicies);
+        var session = app.Services.GetRequiredService<SessionManager>().Create();
+        session.Set(Markup, Markup);
+        await session.SignInAsync(Markup, new SessionSignIn { Device = new SessionDevice { Agent = Markup, Network = Markup } }, Token);
+        using var olga = await OperatorAsync(app);
+        var page = await olga.GetStringAsync($"/sessions/one/{session.Handle}", Token);
+        string[] pages =
+        [
+            page, await olga.GetStringAsync("/sessions", Token), await olga.GetStringAsync("/sessions/list?device=%3Cimg", Token),
+            await olga.GetStringAsync("/sessions/list?find=" + Uri.EscapeDataString(Markup), Token), await olga.GetStringAsync($"/sessions/one/{session.Handle}/end", Token),
+            await (await PostFormAsync(olga, $"/sessions/one/{session.Handle}/values", page)).Content.ReadAsStringAsync(Token),
+        ];
+        Assert.All(pages, each =>
+        {
+            Assert.Contains("&lt;img src=x", each, StringComparison.Ordinal);
+            Assert.DoesNotContain("<img", each, StringComparison.Ordinal);
+        });
     }
 
     [Fact]
@@ -604,5 +648,34 @@ public sealed partial class DashboardTests
         public ValueTask<long> CountAsync(CancellationToken cancellationToken) => throw new IOException("Broken.");
 
         public ValueTask<long> DeleteByLabelAsync(string label, CancellationToken cancellationToken) => throw new IOException("Broken.");
+    }
+
+    /// <summary>Counts how often it is counted, and how many records it hands out in pages.</summary>
+    private sealed class CountingIndexStore(FaultInjectingStore inner) : PlainStore(inner), ISessionIndex
+    {
+        private readonly ISessionIndex _index = ((ISessionStore)inner).As<ISessionIndex>()!;
+        private int _counts;
+        private int _records;
+
+        public int Counts => _counts;
+
+        public int Records => _records;
+
+        public ValueTask<IReadOnlyList<KeyValuePair<string, SessionRecord>>> FindAsync(string label, CancellationToken cancellationToken) => _index.FindAsync(label, cancellationToken);
+
+        public async ValueTask<IReadOnlyList<KeyValuePair<string, SessionRecord>>> PageAsync(string? afterKey, int limit, CancellationToken cancellationToken)
+        {
+            var page = await _index.PageAsync(afterKey, limit, cancellationToken);
+            Interlocked.Add(ref _records, page.Count);
+            return page;
+        }
+
+        public ValueTask<long> CountAsync(CancellationToken cancellationToken)
+        {
+            Interlocked.Increment(ref _counts);
+            return _index.CountAsync(cancellationToken);
+        }
+
+        public ValueTask<long> DeleteByLabelAsync(string label, CancellationToken cancellationToken) => _index.DeleteByLabelAsync(label, cancellationToken);
     }
 }
