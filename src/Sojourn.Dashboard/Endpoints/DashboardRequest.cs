@@ -31,7 +31,7 @@ internal sealed class DashboardRequest(HttpContext context, DashboardServices al
     public string Operator => frame.Operator ?? "(unknown)";
 
     /// <summary>The handle of the operator's own session, where it is one of those that are looked at.</summary>
-    public string? OwnHandle => SessionFeature.Of(context, frame.Session) is { LoadFailure: null } feature ? feature.Current.KnownHandle : null;
+    public string? OwnHandle => SessionFeature.Of(context, frame.Session)?.Session?.KnownHandle;
 
     public static async ValueTask<DashboardRequest?> BeginAsync(HttpContext context, string root, string here, string version)
     {

@@ -20,6 +20,7 @@ internal static class ConfigurationTable
         new("MaxSessionsPerSubject", options.MaxSessionsPerSubject?.ToString(CultureInfo.InvariantCulture) ?? "none"),
         new("WhenTooManySessions", options.WhenTooManySessions.ToString()),
         new("KeepDevice", options.KeepDevice.ToString()),
+        new("Load", options.Load.ToString()),
         new("Resave", Words.YesNo(options.Resave)),
         new("SaveUninitialized", Words.YesNo(options.SaveUninitialized)),
         new("Rolling", Words.YesNo(options.Rolling)),
