@@ -112,8 +112,11 @@ internal sealed class TimedStore(ISessionStore store, TimeSpan timeout, TimeProv
         e is not SessionStoreException && !(e is OperationCanceledException && cancellationToken.IsCancellationRequested);
 
     /// <summary>A call that is answered at once, as the memory store's, costs no more than the call.</summary>
-    private ValueTask<T> TimedAsync<T>(ValueTask<T> call, string verb, CancellationToken cancellationToken) =>
-        call.IsCompletedSuccessfully ? call : WaitAsync(call.AsTask(), verb, cancellationToken);
+    private ValueTask<T> TimedAsync<T>(ValueTask<T> call, string verb, CancellationToken cancellationToken)
+    {
+        metrics.StoreCalled(verb);
+        return call.IsCompletedSuccessfully ? call : WaitAsync(call.AsTask(), verb, cancellationToken);
+    }
 
     private async ValueTask<T> WaitAsync<T>(Task<T> call, string verb, CancellationToken cancellationToken)
     {
