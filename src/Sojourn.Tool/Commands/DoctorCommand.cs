@@ -10,15 +10,14 @@ internal static class DoctorCommand
 {
     public static Command Create(ToolConsole console)
     {
-        var url = new Argument<Uri>("url") { Description = "A page of the application by which a session begins: one that sets something into it." };
+        var url = new Argument<string>("url") { Description = "A page of the application by which a session begins: one that sets something into it." };
         var method = new Option<string>("--method") { Description = "How it is asked for.", DefaultValueFactory = static _ => "GET" };
         var cookie = new Option<string?>("--cookie") { Description = "The name of the session's cookie; found by its form if it is not said." };
         var insecure = new Option<bool>("--insecure") { Description = "Take any certificate, as of a machine of one's own." };
         var command = new Command("doctor", "Checks the session's cookie and headers of a running application against docs/security.md, whose numbers stand beside each check.") { url, method, cookie, insecure };
         command.SetAction(async (parsed, cancellationToken) =>
         {
-            var address = parsed.GetValue(url)!;
-            if (!address.IsAbsoluteUri || address.Scheme is not ("http" or "https"))
+            if (!Uri.TryCreate(parsed.GetValue(url), UriKind.Absolute, out var address) || address.Scheme is not ("http" or "https"))
             {
                 throw new ToolException("The url begins with https:// or http://.");
             }

@@ -14,11 +14,12 @@ internal static class MigrateCommand
         var application = new Option<string?>("--application-name") { Description = "The application's ApplicationName, which keys are made with: needed from the layout of an npm store to a native one." };
         var session = new Option<string>("--session-name") { Description = "The name of the session, where the application has several side by side.", DefaultValueFactory = static _ => "" };
         var checkpoint = new Option<FileInfo?>("--checkpoint") { Description = "A file that says how far it has come: run again with it, the migration goes on there. It is deleted at the end." };
+        var refresh = new Option<bool>("--refresh") { Description = "Replace copies of an earlier run that are older than what is at the old store now; for a new store that no application uses yet. Of two of a session the one that expires later is the newer." };
         var dryRun = new Option<bool>("--dry-run") { Description = "Change nothing: count what would be done." };
-        var command = new Command("migrate", "Copies the sessions of one store to another; of two of the same session the newer one stays. The old store is left as it is.");
+        var command = new Command("migrate", "Copies the sessions of one store to another. The old store is left as it is, and so is what is at the new one.");
         from.AddTo(command);
         to.AddTo(command);
-        foreach (var option in new Option[] { application, session, checkpoint, dryRun })
+        foreach (var option in new Option[] { application, session, checkpoint, refresh, dryRun })
         {
             command.Add(option);
         }
@@ -36,7 +37,7 @@ internal static class MigrateCommand
 
             var (file, name) = (isDryRun ? null : parsed.GetValue(checkpoint)?.FullName, $"{source.Display} to {target.Display}");
             var start = file is null ? Checkpoint.Beginning : await Checkpoint.ReadAsync(file, name, cancellationToken);
-            var migration = new Migration(old, next?.Store, keyOf, isDryRun, console.Time);
+            var migration = new Migration(old, next?.Store, keyOf, parsed.GetValue(refresh), isDryRun, console.Time);
             var counts = start.Counts;
             await ProgressBar.RunAsync(output, isDryRun ? "Counting" : "Copying", await old.Administration.CountAsync(cancellationToken), advance => migration.RunAsync(
                 start,
@@ -116,8 +117,8 @@ internal static class MigrateCommand
     private static string Describe(MigrationOutcome outcome, bool isDryRun) => (isDryRun ? "would be " : "") + outcome switch
     {
         MigrationOutcome.Copied => "copied",
-        MigrationOutcome.Replaced => "replaced, which was older there",
-        MigrationOutcome.Kept => "left, which is there as new or newer",
+        MigrationOutcome.Replaced => "replaced, an older copy",
+        MigrationOutcome.Kept => "left as it is there",
         MigrationOutcome.Expired => "left behind, expired",
         MigrationOutcome.Ended => "left out, destroyed meanwhile",
         MigrationOutcome.Unreadable => "left behind, no session",

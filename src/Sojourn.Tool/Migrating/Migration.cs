@@ -3,13 +3,14 @@ using Sojourn.Tool.Stores;
 
 namespace Sojourn.Tool.Migrating;
 
-/// <summary>Copies sessions from one store to another. The old store is left as it is; what is newer at the new one stays; what is destroyed meanwhile does not come back.</summary>
+/// <summary>Copies sessions from one store to another. The old store is left as it is; what is at the new one stays; what is destroyed meanwhile does not come back.</summary>
 /// <param name="from">The old store.</param>
 /// <param name="to">The new store; null in a dry run whose new store has no tables yet.</param>
 /// <param name="keyOf">The key that the new store files a record under, by that of the old one.</param>
+/// <param name="isRefresh">Whether older copies at the new store are replaced: for one that no application uses yet.</param>
 /// <param name="isDryRun">Whether it only counts.</param>
 /// <param name="time">What expiries are judged by.</param>
-internal sealed class Migration(OpenStore from, ISessionStore? to, Func<string, string> keyOf, bool isDryRun, TimeProvider time)
+internal sealed class Migration(OpenStore from, ISessionStore? to, Func<string, string> keyOf, bool isRefresh, bool isDryRun, TimeProvider time)
 {
     private const int PageSize = 500;
     private const int AtOnce = 16;
@@ -88,7 +89,7 @@ internal sealed class Migration(OpenStore from, ISessionStore? to, Func<string, 
             if (isDryRun)
             {
                 var there = to is null ? null : await to.ReadAsync(toKey, cancellationToken);
-                return there is null ? MigrationOutcome.Copied : IsNewer(there, next, null) ? MigrationOutcome.Kept : MigrationOutcome.Replaced;
+                return there is null ? MigrationOutcome.Copied : Stays(there, next, null) ? MigrationOutcome.Kept : MigrationOutcome.Replaced;
             }
 
             if (await WriteAsync(toKey, next, mine, cancellationToken) is not { } outcome)
@@ -132,7 +133,7 @@ internal sealed class Migration(OpenStore from, ISessionStore? to, Func<string, 
             return null;
         }
 
-        if (IsNewer(there, next, mine))
+        if (Stays(there, next, mine))
         {
             return MigrationOutcome.Kept;
         }
@@ -149,9 +150,22 @@ internal sealed class Migration(OpenStore from, ISessionStore? to, Func<string, 
         }
     }
 
-    /// <summary>Each use moves a session's expiry, so that of two the one that ends later was used later. A session that was ended there stays so.</summary>
-    private static bool IsNewer(SessionRecord there, SessionRecord next, ReadOnlyMemory<byte>? mine) =>
-        MigratingStore.IsTombstone(there) || (there.ExpiresAt + Rounding >= next.ExpiresAt && !(mine is { } copy && there.Document.Span.SequenceEqual(copy.Span)));
+    /// <summary>Whether what is at the new store stays: whatever this run did not write; in a refresh, what has been used later, since each use moves the expiry on. What was ended there stays so.</summary>
+    private bool Stays(SessionRecord there, SessionRecord next, ReadOnlyMemory<byte>? mine)
+    {
+        if (MigratingStore.IsTombstone(there))
+        {
+            return true;
+        }
+
+        if (mine is { } copy && there.Document.Span.SequenceEqual(copy.Span))
+        {
+            return false;
+        }
+
+        var isSame = there.Document.Span.SequenceEqual(next.Document.Span) && (there.ExpiresAt - next.ExpiresAt).Duration() <= Rounding;
+        return !isRefresh || isSame || there.ExpiresAt > next.ExpiresAt + Rounding;
+    }
 
     /// <summary>Records of npm stores have no labels: they are made of what is in the document. Null: it is no session.</summary>
     private SessionRecord? ToNext(string key, SessionRecord record) =>

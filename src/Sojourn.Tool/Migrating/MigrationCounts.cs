@@ -5,10 +5,10 @@ internal enum MigrationOutcome
     /// <summary>It was not there, and is now.</summary>
     Copied,
 
-    /// <summary>An older one was there, and this one is now.</summary>
+    /// <summary>An older copy was there, and this one is now.</summary>
     Replaced,
 
-    /// <summary>One as new or newer was there, and stays.</summary>
+    /// <summary>One was there, and stays.</summary>
     Kept,
 
     /// <summary>It has expired, and stays behind.</summary>

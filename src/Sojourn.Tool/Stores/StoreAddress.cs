@@ -21,9 +21,9 @@ internal sealed record StoreAddress(string Database, string ConnectionString, st
     {
         var colon = text.IndexOf(':', StringComparison.Ordinal);
         var (scheme, rest) = colon < 0 ? ("", text) : (text[..colon].ToLowerInvariant(), text[(colon + 1)..]);
-        var url = rest.StartsWith("//", StringComparison.Ordinal) ? new StoreUrl(rest[2..]) : null;
         try
         {
+            var url = rest.StartsWith("//", StringComparison.Ordinal) && scheme is not "sqlite" ? new StoreUrl(rest[2..]) : null;
             return scheme switch
             {
                 "redis" or "rediss" => Redis(url is null ? ConfigurationOptions.Parse(rest) : FromUrl(url, scheme is "rediss")),
