@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Security.Cryptography;
 
 namespace Sojourn.Benchmarks.Http;
 
@@ -13,10 +14,10 @@ internal static class WithoutSession
 {
     private static int _counter;
 
-    /// <summary>A cookie as long as the others', so that requests are equally long.</summary>
+    /// <summary>A cookie of each visitor's own, as long as the others', so that the server reads the same headers.</summary>
     public static Task Seed(HttpContext context)
     {
-        context.Response.Headers.SetCookie = "sid=" + new string('x', 92) + "; path=/";
+        context.Response.Headers.SetCookie = "sid=" + RandomNumberGenerator.GetHexString(92) + "; path=/";
         return context.Response.WriteAsync("seeded");
     }
 

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Microsoft.AspNetCore.Http;
 
 namespace Sojourn.AspNetCore;
@@ -5,6 +6,9 @@ namespace Sojourn.AspNetCore;
 /// <summary>What the chosen endpoint says of a session.</summary>
 internal static class EndpointSession
 {
+    /// <summary>The names of the sessions that an endpoint names. Endpoints are few, and made anew when the application's routes change.</summary>
+    private static readonly ConditionalWeakTable<Endpoint, HashSet<string>> NamedBy = [];
+
     /// <summary>How it uses the session of a name; <see langword="null"/> where no endpoint is chosen yet.</summary>
     public static SessionUse? UseOf(HttpContext context, string name)
     {
@@ -24,6 +28,10 @@ internal static class EndpointSession
 
         return SessionUse.ReadWrite;
     }
+
+    /// <summary>Whether it says anything of the session of a name, or takes it as a parameter: then it is loaded before the endpoint runs.</summary>
+    public static bool Names(HttpContext context, string name) =>
+        context.GetEndpoint() is { } endpoint && NamedBy.GetValue(endpoint, static endpoint => SessionNames.Of(endpoint)).Contains(name);
 
     /// <summary>What it requires of the session of a name and does not find; without a session, whatever it requires.</summary>
     public static SessionRequirementAttribute? FindUnmet(HttpContext context, string name, Session? session, TimeProvider time)

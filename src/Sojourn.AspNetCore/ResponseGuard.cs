@@ -6,16 +6,15 @@ using Microsoft.AspNetCore.Http.Features;
 namespace Sojourn.AspNetCore;
 
 /// <summary>Holds the response back until the session is saved: what a response says was saved, was saved. Every way to a first byte leads through here.</summary>
-internal sealed class ResponseGuard(HttpResponse response, IHttpResponseBodyFeature inner, SessionFeature session) : IHttpResponseBodyFeature
+internal sealed class ResponseGuard(HttpResponse response, IHttpResponseBodyFeature inner, SessionFeature session) : PipeWriter, IHttpResponseBodyFeature
 {
     private GuardedStream? _stream;
-    private GuardedWriter? _writer;
     private ArrayBufferWriter<byte>? _held;
     private bool _isOpen;
 
     public Stream Stream => _stream ??= new GuardedStream(this);
 
-    public PipeWriter Writer => _writer ??= new GuardedWriter(this);
+    public PipeWriter Writer => this;
 
     /// <summary>Whether bytes go straight through: once the response has started, or was given up to an error of ours.</summary>
     private bool IsOpen => _isOpen || (response.HasStarted && _held is null);
@@ -34,7 +33,7 @@ internal sealed class ResponseGuard(HttpResponse response, IHttpResponseBodyFeat
         await inner.SendFileAsync(path, offset, count, cancellationToken).ConfigureAwait(false);
     }
 
-    public async Task CompleteAsync()
+    async Task IHttpResponseBodyFeature.CompleteAsync()
     {
         await OpenAsync().ConfigureAwait(false);
         await inner.CompleteAsync().ConfigureAwait(false);
@@ -62,6 +61,55 @@ internal sealed class ResponseGuard(HttpResponse response, IHttpResponseBodyFeat
         _isOpen = true;
     }
 
+    public override bool CanGetUnflushedBytes => inner.Writer.CanGetUnflushedBytes;
+
+    public override long UnflushedBytes => (_held?.WrittenCount ?? 0) + inner.Writer.UnflushedBytes;
+
+    public override void Advance(int bytes)
+    {
+        if (IsOpen)
+        {
+            inner.Writer.Advance(bytes);
+        }
+        else
+        {
+            Hold().Advance(bytes);
+        }
+    }
+
+    public override Memory<byte> GetMemory(int sizeHint = 0) => IsOpen ? inner.Writer.GetMemory(sizeHint) : Hold().GetMemory(sizeHint);
+
+    public override Span<byte> GetSpan(int sizeHint = 0) => IsOpen ? inner.Writer.GetSpan(sizeHint) : Hold().GetSpan(sizeHint);
+
+    public override void CancelPendingFlush() => inner.Writer.CancelPendingFlush();
+
+    /// <summary>The server completes the response when the request ends; a commit cannot be waited for here.</summary>
+    public override void Complete(Exception? exception = null)
+    {
+        if (IsOpen)
+        {
+            inner.Writer.Complete(exception);
+        }
+    }
+
+    public override async ValueTask CompleteAsync(Exception? exception = null)
+    {
+        await OpenAsync().ConfigureAwait(false);
+        await inner.Writer.CompleteAsync(exception).ConfigureAwait(false);
+    }
+
+    public override ValueTask<FlushResult> FlushAsync(CancellationToken cancellationToken = default)
+    {
+        var open = OpenAsync();
+        return open.IsCompletedSuccessfully ? inner.Writer.FlushAsync(cancellationToken) : FlushSlowlyAsync(open, cancellationToken);
+    }
+
+    private async ValueTask<FlushResult> FlushSlowlyAsync(ValueTask open, CancellationToken cancellationToken)
+    {
+        await open.ConfigureAwait(false);
+        return await inner.Writer.FlushAsync(cancellationToken).ConfigureAwait(false);
+    }
+
     private async ValueTask OpenSlowlyAsync(ValueTask commit)
     {
         await commit.ConfigureAwait(false);
@@ -75,62 +123,6 @@ internal sealed class ResponseGuard(HttpResponse response, IHttpResponseBodyFeat
     }
 
     private ArrayBufferWriter<byte> Hold() => _held ??= new ArrayBufferWriter<byte>();
-
-    private sealed class GuardedWriter(ResponseGuard guard) : PipeWriter
-    {
-        private PipeWriter Through => guard.InnerWriter;
-
-        public override bool CanGetUnflushedBytes => Through.CanGetUnflushedBytes;
-
-        public override long UnflushedBytes => (guard._held?.WrittenCount ?? 0) + Through.UnflushedBytes;
-
-        public override void Advance(int bytes)
-        {
-            if (guard.IsOpen)
-            {
-                Through.Advance(bytes);
-            }
-            else
-            {
-                guard.Hold().Advance(bytes);
-            }
-        }
-
-        public override Memory<byte> GetMemory(int sizeHint = 0) => guard.IsOpen ? Through.GetMemory(sizeHint) : guard.Hold().GetMemory(sizeHint);
-
-        public override Span<byte> GetSpan(int sizeHint = 0) => guard.IsOpen ? Through.GetSpan(sizeHint) : guard.Hold().GetSpan(sizeHint);
-
-        public override void CancelPendingFlush() => Through.CancelPendingFlush();
-
-        /// <summary>The server completes the response when the request ends; a commit cannot be waited for here.</summary>
-        public override void Complete(Exception? exception = null)
-        {
-            if (guard.IsOpen)
-            {
-                Through.Complete(exception);
-            }
-        }
-
-        public override async ValueTask CompleteAsync(Exception? exception = null)
-        {
-            await guard.OpenAsync().ConfigureAwait(false);
-            await Through.CompleteAsync(exception).ConfigureAwait(false);
-        }
-
-        public override ValueTask<FlushResult> FlushAsync(CancellationToken cancellationToken = default)
-        {
-            var open = guard.OpenAsync();
-            return open.IsCompletedSuccessfully ? Through.FlushAsync(cancellationToken) : FlushSlowlyAsync(open, cancellationToken);
-        }
-
-        private async ValueTask<FlushResult> FlushSlowlyAsync(ValueTask open, CancellationToken cancellationToken)
-        {
-            await open.ConfigureAwait(false);
-            return await Through.FlushAsync(cancellationToken).ConfigureAwait(false);
-        }
-    }
-
-    private PipeWriter InnerWriter => inner.Writer;
 
     private sealed class GuardedStream(ResponseGuard guard) : Stream
     {

@@ -7,9 +7,11 @@ using Sojourn.AspNetCore.Transport;
 namespace Sojourn.AspNetCore;
 
 /// <summary>The session of one request, its token, and the rules of when it may be committed. Lives as long as the HttpContext, whoever re-executes the pipeline.</summary>
-internal sealed class SessionFeature(HttpContext context, SessionServices services, IncomingToken incoming, SessionUse? use) : ISessionFeature, ISessionHost
+internal sealed class SessionFeature(HttpContext context, SessionServices services, SessionUse? use) : ISessionFeature, ISessionHost
 {
     private readonly DateTimeOffset _beganAt = services.Time.GetUtcNow();
+    private IncomingToken _incoming;
+    private Task? _loading;
     private Session? _session;
     private ResponseGuard? _guard;
     private AspNetSession? _aspNetSession;
@@ -31,15 +33,22 @@ internal sealed class SessionFeature(HttpContext context, SessionServices servic
     /// <item>What it changes is saved before the response starts, whether or not the middleware runs.</item>
     /// </list>
     /// </summary>
-    public static ValueTask<SessionFeature?> BeginAsync(HttpContext context, string name = "") => context.RequestServices.GetFor<SessionServices>(name).BeginAsync(context);
+    public static ValueTask<SessionFeature?> BeginAsync(HttpContext context, string name = "") => context.RequestServices.GetFor<SessionServices>(name).BeginAsync(context, isUse: true);
 
     /// <exception cref="SessionStoreException">It could not be loaded: nobody is given an empty one in its place.</exception>
-    public Session Current => _session ?? throw new SessionStoreException("The request's session could not be loaded.", LoadFailure);
+    /// <exception cref="InvalidOperationException">Nobody has loaded it yet.</exception>
+    public Session Current => _session ?? throw (LoadFailure is { } failure
+        ? new SessionStoreException("The request's session could not be loaded.", failure)
+        : new InvalidOperationException(
+            "The session is loaded on first use (SojournOptions.Load), and nobody has loaded it in this request. Take it by 'await context.GetSessionAsync()', or have it loaded before the handler: by a parameter of type Session, or by .WithSession() on the endpoint."));
+
+    /// <summary>The session, once it is loaded.</summary>
+    public Session? Session => _session;
 
     public string Name => services.Name;
 
     /// <summary>Why the session could not be loaded, where it could not.</summary>
-    public SessionStoreException? LoadFailure { get; set; }
+    public SessionStoreException? LoadFailure { get; private set; }
 
     /// <summary>What holds the response back; other middleware may have wrapped the response body around it.</summary>
     public ResponseGuard Guard => _guard!;
@@ -51,7 +60,7 @@ internal sealed class SessionFeature(HttpContext context, SessionServices servic
 
     ISession ISessionFeature.Session
     {
-        get => _aspNetSession ??= new AspNetSession(Current);
+        get => _aspNetSession ??= new AspNetSession(this);
         set => throw new NotSupportedException("Sojourn serves HttpContext.Session; it cannot be replaced.");
     }
 
@@ -72,11 +81,45 @@ internal sealed class SessionFeature(HttpContext context, SessionServices servic
 
     string ISessionHost.NewId() => services.Express?.NewId(context) ?? SessionId.New();
 
-    public async ValueTask LoadAsync(string? key)
+    /// <summary>Loads the session, unless that was done or tried before. A store that fails is remembered and not thrown.</summary>
+    public ValueTask LoadAsync()
     {
-        _session = (key is null ? null : await services.Manager.LoadAsync(incoming.Id!, key, this, context.RequestAborted).ConfigureAwait(false))
-            ?? services.Manager.Create(this);
-        _session.IsReadOnly = use == SessionUse.ReadOnly;
+        if (_session is not null || LoadFailure is not null)
+        {
+            return default;
+        }
+
+        // Parallel tasks of a request may all be the first; the guard is the request's own object.
+        lock (Guard)
+        {
+            if (_loading is null)
+            {
+                var load = LoadOnceAsync();
+                if (load.IsCompletedSuccessfully)
+                {
+                    return load;
+                }
+
+                _loading = load.AsTask();
+            }
+
+            return new(_loading);
+        }
+    }
+
+    private async ValueTask LoadOnceAsync()
+    {
+        _incoming = services.Tokens.Read(context.Request);
+        try
+        {
+            var session = await services.LoadAsync(context, this, _incoming, use).ConfigureAwait(false);
+            session.IsReadOnly = use == SessionUse.ReadOnly;
+            _session = session;
+        }
+        catch (SessionStoreException e)
+        {
+            LoadFailure = e;
+        }
     }
 
     /// <summary>Becomes the request's session: stands before the response, and is asked when it starts.</summary>
@@ -113,6 +156,12 @@ internal sealed class SessionFeature(HttpContext context, SessionServices servic
         {
             // A handler that caught the failure must not answer as if nothing had happened.
             return ValueTask.FromException(failure);
+        }
+
+        if (LoadFailure is { } notLoaded)
+        {
+            // Whoever looked found nobody; no answer is made of that.
+            return ValueTask.FromException(notLoaded);
         }
 
         if (_session is not { } session)
@@ -158,7 +207,7 @@ internal sealed class SessionFeature(HttpContext context, SessionServices servic
 
         if (_session is { } session)
         {
-            services.Tokens.WriteHeaders(context, session, incoming);
+            services.Tokens.WriteHeaders(context, session, _incoming);
         }
     }
 
@@ -166,10 +215,10 @@ internal sealed class SessionFeature(HttpContext context, SessionServices servic
     public void MarkThrown()
     {
         CommitFailure = null;
-        if (!services.Options.CommitOnException || Current.Failure is not null)
+        if (!services.Options.CommitOnException || _session?.Failure is not null)
         {
             _hasThrown = true;
-            Current.Discard();
+            _session?.Discard();
         }
     }
 

@@ -1,13 +1,49 @@
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace Sojourn.AspNetCore;
 
 /// <summary>Leads from the request's services to the request's sessions.</summary>
 internal sealed class SessionHolder
 {
-    /// <summary>The request, once a session of it has begun.</summary>
-    public HttpContext? Context { get; set; }
+    private HttpContext? _context;
 
-    public Session Find(string name) => Context is { } context ? context.GetSession(name) : throw new InvalidOperationException(
+    /// <summary>
+    /// Leads there from whatever services the request has: not before somebody asks for them, since ASP.NET Core makes no scope for a request that asks for none,
+    /// and again where a pipeline that is run once more has a scope of its own.
+    /// </summary>
+    public static void Attach(HttpContext context, IServiceScopeFactory scopes)
+    {
+        var services = context.Features.Get<IServiceProvidersFeature>();
+        if (services is not HeldServices)
+        {
+            context.Features.Set<IServiceProvidersFeature>(new HeldServices(context, scopes, services));
+        }
+    }
+
+    public Session Find(string name) => _context is { } context ? context.GetSession(name) : throw new InvalidOperationException(
         "There is no session here: the endpoint says WithoutSession, UseSojourn is missing or comes later, or this is no request. Outside a request use SessionManager.");
+
+    private sealed class HeldServices(HttpContext context, IServiceScopeFactory scopes, IServiceProvidersFeature? inner) : IServiceProvidersFeature
+    {
+        private IServiceProvidersFeature? _inner = inner;
+        private IServiceProvider? _led;
+
+        public IServiceProvider RequestServices
+        {
+            get
+            {
+                var services = (_inner ??= new RequestServicesFeature(context, scopes)).RequestServices;
+                if (!ReferenceEquals(services, _led))
+                {
+                    _led = services;
+                    services?.GetService<SessionHolder>()?._context = context;
+                }
+
+                return services!;
+            }
+            set => (_inner ??= new RequestServicesFeature(context, scopes)).RequestServices = value;
+        }
+    }
 }

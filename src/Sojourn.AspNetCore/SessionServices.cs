@@ -7,7 +7,7 @@ using Sojourn.Events;
 namespace Sojourn.AspNetCore;
 
 /// <summary>What every request's session of a name is served by, and where it begins: one instance for the application.</summary>
-internal sealed class SessionServices(SessionManager manager, SessionTokens tokens, SojournOptions options, TimeProvider time, ILogger<SessionServices> logger, ExpressRules? express)
+internal sealed class SessionServices(SessionManager manager, SessionTokens tokens, SojournOptions options, TimeProvider time, IServiceScopeFactory scopes, ILogger<SessionServices> logger, ExpressRules? express)
 {
     private int _hasWarnedOfHttp;
 
@@ -31,48 +31,61 @@ internal sealed class SessionServices(SessionManager manager, SessionTokens toke
     /// The request's session, begun by whoever asks first; <see langword="null"/> where the request has none. Where it could not be loaded, the feature
     /// remembers why, and every later asker finds it so.
     /// </summary>
-    public ValueTask<SessionFeature?> BeginAsync(HttpContext context)
+    /// <param name="context">The request.</param>
+    /// <param name="isUse">Whether whoever asks looks at the session; if not, it is loaded where the options or the endpoint want it before its first use.</param>
+    public ValueTask<SessionFeature?> BeginAsync(HttpContext context, bool isUse)
     {
-        if (SessionFeature.Of(context, Name) is { } feature)
+        var feature = SessionFeature.Of(context, Name);
+        if (feature is null)
         {
-            // A pipeline run again may have services of a scope of its own.
-            context.RequestServices.GetRequiredService<SessionHolder>().Context = context;
-            return new(feature);
+            var use = IsElsewhere(context) ? SessionUse.None : EndpointSession.UseOf(context, Name);
+            if (use == SessionUse.None)
+            {
+                return default;
+            }
+
+            WarnOfHttp(context);
+            feature = new SessionFeature(context, this, use);
+            feature.Attach();
         }
 
-        var use = IsElsewhere(context) ? SessionUse.None : EndpointSession.UseOf(context, Name);
-        return use == SessionUse.None ? default : BeginAsync(context, use);
+        SessionHolder.Attach(context, scopes);
+        return isUse || options.Load == SessionLoad.BeforeHandler || EndpointSession.Names(context, Name) ? LoadAsync(feature) : new(feature);
     }
 
-    private async ValueTask<SessionFeature?> BeginAsync(HttpContext context, SessionUse? use)
+    /// <summary>Loads what a request's token stands for; a new session where it stands for nothing.</summary>
+    public async ValueTask<Session> LoadAsync(HttpContext context, SessionFeature feature, IncomingToken incoming, SessionUse? use)
     {
-        WarnOfHttp(context);
-        var incoming = tokens.Read(context.Request);
         if (incoming.IsAmbiguous)
         {
             await manager.Events.RaiseAsync(SessionEventKind.Suspicious, suspicion: SessionSuspicion.AmbiguousTokens).ConfigureAwait(false);
         }
 
-        var feature = new SessionFeature(context, this, incoming, use);
-        try
+        if (incoming.Token is not { } token)
         {
-            var key = incoming.Token is { } token ? token.Key ??= manager.KeyOf(token.Id) : null;
-            if (use == SessionUse.Exclusive && key is not null)
-            {
-                // Nobody else can hold a session that does not exist yet. The turn ends with the request, whoever the request's session was begun by.
-                context.Response.RegisterForDisposeAsync(await WaitForTurnAsync(key, context.RequestAborted).ConfigureAwait(false));
-            }
-
-            await feature.LoadAsync(key).ConfigureAwait(false);
-        }
-        catch (SessionStoreException e)
-        {
-            feature.LoadFailure = e;
+            return manager.Create(feature);
         }
 
-        feature.Attach();
-        context.RequestServices.GetRequiredService<SessionHolder>().Context = context;
-        return feature;
+        var key = token.Key ??= manager.KeyOf(token.Id);
+        if (use == SessionUse.Exclusive)
+        {
+            // Nobody else can hold a session that does not exist yet. The turn ends with the request, whoever the request's session was begun by.
+            context.Response.RegisterForDisposeAsync(await WaitForTurnAsync(key, context.RequestAborted).ConfigureAwait(false));
+        }
+
+        return await manager.LoadAsync(token.Id, key, feature, context.RequestAborted).ConfigureAwait(false) ?? manager.Create(feature);
+    }
+
+    private static ValueTask<SessionFeature?> LoadAsync(SessionFeature feature)
+    {
+        var load = feature.LoadAsync();
+        return load.IsCompletedSuccessfully ? new(feature) : WaitAsync(load, feature);
+
+        static async ValueTask<SessionFeature?> WaitAsync(ValueTask load, SessionFeature feature)
+        {
+            await load.ConfigureAwait(false);
+            return feature;
+        }
     }
 
     /// <summary>

@@ -12,6 +12,16 @@ public static class SojournEndpointConventions
     public static TBuilder WithoutSession<TBuilder>(this TBuilder builder, string session = "")
         where TBuilder : IEndpointConventionBuilder => builder.Uses(SessionUse.None, session);
 
+    /// <summary>
+    /// The endpoints have the session loaded before they run, also with <see cref="Sojourn.SessionLoad.OnFirstUse"/>: for those that take it from
+    /// where no parameter shows it, such as a service of their own.
+    /// </summary>
+    /// <param name="builder">The endpoints.</param>
+    /// <param name="session">The session's name; empty for the default session.</param>
+    /// <returns>The same.</returns>
+    public static TBuilder WithSession<TBuilder>(this TBuilder builder, string session = "")
+        where TBuilder : IEndpointConventionBuilder => builder.Uses(SessionUse.ReadWrite, session);
+
     /// <summary>The endpoints only read the session: a write throws.</summary>
     /// <param name="builder">The endpoints.</param>
     /// <param name="session">The session's name; empty for the default session.</param>

@@ -7,7 +7,7 @@ internal sealed class SojournMiddleware(RequestDelegate next, SessionServices se
 {
     public Task InvokeAsync(HttpContext context)
     {
-        var begun = services.BeginAsync(context);
+        var begun = services.BeginAsync(context, isUse: false);
         return !begun.IsCompletedSuccessfully ? RunAsync(context, begun)
             : begun.Result is { } feature ? RunAsync(context, new(feature))
             : RunWithoutAsync(context);
@@ -33,7 +33,7 @@ internal sealed class SojournMiddleware(RequestDelegate next, SessionServices se
         feature.IsInMiddleware = true;
         try
         {
-            await (EndpointSession.FindUnmet(context, services.Name, feature.Current, services.Time)?.RefuseAsync(context) ?? next(context)).ConfigureAwait(false);
+            await (EndpointSession.FindUnmet(context, services.Name, feature.Session, services.Time)?.RefuseAsync(context) ?? next(context)).ConfigureAwait(false);
             if (!context.Response.HasStarted)
             {
                 await feature.CommitAsync().ConfigureAwait(false);

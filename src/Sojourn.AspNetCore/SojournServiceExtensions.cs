@@ -69,6 +69,7 @@ public static class SojournServiceExtensions
             provider.GetFor<SessionTokens>(name),
             provider.OptionsFor(name),
             provider.GetRequiredService<TimeProvider>(),
+            provider.GetRequiredService<IServiceScopeFactory>(),
             provider.GetRequiredService<ILogger<SessionServices>>(),
             ExpressFor(name, provider)));
         services.TryAddScoped<SessionHolder>();

@@ -109,7 +109,7 @@ public sealed partial class Session
                 Do(new CookieChange(CookieJson.Write(_cookie)));
             }
 
-            if (!_isRegenerated && (_changes.Count == 0 || (_operations.Options.IsExpress && HasSameEntriesAsStored())))
+            if (!_isRegenerated && (_changes is not { Count: > 0 } || (_operations.Options.IsExpress && HasSameEntriesAsStored())))
             {
                 return false;
             }
@@ -121,7 +121,7 @@ public sealed partial class Session
 
     /// <summary>express-session saves what differs in the end: an entry that was set back counts for nothing, nor does a cookie's attribute alone.</summary>
     private bool HasSameEntriesAsStored() =>
-        Record is null ? _document.IsEmpty : SessionDocument.Parse(Record.Document) is { } stored && _document.HasSameEntries(stored);
+        Record is null ? _document.IsEmpty : SessionDocument.Of(Record) is { } stored && _document.HasSameEntries(stored);
 
     /// <summary>The record to store, and how many changes are in it.</summary>
     internal (SessionRecord Record, int Changes) TakeBatch(DateTimeOffset now)
@@ -143,7 +143,7 @@ public sealed partial class Session
                 throw new SessionTooLargeException(length, _operations.Options.MaxDocumentBytes);
             }
 
-            return (new SessionRecord(_document.ToUtf8(), FreshExpiry(now), Labels()), _changes.Count);
+            return (new SessionRecord(_document.ToUtf8(), FreshExpiry(now), Labels()).MarkWellFormed(), _changes?.Count ?? 0);
         }
     }
 
@@ -169,7 +169,7 @@ public sealed partial class Session
             _isRegenerated = false;
             IsVersionUnknown = isVersionUnknown;
             WasWritten = true;
-            _changes.RemoveRange(0, changes);
+            _changes?.RemoveRange(0, changes);
         }
     }
 
@@ -189,12 +189,12 @@ public sealed partial class Session
     {
         lock (_sync)
         {
-            if (SessionDocument.Parse(fresh.Document) is not { } document || SessionMetadata.Parse(document.Metadata) is null)
+            if (SessionDocument.Of(fresh) is not { } document || SessionMetadata.Parse(document.Metadata) is null)
             {
                 throw new SessionStoreException("The stored session became unreadable while the request ran.");
             }
 
-            foreach (var change in _changes)
+            foreach (var change in _changes ?? [])
             {
                 change.Apply(document);
             }
@@ -215,7 +215,7 @@ public sealed partial class Session
             Failure = null;
             if (State == SessionState.Live)
             {
-                _document = Record is null ? new SessionDocument() : SessionDocument.Parse(Record.Document) ?? new SessionDocument();
+                _document = Record is null ? new SessionDocument() : SessionDocument.Of(Record) ?? new SessionDocument();
                 _metadata = null;
                 _cookie = null;
             }
@@ -230,7 +230,7 @@ public sealed partial class Session
             Discard();
 
             // What another request changed meanwhile counts as changed by this one, for express-session.
-            WasModified = _operations.Options.IsExpress && (WasModified || SessionDocument.Parse(fresh.Document)?.HasSameEntries(_document) == false);
+            WasModified = _operations.Options.IsExpress && (WasModified || SessionDocument.Of(fresh)?.HasSameEntries(_document) == false);
             Rebase(fresh);
         }
     }
@@ -268,7 +268,7 @@ public sealed partial class Session
             State = SessionState.Destroyed;
             if (Record is not null)
             {
-                DestroyedCookie ??= CookieJson.Parse((SessionDocument.Parse(Record.Document) ?? new SessionDocument()).Cookie.Span, _operations.Time);
+                DestroyedCookie ??= CookieJson.Parse((SessionDocument.Of(Record) ?? new SessionDocument()).Cookie.Span, _operations.Time);
             }
 
             DropPending();

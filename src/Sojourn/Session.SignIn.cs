@@ -196,7 +196,7 @@ public sealed partial class Session
     private void SwapEntries(Change change)
     {
         CollectChanges();
-        _watched.Clear();
+        _watched = null;
         _flashesRead = null;
         _flashesSet = null;
         Do(change);

@@ -28,12 +28,12 @@ public sealed partial class Session
         {
             MarkUsed();
             CollectWatched();
-            if (!TryOpen(name, out value))
+            if (!TryOpen(name, out value, out var entry))
             {
                 return false;
             }
 
-            NoteHandedOut(name, value, mutable: null, null!);
+            NoteHandedOut(name, entry, value, mutable: null, null!);
             return true;
         }
     }
@@ -61,7 +61,7 @@ public sealed partial class Session
         RequireWritable();
         EnsureBegun();
         change.Apply(_document);
-        _changes.Add(change);
+        (_changes ??= []).Add(change);
         if (change.AppliesToMetadata)
         {
             _metadata = null;
@@ -98,9 +98,11 @@ public sealed partial class Session
     private DateTimeOffset? NewAbsoluteDeadline() =>
         _operations.Options.AbsoluteTimeout is { } timeout ? _operations.Time.GetUtcNow() + timeout : null;
 
-    private bool TryOpen(string name, out ReadOnlyMemory<byte> value)
+    private bool TryOpen(string name, out ReadOnlyMemory<byte> value) => TryOpen(name, out value, out _);
+
+    private bool TryOpen(string name, out ReadOnlyMemory<byte> value, out ReadOnlyMemory<byte> entry)
     {
-        if (!_document.TryGet(name, out var entry))
+        if (!_document.TryGet(name, out entry))
         {
             value = default;
             return false;
@@ -119,14 +121,14 @@ public sealed partial class Session
             return true;
         }
 
-        if (!TryOpen(name, out var utf8))
+        if (!TryOpen(name, out var utf8, out var entry))
         {
             value = default;
             return false;
         }
 
         value = EntryValue.Read(name, utf8.Span, type);
-        NoteHandedOut(name, utf8, ValueKind<T>.IsImmutable ? null : value, type);
+        NoteHandedOut(name, entry, utf8, ValueKind<T>.IsImmutable ? null : value, type);
         return true;
     }
 
@@ -142,20 +144,25 @@ public sealed partial class Session
                 return instance;
             }
 
-            if (!TryOpen(name, out var utf8))
+            if (!TryOpen(name, out var utf8, out var entry))
             {
                 return null;
             }
 
             var typeInfo = _operations.Options.GetJson().GetTypeInfo(type);
             var value = EntryValue.Read(name, utf8.Span, typeInfo);
-            NoteHandedOut(name, utf8, value, typeInfo);
+            NoteHandedOut(name, entry, utf8, value, typeInfo);
             return value;
         }
     }
 
     private object? FindWatched(string name, Type type)
     {
+        if (_watched is null)
+        {
+            return null;
+        }
+
         foreach (var watched in _watched)
         {
             if (watched.Type == type && string.Equals(watched.Name, name, StringComparison.Ordinal))
@@ -168,15 +175,14 @@ public sealed partial class Session
     }
 
     /// <summary>Remembers what a read entails: a flash entry goes at commit, a mutable object is looked at again.</summary>
-    private void NoteHandedOut(string name, ReadOnlyMemory<byte> utf8, object? mutable, JsonTypeInfo type)
+    private void NoteHandedOut(string name, ReadOnlyMemory<byte> entry, ReadOnlyMemory<byte> utf8, object? mutable, JsonTypeInfo type)
     {
-        _document.TryGet(name, out var entry);
         var isPlain = entry.Length == utf8.Length;
         if (isPlain)
         {
             if (mutable is not null)
             {
-                _watched.Add(new WatchedObject(name, mutable, type, utf8, isOurWriting: false));
+                (_watched ??= []).Add(new WatchedObject(name, mutable, type, utf8, isOurWriting: false));
             }
         }
         else if (Envelope.Open(entry).IsFlash && !IsReadOnly && State == SessionState.Live && _flashesSet?.Contains(name) != true)
@@ -204,6 +210,11 @@ public sealed partial class Session
 
     private void CollectWatched()
     {
+        if (_watched is null)
+        {
+            return;
+        }
+
         List<WatchedObject>? changed = null;
         foreach (var watched in _watched)
         {
@@ -224,16 +235,19 @@ public sealed partial class Session
 
     private void StopWatching(string name)
     {
-        if (_watched.Count > 0)
+        for (var i = (_watched?.Count ?? 0) - 1; i >= 0; i--)
         {
-            _watched.RemoveAll(watched => string.Equals(watched.Name, name, StringComparison.Ordinal));
+            if (string.Equals(_watched![i].Name, name, StringComparison.Ordinal))
+            {
+                _watched.RemoveAt(i);
+            }
         }
     }
 
     private void DropPending()
     {
-        _changes.Clear();
-        _watched.Clear();
+        _changes = null;
+        _watched = null;
         _flashesRead = null;
         _flashesSet = null;
         IsTouchAsked = false;

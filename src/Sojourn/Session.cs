@@ -14,8 +14,8 @@ public sealed partial class Session
     private readonly Lock _sync = new();
     private readonly ISessionOperations _operations;
     private readonly ISessionHost? _host;
-    private readonly List<Change> _changes = [];
-    private readonly List<WatchedObject> _watched = [];
+    private List<Change>? _changes;
+    private List<WatchedObject>? _watched;
     private Dictionary<string, ReadOnlyMemory<byte>>? _flashesRead;
     private HashSet<string>? _flashesSet;
     private SessionDocument _document;
@@ -209,7 +209,7 @@ public sealed partial class Session
             SetUnlocked(name, utf8);
             if (value is not null && !ValueKind<T>.IsImmutable)
             {
-                _watched.Add(new WatchedObject(name, value, type, utf8, isOurWriting: true));
+                (_watched ??= []).Add(new WatchedObject(name, value, type, utf8, isOurWriting: true));
             }
         }
     }
@@ -243,7 +243,7 @@ public sealed partial class Session
         lock (_sync)
         {
             RequireWritable();
-            _watched.Clear();
+            _watched = null;
             _flashesRead = null;
             var names = _document.Names();
             if (names.Count > 0)

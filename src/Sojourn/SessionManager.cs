@@ -168,7 +168,7 @@ public sealed partial class SessionManager : ISessionOperations
             return null;
         }
 
-        var document = SessionDocument.Parse(record.Document);
+        var document = SessionDocument.Of(record);
         var metadata = document is null ? null : SessionMetadata.Parse(document.Metadata);
         if (document is null || metadata is null)
         {

@@ -28,6 +28,19 @@ public enum CookieSecure
     Never,
 }
 
+/// <summary>When a request's session is loaded.</summary>
+public enum SessionLoad
+{
+    /// <summary>Before the handler runs, whether or not it looks at the session.</summary>
+    BeforeHandler,
+
+    /// <summary>
+    /// When somebody looks at it: a request that nobody's session matters to costs no call of the store, and does not count as use of the session. Endpoints that name
+    /// the session, by a parameter or a convention, have it loaded before they run; elsewhere <c>await context.GetSessionAsync()</c> loads it, and looking at it before throws.
+    /// </summary>
+    OnFirstUse,
+}
+
 /// <summary>What is kept of the device that a user signs in on.</summary>
 public enum DeviceKeeping
 {
@@ -109,6 +122,11 @@ public sealed class SojournOptions
 
     /// <summary>What is kept of the device that a user signs in on, for lists of their sessions. What the device calls itself by default.</summary>
     public DeviceKeeping KeepDevice { get; set; } = DeviceKeeping.Agent;
+
+    /// <summary>
+    /// When a request's session is loaded. Before the handler by default: then <c>context.GetSession()</c> works anywhere, and every request counts as use of its session.
+    /// </summary>
+    public SessionLoad Load { get; set; }
 
     /// <summary>Save an existing session at the end of every request, changed or not. False by default. Never writes over another request's change.</summary>
     public bool Resave { get; set; }

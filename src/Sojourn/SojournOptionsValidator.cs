@@ -33,6 +33,10 @@ internal sealed class SojournOptionsValidator : IValidateOptions<SojournOptions>
         Require(options.StoreTimeout > TimeSpan.Zero, "StoreTimeout must be more than zero.");
         Require(options.ExclusiveTimeout > TimeSpan.Zero, "ExclusiveTimeout must be more than zero.");
         Require(options.PruneInterval > TimeSpan.Zero, "PruneInterval must be more than zero.");
+        Require(Enum.IsDefined(options.Load), "Load must be BeforeHandler or OnFirstUse.");
+        Require(
+            options.Load == SessionLoad.BeforeHandler || !(options.Resave || options.Rolling || options.SaveUninitialized || options.IsExpress),
+            "Load OnFirstUse leaves a session alone that nobody looks at, which Resave, Rolling, SaveUninitialized and AddExpressSession do not. Set Load to BeforeHandler, or these to false.");
         Require(Enum.IsDefined(options.Unset), "Unset must be Keep or Destroy.");
 
         var cookie = options.Cookie;

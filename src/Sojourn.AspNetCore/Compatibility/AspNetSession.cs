@@ -10,34 +10,37 @@ namespace Sojourn.AspNetCore.Compatibility;
 /// ASP.NET Core's own session over the same entries: bytes that are UTF-8 text without control characters are a JSON string,
 /// others <c>{"$bytes":"base64"}</c>; an entry of another JSON kind reads as its UTF-8 text.
 /// </summary>
-internal sealed class AspNetSession(Session session) : ISession
+internal sealed class AspNetSession(SessionFeature feature) : ISession
 {
-    public bool IsAvailable => true;
+    public bool IsAvailable => feature.Session is not null;
 
-    public string Id => session.Id;
+    public string Id => feature.Current.Id;
 
-    public IEnumerable<string> Keys => session.Names;
+    public IEnumerable<string> Keys => feature.Current.Names;
 
-    public void Clear() => session.Clear();
+    public void Clear() => feature.Current.Clear();
 
-    public Task CommitAsync(CancellationToken cancellationToken = default) => session.SaveIfChangedAsync(cancellationToken).AsTask();
+    public Task CommitAsync(CancellationToken cancellationToken = default) => feature.Current.SaveIfChangedAsync(cancellationToken).AsTask();
 
-    /// <summary>Loaded before the handler already.</summary>
-    public Task LoadAsync(CancellationToken cancellationToken = default) => Task.CompletedTask;
+    public async Task LoadAsync(CancellationToken cancellationToken = default)
+    {
+        await feature.LoadAsync().AsTask().WaitAsync(cancellationToken).ConfigureAwait(false);
+        _ = feature.Current;
+    }
 
-    public void Remove(string key) => session.Remove(key);
+    public void Remove(string key) => feature.Current.Remove(key);
 
     public void Set(string key, byte[] value)
     {
         ArgumentNullException.ThrowIfNull(value);
-        session.SetRaw(key, IsText(value)
+        feature.Current.SetRaw(key, IsText(value)
             ? JsonSerializer.SerializeToUtf8Bytes(Encoding.UTF8.GetString(value), Document.SimpleTypesContext.Default.String)
             : [.. "{\"$bytes\":\""u8, .. Encoding.ASCII.GetBytes(Convert.ToBase64String(value)), .. "\"}"u8]);
     }
 
     public bool TryGetValue(string key, [NotNullWhen(true)] out byte[]? value)
     {
-        if (!session.TryGetRaw(key, out var utf8))
+        if (!feature.Current.TryGetRaw(key, out var utf8))
         {
             value = null;
             return false;

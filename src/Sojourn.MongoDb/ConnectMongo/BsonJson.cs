@@ -191,11 +191,14 @@ internal static class BsonJson
         }
     }
 
-    /// <summary>As short as it can be told; whole numbers without an exponent, so that they read as integers.</summary>
-    private static string Text(double value) =>
-        value == Math.Truncate(value) && Math.Abs(value) < 1e18 && !(value == 0 && double.IsNegative(value))
-            ? ((long)value).ToString(CultureInfo.InvariantCulture)
-            : value.ToString("R", CultureInfo.InvariantCulture);
+    /// <summary>As short as it can be told; whole numbers without an exponent, so that they read as integers: as far as JavaScript writes them so.</summary>
+    private static string Text(double value)
+    {
+        var shortest = value.ToString("R", CultureInfo.InvariantCulture);
+        return value != Math.Truncate(value) || Math.Abs(value) >= 1e21 || (value == 0 && double.IsNegative(value)) ? shortest
+            : Math.Abs(value) < 1e18 ? ((long)value).ToString(CultureInfo.InvariantCulture)
+            : decimal.Parse(shortest, NumberStyles.Float, CultureInfo.InvariantCulture).ToString(CultureInfo.InvariantCulture);
+    }
 
     private static bool IsSame(string left, string right) => Digits(left) == Digits(right);
 

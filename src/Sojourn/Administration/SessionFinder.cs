@@ -42,7 +42,7 @@ internal sealed class SessionFinder(TimedStore store, ISessionOperations operati
     /// <summary>What a list shows of a record; <see langword="null"/> when it is no session.</summary>
     public SessionInfo? Describe(string key, SessionRecord record)
     {
-        if (SessionDocument.Parse(record.Document) is not { } document || SessionMetadata.Parse(document.Metadata) is not { } metadata)
+        if (SessionDocument.Of(record) is not { } document || SessionMetadata.Parse(document.Metadata) is not { } metadata)
         {
             return null;
         }

@@ -2,41 +2,60 @@ using System.Text;
 
 namespace Sojourn.Document;
 
-/// <summary>One top-level member of the document that is not Sojourn's: its name as it stands in the JSON, and its value as a slice.</summary>
+/// <summary>One top-level member of the document that is not Sojourn's: slices of the stored bytes, until it is changed.</summary>
 internal readonly struct Entry
 {
-    private static readonly string Hidden = new('\0', 1);
+    /// <summary>Null: both slices count. Bytes: a value set since. <see cref="Owned"/>: neither is a plain slice.</summary>
+    private readonly object? _own;
+    private readonly int _nameStart;
+    private readonly int _nameLength;
+    private readonly int _valueStart;
+    private readonly int _valueLength;
 
-    /// <summary>The name where it stands escaped in the JSON; <see cref="Hidden"/> for one that the application cannot use.</summary>
-    private readonly string? _unescapedName;
-
-    public Entry(ReadOnlyMemory<byte> rawName, string? unescapedName, ReadOnlyMemory<byte> value, bool isHidden)
+    /// <summary>A member as it stands in the stored bytes, its name written without escapes.</summary>
+    public Entry(Range name, Range value)
     {
-        RawName = rawName;
-        _unescapedName = isHidden ? Hidden : unescapedName;
-        Value = value;
+        (_nameStart, _nameLength) = (name.Start.Value, name.End.Value - name.Start.Value);
+        (_valueStart, _valueLength) = (value.Start.Value, value.End.Value - value.Start.Value);
     }
 
-    /// <summary>The name between its quotes, escaped as it was found.</summary>
-    public ReadOnlyMemory<byte> RawName { get; }
+    public Entry(ReadOnlyMemory<byte> rawName, string? unescapedName, ReadOnlyMemory<byte> value, bool isHidden) =>
+        _own = new Owned(rawName, unescapedName, value, isHidden);
 
-    public ReadOnlyMemory<byte> Value { get; }
+    private Entry(Entry entry, byte[] value)
+    {
+        this = entry;
+        _own = value;
+    }
 
     /// <summary>A name that the application cannot use: kept, and never shown.</summary>
-    public bool IsHidden => ReferenceEquals(_unescapedName, Hidden);
+    public bool IsHidden => _own is Owned { IsHidden: true };
 
-    public string Name => _unescapedName ?? Encoding.UTF8.GetString(RawName.Span);
+    /// <summary>The name between its quotes, escaped as it was found.</summary>
+    public ReadOnlyMemory<byte> RawName(ReadOnlyMemory<byte> stored) => _own is Owned own ? own.RawName : stored.Slice(_nameStart, _nameLength);
 
-    public Entry WithValue(ReadOnlyMemory<byte> value) => new(RawName, _unescapedName, value, isHidden: false);
-
-    public bool IsNamed(string name)
+    public ReadOnlyMemory<byte> Value(ReadOnlyMemory<byte> stored) => _own switch
     {
-        if (_unescapedName is not null)
+        null => stored.Slice(_valueStart, _valueLength),
+        byte[] value => value,
+        _ => ((Owned)_own).Value,
+    };
+
+    public string Name(ReadOnlyMemory<byte> stored) => (_own as Owned)?.UnescapedName ?? Encoding.UTF8.GetString(RawName(stored).Span);
+
+    public Entry WithValue(byte[] value) => _own is Owned own ? new(own.RawName, own.UnescapedName, value, isHidden: false) : new(this, value);
+
+    /// <summary>The same entry for a document of other stored bytes.</summary>
+    public Entry MovedFrom(ReadOnlyMemory<byte> stored) => _own is Owned ? this : new(RawName(stored), null, Value(stored), isHidden: false);
+
+    public bool IsNamed(string name, ReadOnlyMemory<byte> stored)
+    {
+        if (_own is Owned { UnescapedName: { } unescaped })
         {
-            return string.Equals(_unescapedName, name, StringComparison.Ordinal);
+            return string.Equals(unescaped, name, StringComparison.Ordinal);
         }
 
-        var raw = RawName.Span;
+        var raw = RawName(stored).Span;
         if (raw.Length == name.Length)
         {
             // As many bytes as characters: ASCII, or not equal.
@@ -45,4 +64,10 @@ internal readonly struct Entry
 
         return raw.Length > name.Length && Encoding.UTF8.GetByteCount(name) == raw.Length && string.Equals(Encoding.UTF8.GetString(raw), name, StringComparison.Ordinal);
     }
+
+    /// <param name="RawName">The name between its quotes.</param>
+    /// <param name="UnescapedName">The name where it stands escaped in the JSON.</param>
+    /// <param name="Value">The value.</param>
+    /// <param name="IsHidden">Whether the application cannot use the name.</param>
+    private sealed record Owned(ReadOnlyMemory<byte> RawName, string? UnescapedName, ReadOnlyMemory<byte> Value, bool IsHidden);
 }

@@ -1,6 +1,7 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Unicode;
+using Sojourn.Storage;
 
 namespace Sojourn.Document;
 
@@ -12,6 +13,11 @@ internal sealed class SessionDocument
 {
     public const int MaxDepth = 1000;
     private static readonly byte[] DefaultMetadataName = "$sojourn"u8.ToArray();
+
+    /// <summary>Where a document is split, so that it gets an array of its size and no larger one.</summary>
+    [ThreadStatic]
+    private static Entry[]? _scratch;
+    private ReadOnlyMemory<byte> _stored;
     private Entry[] _entries = [];
     private int _count;
 
@@ -43,58 +49,56 @@ internal sealed class SessionDocument
 
     private ReadOnlySpan<Entry> Entries => _entries.AsSpan(0, _count);
 
-    /// <summary>Splits a stored document; <see langword="null"/> when it is not one JSON object in UTF-8, or is one that encryption sealed and nobody opened.</summary>
-    public static SessionDocument? Parse(ReadOnlyMemory<byte> utf8)
+    /// <summary>Splits a record's document, as <see cref="Parse"/> does. Bytes that were split or written in this process before are not checked again.</summary>
+    public static SessionDocument? Of(SessionRecord record)
     {
-        if (!Utf8.IsValid(utf8.Span))
+        var document = Parse(record.Document, record.IsWellFormed);
+        if (document is not null)
         {
-            // The reader lets it pass within texts and names.
-            return null;
+            record.MarkWellFormed();
         }
 
+        return document;
+    }
+
+    /// <summary>Splits a stored document; <see langword="null"/> when it is not one JSON object in UTF-8, or is one that encryption sealed and nobody opened.</summary>
+    /// <param name="utf8">The document.</param>
+    /// <param name="isWellFormed">Whether it is known to be JSON.</param>
+    public static SessionDocument? Parse(ReadOnlyMemory<byte> utf8, bool isWellFormed = false)
+    {
+        var document = new SessionDocument { _stored = utf8, _entries = _scratch ??= new Entry[16] };
         try
         {
-            var document = new SessionDocument();
-            var reader = new Utf8JsonReader(utf8.Span, new JsonReaderOptions { MaxDepth = MaxDepth });
-            if (!reader.Read() || reader.TokenType != JsonTokenType.StartObject)
+            if (isWellFormed && document.TrySplit(utf8.Span))
             {
-                return null;
+                return document;
             }
 
-            while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
-            {
-                var nameStart = (int)reader.TokenStartIndex + 1;
-                var rawName = utf8.Slice(nameStart, reader.ValueSpan.Length);
-                var unescaped = reader.ValueIsEscaped ? reader.GetString() : null;
-                if (unescaped is "$sealed" || rawName.Span.SequenceEqual("$sealed"u8))
-                {
-                    return null;
-                }
-
-                reader.Read();
-                var valueStart = (int)reader.TokenStartIndex;
-                reader.Skip();
-                document.Add(rawName, unescaped, utf8[valueStart..(int)reader.BytesConsumed]);
-            }
-
-            // Anything but white space after the object makes the reader throw.
-            return reader.Read() ? null : document;
+            // A name with an escape, or white space: as for bytes that nobody has seen.
+            document._count = 0;
+            return Utf8.IsValid(utf8.Span) && document.Read(utf8.Span) ? document : null;
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
             // InvalidOperationException: an escaped name that is no valid text.
             return null;
         }
+        finally
+        {
+            _scratch = document._entries;
+            document._entries = document.Entries.ToArray();
+            _scratch.AsSpan(0, document._count).Clear();
+        }
     }
 
     public bool TryGet(string name, out ReadOnlyMemory<byte> value)
     {
         var index = IndexOf(name);
-        value = index < 0 ? default : _entries[index].Value;
+        value = index < 0 ? default : _entries[index].Value(_stored);
         return index >= 0;
     }
 
-    public void Set(string name, ReadOnlyMemory<byte> value)
+    public void Set(string name, byte[] value)
     {
         var index = IndexOf(name);
         if (index >= 0)
@@ -147,7 +151,7 @@ internal sealed class SessionDocument
         {
             if (!entry.IsHidden)
             {
-                Append(entry);
+                Append(entry.MovedFrom(other._stored));
             }
         }
     }
@@ -159,7 +163,7 @@ internal sealed class SessionDocument
         {
             if (!entry.IsHidden)
             {
-                names.TryAdd(entry.Name, true);
+                names.TryAdd(entry.Name(_stored), true);
             }
         }
 
@@ -178,7 +182,8 @@ internal sealed class SessionDocument
 
         for (var i = 0; i < mine.Length; i++)
         {
-            if (!mine[i].RawName.Span.SequenceEqual(theirs[i].RawName.Span) || !mine[i].Value.Span.SequenceEqual(theirs[i].Value.Span))
+            if (!mine[i].RawName(_stored).Span.SequenceEqual(theirs[i].RawName(other._stored).Span)
+                || !mine[i].Value(_stored).Span.SequenceEqual(theirs[i].Value(other._stored).Span))
             {
                 return false;
             }
@@ -195,7 +200,7 @@ internal sealed class SessionDocument
             long length = 2 + MemberLength("cookie".Length, Cookie.Length) + MemberLength(MetadataName.Length, Metadata.Length);
             foreach (ref readonly var entry in Entries)
             {
-                length += MemberLength(entry.RawName.Length, entry.Value.Length);
+                length += MemberLength(entry.RawName(_stored).Length, entry.Value(_stored).Length);
             }
 
             // No comma before the first member.
@@ -213,7 +218,7 @@ internal sealed class SessionDocument
         Write(MetadataName.Span, Metadata.Span, ref rest);
         foreach (ref readonly var entry in Entries)
         {
-            Write(entry.RawName.Span, entry.Value.Span, ref rest);
+            Write(entry.RawName(_stored).Span, entry.Value(_stored).Span, ref rest);
         }
 
         // The last member's comma gives way to the end.
@@ -246,7 +251,7 @@ internal sealed class SessionDocument
         var entries = Entries;
         for (var i = entries.Length - 1; i >= 0; i--)
         {
-            if (!entries[i].IsHidden && entries[i].IsNamed(name))
+            if (!entries[i].IsHidden && entries[i].IsNamed(name, _stored))
             {
                 return i;
             }
@@ -255,22 +260,88 @@ internal sealed class SessionDocument
         return -1;
     }
 
-    private void Add(ReadOnlyMemory<byte> rawName, string? unescaped, ReadOnlyMemory<byte> value)
+    /// <summary>Reads bytes that nobody has seen before: whether they are one JSON object that nothing sealed.</summary>
+    private bool Read(ReadOnlySpan<byte> utf8)
     {
+        var reader = new Utf8JsonReader(utf8, new JsonReaderOptions { MaxDepth = MaxDepth });
+        if (!reader.Read() || reader.TokenType != JsonTokenType.StartObject)
+        {
+            return false;
+        }
+
+        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        {
+            var nameStart = (int)reader.TokenStartIndex + 1;
+            var name = nameStart..(nameStart + reader.ValueSpan.Length);
+            var unescaped = reader.ValueIsEscaped ? reader.GetString() : null;
+            if (unescaped is "$sealed" || utf8[name].SequenceEqual("$sealed"u8))
+            {
+                return false;
+            }
+
+            reader.Read();
+            var valueStart = (int)reader.TokenStartIndex;
+            reader.Skip();
+            Add(name, unescaped, valueStart..(int)reader.BytesConsumed);
+        }
+
+        // Anything but white space after the object makes the reader throw.
+        return !reader.Read();
+    }
+
+    /// <summary>Splits JSON that is known to be well formed, and is written as we and express-session write it; false where it is written otherwise.</summary>
+    private bool TrySplit(ReadOnlySpan<byte> utf8)
+    {
+        for (var at = 1; ; at++)
+        {
+            if (!Is(utf8, at, (byte)'"'))
+            {
+                return at == 1 && utf8.SequenceEqual("{}"u8);
+            }
+
+            var name = (at + 1)..(JsonScan.EndOfText(utf8, at) - 1);
+            at = name.End.Value + 1;
+            if (name.End.Value < name.Start.Value || !Is(utf8, at, (byte)':') || utf8[name].Contains((byte)'\\'))
+            {
+                return false;
+            }
+
+            var value = (at + 1)..JsonScan.EndOfValue(utf8, at + 1);
+            Add(name, unescaped: null, value);
+            at = value.End.Value;
+            if (!Is(utf8, at, (byte)','))
+            {
+                return Is(utf8, at, (byte)'}') && at + 1 == utf8.Length;
+            }
+        }
+
+        static bool Is(ReadOnlySpan<byte> utf8, int at, byte expected) => (uint)at < (uint)utf8.Length && utf8[at] == expected;
+    }
+
+    private void Add(Range name, string? unescaped, Range value)
+    {
+        var rawName = _stored[name];
         var plain = unescaped is null ? rawName.Span : default;
         if (unescaped is "cookie" || plain.SequenceEqual("cookie"u8))
         {
-            Cookie = value;
+            Cookie = _stored[value];
         }
         else if (unescaped is "$sojourn" or "_sojourn" || plain.SequenceEqual("$sojourn"u8) || plain.SequenceEqual("_sojourn"u8))
         {
-            Metadata = value;
+            Metadata = _stored[value];
             MetadataName = rawName;
+        }
+        else if (unescaped is not null)
+        {
+            Append(new Entry(rawName, unescaped, _stored[value], EntryName.IsReserved(unescaped)));
+        }
+        else if (plain.IsEmpty || plain[0] == (byte)'$' || plain.SequenceEqual("__proto__"u8))
+        {
+            Append(new Entry(rawName, null, _stored[value], isHidden: true));
         }
         else
         {
-            var reserved = unescaped is not null ? EntryName.IsReserved(unescaped) : rawName.Length == 0 || plain[0] == (byte)'$' || plain.SequenceEqual("__proto__"u8);
-            Append(new Entry(rawName, unescaped, value, reserved));
+            Append(new Entry(name, value));
         }
     }
 
@@ -278,7 +349,7 @@ internal sealed class SessionDocument
     {
         if (_count == _entries.Length)
         {
-            Array.Resize(ref _entries, _count == 0 ? 6 : _count * 2);
+            Array.Resize(ref _entries, Math.Max(4, _count * 2));
         }
 
         _entries[_count++] = entry;

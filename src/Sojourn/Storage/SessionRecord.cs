@@ -5,7 +5,9 @@ namespace Sojourn.Storage;
 /// <summary>What a store keeps under a key: the document's bytes, an expiry, labels to be found by, and a version. Immutable.</summary>
 public sealed class SessionRecord
 {
-    private readonly long _expiresAtTicks;
+    /// <summary>A bit that no time has, kept beside the time, since a store in memory holds millions of these.</summary>
+    private const long WellFormed = 1L << 62;
+    private long _expiresAtTicks;
     private readonly string[]? _labels;
 
     /// <summary>Makes a record.</summary>
@@ -25,7 +27,7 @@ public sealed class SessionRecord
     public ReadOnlyMemory<byte> Document { get; }
 
     /// <summary>When the session ends unless it is used before, in UTC.</summary>
-    public DateTimeOffset ExpiresAt => new(_expiresAtTicks, TimeSpan.Zero);
+    public DateTimeOffset ExpiresAt => new(_expiresAtTicks & ~WellFormed, TimeSpan.Zero);
 
     /// <summary>What an index finds the record by; empty when there is nothing.</summary>
     public ImmutableArray<string> Labels => _labels is null ? [] : System.Runtime.InteropServices.ImmutableCollectionsMarshal.AsImmutableArray(_labels);
@@ -33,13 +35,33 @@ public sealed class SessionRecord
     /// <summary>The store's own token of this state of the record.</summary>
     public SessionVersion Version { get; }
 
+    /// <summary>Whether this process has read or written these very bytes before, so that they need no check.</summary>
+    internal bool IsWellFormed => (_expiresAtTicks & WellFormed) != 0;
+
     /// <summary>The same record under another version: what a store hands back after it has written.</summary>
     /// <param name="version">The version the store gave it.</param>
     /// <returns>A record that shares this one's document and labels.</returns>
-    public SessionRecord WithVersion(SessionVersion version) => new(Document, ExpiresAt, Labels, version);
+    public SessionRecord WithVersion(SessionVersion version) => With(ExpiresAt, version);
 
     /// <summary>The same record with another expiry: what a store has after a touch.</summary>
     /// <param name="expiresAt">The new expiry.</param>
     /// <returns>A record that shares this one's document, labels and version.</returns>
-    public SessionRecord WithExpiry(DateTimeOffset expiresAt) => new(Document, expiresAt, Labels, Version);
+    public SessionRecord WithExpiry(DateTimeOffset expiresAt) => With(expiresAt, Version);
+
+    internal SessionRecord MarkWellFormed()
+    {
+        if (!IsWellFormed)
+        {
+            Interlocked.Or(ref _expiresAtTicks, WellFormed);
+        }
+
+        return this;
+    }
+
+    private SessionRecord With(DateTimeOffset expiresAt, SessionVersion version)
+    {
+        var record = new SessionRecord(Document, expiresAt, Labels, version);
+        record._expiresAtTicks |= _expiresAtTicks & WellFormed;
+        return record;
+    }
 }

@@ -28,12 +28,17 @@ public sealed class DocumentFuzzTests
         var members = Members(bytes);
         var document = SessionDocument.Parse(bytes);
         Assert.Equal(members is not null, document is not null);
+
+        // Bytes that were wrongly believed are no document or some document, and never an exception.
+        var believed = SessionDocument.Parse(bytes, isWellFormed: true);
         if (document is null)
         {
             return;
         }
 
         var written = document.ToUtf8();
+        Assert.Equal(written, believed!.ToUtf8());
+        Assert.Equal(document.Names(), believed.Names());
         Assert.Equal(document.Length, written.Length);
         Assert.Equal(Normal(members!), Members(written));
         Assert.Equal(written, SessionDocument.Parse(written)!.ToUtf8());

@@ -26,13 +26,14 @@ public sealed class SessionDocumentTests
     {
         var stored = Json([("cookie", """{"originalMaxAge":null,"expires":null,"httpOnly":true,"path":"/"}"""), ("$sojourn", """{"handle":"h"}"""), .. members]);
         Assert.Equal(stored, Text(SessionDocument.Parse(Bytes(stored))!));
+        Assert.Equal(stored, Text(SessionDocument.Parse(Bytes(stored), isWellFormed: true)!));
     });
 
     [Fact]
     public void Entries_behave_as_the_properties_of_an_object_do() =>
-        Gen.Select(Members, Gen.Select(Gen.Bool, OneOf("a", "b", "č", "a\"b"), Gen.Int).Array[0, 20]).Sample((members, changes) =>
+        Gen.Select(Members, Gen.Select(Gen.Bool, OneOf("a", "b", "č", "a\"b"), Gen.Int).Array[0, 20], Gen.Bool).Sample((members, changes, isWellFormed) =>
         {
-            var document = SessionDocument.Parse(Bytes(Json(members)))!;
+            var document = SessionDocument.Parse(Bytes(Json(members)), isWellFormed)!;
             var model = JsonNode.Parse(Json(members))!.AsObject();
             foreach (var (isSet, name, number) in changes)
             {
