@@ -8,6 +8,9 @@ namespace Sojourn.Tool;
 /// <summary>The commands, and what their failures are told as.</summary>
 internal static class CommandLine
 {
+    /// <summary>After Ctrl+C: a bench has its sessions to delete.</summary>
+    private static readonly TimeSpan TimeToTidyUp = TimeSpan.FromMinutes(1);
+
     public static RootCommand Create(ToolConsole console)
     {
         var root = new RootCommand("Sessions in any store of Sojourn or of express-session: listed, shown, ended, counted, moved, watched. Prints nothing that could be replayed.")
@@ -37,7 +40,8 @@ internal static class CommandLine
         try
         {
             var code = await parsed.InvokeAsync(
-                new InvocationConfiguration { Output = console.Output, Error = console.Error, EnableDefaultExceptionHandler = false }, cancellationToken);
+                new InvocationConfiguration { Output = console.Output, Error = console.Error, EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = TimeToTidyUp },
+                cancellationToken);
             return parsed.Errors.Count > 0 ? ExitCode.Misuse : code;
         }
         catch (Exception e)

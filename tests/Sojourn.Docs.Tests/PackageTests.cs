@@ -77,6 +77,16 @@ public sealed class PackageTests(Packages packages)
     }
 
     [Fact]
+    public async Task The_templates_are_what_is_in_their_folder_and_nothing_else()
+    {
+        using var package = ZipFile.OpenRead(await FileAsync("Sojourn.Templates", "nupkg"));
+        var folder = Path.Combine(Packages.Root, "templates", "sojourn-web");
+        Assert.Equal(
+            Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories).Select(file => "content/sojourn-web/" + Path.GetRelativePath(folder, file).Replace('\\', '/')).Order(StringComparer.Ordinal),
+            package.Entries.Select(entry => entry.FullName).Where(file => file.StartsWith("content/", StringComparison.Ordinal)).Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
     public async Task The_tool_installs_from_its_package_and_runs()
     {
         var feed = await packages.FeedAsync();

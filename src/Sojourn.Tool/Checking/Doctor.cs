@@ -109,13 +109,15 @@ internal static class Doctor
     /// <summary>The value with another character within its signature: the last one may hold bits that do not count.</summary>
     private static string Altered(string value)
     {
-        var at = value.Length - 10;
-        while (!char.IsAsciiLetter(value[at]) || value[at - 1] == '%' || value[at - 2] == '%')
+        for (var at = value.Length - 10; at >= 2; at--)
         {
-            at--;
+            if (char.IsAsciiLetter(value[at]) && value[at - 1] is not '%' && value[at - 2] is not '%')
+            {
+                return value[..at] + (value[at] == 'A' ? 'B' : 'A') + value[(at + 1)..];
+            }
         }
 
-        return value[..at] + (value[at] == 'A' ? 'B' : 'A') + value[(at + 1)..];
+        return value + "A";
     }
 
     private static Finding Must(string numbers, string check, bool holds, string fix) => new(numbers, check, holds ? Verdict.Pass : Verdict.Fail, fix);

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Runtime.CompilerServices;
 using System.Text.Json.Nodes;
 using Sojourn.Tool.Stores;
 using Spectre.Console;
@@ -16,7 +17,7 @@ internal static class ListCommand
         {
             var (sessions, unreadable, isCut) = (new List<FoundSession>(), 0L, false);
             var most = parsed.GetValue(limit);
-            await foreach (var session in FindAsync(store, parsed.GetValue(subject), cancellationToken))
+            await foreach (var session in FindAsync(store, parsed.GetValue(subject), most, cancellationToken))
             {
                 if (session.Info is null)
                 {
@@ -44,11 +45,11 @@ internal static class ListCommand
         return command;
     }
 
-    private static async IAsyncEnumerable<FoundSession> FindAsync(OpenStore store, string? subject, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
+    private static async IAsyncEnumerable<FoundSession> FindAsync(OpenStore store, string? subject, int most, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         if (subject is null)
         {
-            await foreach (var session in FoundSession.AllAsync(store, cancellationToken: cancellationToken))
+            await foreach (var session in FoundSession.AllAsync(store, limit: most is > 0 and < 1_000 ? most + 1 : 1_000, cancellationToken: cancellationToken))
             {
                 yield return session;
             }
