@@ -14,7 +14,7 @@ public sealed class TemplateTests(Packages packages)
     [Fact]
     public async Task A_new_application_builds_and_remembers_its_visitor()
     {
-        var folder = await NewAsync("First", "--signIn", "true");
+        var folder = await NewAsync("First", "--sign-in");
         await Packages.RunAsync(folder, "dotnet", "build", "-c", "Release", "-nodeReuse:false", "-p:TreatWarningsAsErrors=true");
         var url = new Uri($"http://127.0.0.1:{FreePort()}");
         var start = Packages.StartInfo(folder, "dotnet", ["exec", Path.Combine("bin", "Release", "net10.0", "First.dll")]);
@@ -73,7 +73,7 @@ public sealed class TemplateTests(Packages packages)
         }
 
         var folder = Path.Combine(packages.Temporary, name);
-        await Packages.RunAsync(packages.Temporary, "dotnet", ["new", "sojourn-web", "-o", folder, "-n", name, "--skipRestore", "--debug:custom-hive", hive, .. options]);
+        await Packages.RunAsync(packages.Temporary, "dotnet", ["new", "sojourn-web", "-o", folder, "-n", name, "--no-restore", "--debug:custom-hive", hive, .. options]);
 
         // The packages of the feed stay here; all others are taken from the user's cache.
         var cache = Environment.GetEnvironmentVariable("NUGET_PACKAGES") ?? Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".nuget", "packages");
