@@ -21,7 +21,7 @@ public sealed class ConnectMongoSessionStore : ISessionStore, INodeLayout, ISess
 {
     private const string Id = "_id";
     private const string Content = "session";
-    private const string Expires = "expires";
+    internal const string Expires = "expires";
     private const string UpdatedAt = "updatedAt";
     private const int PruneBatch = 500;
 
@@ -47,8 +47,7 @@ public sealed class ConnectMongoSessionStore : ISessionStore, INodeLayout, ISess
         (_connection, _options, _time) = (connection, options, time);
         var database = connection.Database(options.DatabaseName, "test");
         _records = connection.Collection(database, options.CollectionName);
-        Index[] indexes = options.AutoRemove == ConnectMongoAutoRemove.Native ? [new(options.CollectionName, Expires, ExpireAfterSeconds: 0)] : [];
-        _indexes = new Indexes(database, indexes, options.CreateIndexes);
+        _indexes = new Indexes(database, MongoDbSchema.IndexesOf(options), options.CreateIndexes);
         _content = new SessionContent(options, options.Encryption switch
         {
             ConnectMongoEncryption.WebCrypto => new WebCryptoCipher(options.Secret!),

@@ -17,7 +17,7 @@ public sealed class MongoDbSessionStoreOptions
 
     /// <summary>
     /// Whether the store makes the indexes that are missing; true by default. Otherwise it checks them, and the application does not start without them;
-    /// <see cref="MongoDbSchema.Script"/> prints what makes them.
+    /// <see cref="MongoDbSchema.Script(MongoDbSessionStoreOptions)"/> prints what makes them.
     /// </summary>
     public bool CreateIndexes { get; set; } = true;
 

@@ -123,12 +123,15 @@ internal sealed class RedisConnection : IAsyncDisposable
     {
         var connection = await ConnectAsync(cancellationToken).ConfigureAwait(false);
         RedisValue pattern = Escape(prefix) + "*";
-        foreach (var server in connection.GetServers())
+        var primaries = connection.GetServers().Where(static server => !server.IsReplica).ToList();
+        if (!primaries.Exists(static server => server.IsConnected) || primaries.Find(static server => !server.IsConnected && HoldsSlots(server)) is not null)
         {
-            if (!server.IsConnected || server.IsReplica)
-            {
-                continue;
-            }
+            // Keys that cannot be seen must not be taken for keys that are not there.
+            throw new RedisException("A primary of Redis cannot be reached, so what is stored cannot be listed.");
+        }
+
+        foreach (var server in primaries.Where(static server => server.IsConnected))
+        {
 
             await foreach (var key in server.KeysAsync(connection.GetDatabase().Database, pattern, pageSize: 1000).WithCancellation(cancellationToken).ConfigureAwait(false))
             {
@@ -140,6 +143,9 @@ internal sealed class RedisConnection : IAsyncDisposable
             }
         }
     }
+
+    /// <summary>One that was failed over stays known without any; a server that stands alone has none.</summary>
+    private static bool HoldsSlots(IServer server) => server.ClusterConfiguration?[server.EndPoint] is { Slots.Count: > 0 };
 
     public async ValueTask DisposeAsync()
     {

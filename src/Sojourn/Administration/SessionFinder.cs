@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Sojourn.Document;
 using Sojourn.Storage;
 
@@ -62,6 +63,12 @@ internal sealed class SessionFinder(TimedStore store, ISessionOperations operati
             Bytes = record.Document.Length,
         };
     }
+
+    /// <summary>The labels that a record's document asks for, as a sign-in would give them; <see langword="null"/> when it is no session.</summary>
+    public ImmutableArray<string>? LabelsOf(string key, SessionRecord record) =>
+        SessionDocument.Parse(record.Document) is { } document && SessionMetadata.Parse(document.Metadata) is { } metadata
+            ? new Session(operations, null, null, key, record, document, metadata).Labels()
+            : null;
 
     private ISessionIndex Index => _index ?? throw new NotSupportedException("The sessions' store has no index (ISessionIndex), so sessions cannot be listed or ended from elsewhere. docs/stores.md tells which have one.");
 }

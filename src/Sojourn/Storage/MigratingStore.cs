@@ -278,7 +278,8 @@ public sealed class MigratingStore : ISessionStore, ISessionIndex, IExpiringStor
 
     private static bool IsKeyedById(ISessionStore store) => store.As<INodeLayout>() is not null || store.As<IKeyedById>() is { IsKeyedById: true };
 
-    private static bool IsTombstone(SessionRecord record) =>
+    /// <summary>Whether a record only says that its session ended before it had moved.</summary>
+    internal static bool IsTombstone(SessionRecord record) =>
         record.Document.Length < 2 * Tombstone.Length && record.Document.Span.IndexOf("\"_sojourn_moved_and_gone\""u8) > 0;
 
     private static ISessionIndex Index(ISessionStore store) =>

@@ -181,8 +181,8 @@ public sealed class MongoDbSessionStoreTests(MongoServer server)
                 """db.getCollection("sojourn_sessions_subjects").createIndex({ dropAt: 1 }, { expireAfterSeconds: 0 });""",
                 """db.getCollection("sojourn_sessions_leases").createIndex({ until: 1 }, { expireAfterSeconds: 60 });""",
             ],
-            MongoDbSchema.Script(new()).Split(Environment.NewLine));
-        Assert.StartsWith("""db.getSiblingDB("shop").getCollection("s")""", MongoDbSchema.Script(new() { DatabaseName = "shop", CollectionName = "s" }), StringComparison.Ordinal);
+            MongoDbSchema.Script(new MongoDbSessionStoreOptions()).Split(Environment.NewLine));
+        Assert.StartsWith("""db.getSiblingDB("shop").getCollection("s")""", MongoDbSchema.Script(new MongoDbSessionStoreOptions { DatabaseName = "shop", CollectionName = "s" }), StringComparison.Ordinal);
     }
 
     [Fact]

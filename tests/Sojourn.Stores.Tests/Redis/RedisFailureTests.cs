@@ -1,5 +1,7 @@
 using System.Net;
 using Microsoft.Extensions.DependencyInjection;
+using Sojourn.Storage;
+using StackExchange.Redis;
 
 namespace Sojourn.Stores.Tests.Redis;
 
@@ -22,6 +24,28 @@ public sealed class RedisFailureTests
         server.Start();
         await app.RecoveredAsync();
         Assert.InRange(await app.ReadAsync(), 4, 5);
+    }
+
+    [Theory]
+    [MemberData(nameof(Layouts))]
+    public async Task Away_it_has_no_empty_list_of_sessions(string layout)
+    {
+        await using var server = await RedisServer.StartNewAsync();
+        await using var app = await StartAsync(server, layout);
+        Assert.Equal(HttpStatusCode.OK, await app.CountAsync());
+        var index = app.Store.As<ISessionIndex>()!;
+        Assert.Equal(1, await index.CountAsync(Token));
+        await server.KillAsync();
+        await Assert.ThrowsAnyAsync<RedisException>(async () =>
+        {
+            // It takes the driver a moment to notice.
+            for (var attempt = 0; attempt < 100; attempt++)
+            {
+                Assert.Single(await index.PageAsync(null, 10, Token));
+                await Task.Delay(TimeSpan.FromMilliseconds(50), TimeProvider.System, Token);
+            }
+        });
+        await Assert.ThrowsAnyAsync<RedisException>(async () => await index.CountAsync(Token));
     }
 
     [Theory]
