@@ -1,11 +1,14 @@
+using System.Diagnostics.Metrics;
 using System.Text;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Diagnostics.Metrics.Testing;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Testing;
 using Microsoft.Extensions.Options;
 using Microsoft.Extensions.Time.Testing;
+using Sojourn.Diagnostics;
 using Sojourn.Storage;
 using Sojourn.Storage.NearCache;
 using Sojourn.Testing;
@@ -87,6 +90,21 @@ public sealed class NearCacheTests
         await here.Sessions.ProbeAsync(Cancel);
         store.On(StoreVerb.Read).Fail();
         await Assert.ThrowsAsync<SessionStoreException>(async () => await here.Sessions.ProbeAsync(Cancel));
+    }
+
+    [Fact]
+    public async Task A_hit_is_counted_as_one_and_not_as_a_call_of_the_store()
+    {
+        var services = Services(builder => builder.WithNearCache(MaxStaleness));
+        var (manager, meters) = (services.GetRequiredService<SessionManager>(), services.GetRequiredService<IMeterFactory>());
+        var session = manager.Create();
+        session.Set("n", 1);
+        await manager.CommitAsync(session, Cancel);
+        using var calls = new MetricCollector<long>(meters, SojournDiagnostics.MeterName, "sojourn.store.calls");
+        using var hits = new MetricCollector<long>(meters, SojournDiagnostics.MeterName, "sojourn.near_cache.hits");
+        using var misses = new MetricCollector<long>(meters, SojournDiagnostics.MeterName, "sojourn.near_cache.misses");
+        for (var i = 0; i < 5; i++) Assert.NotNull(await manager.LoadAsync(session.Id, Cancel));
+        Assert.Equal((1, 4, 1), (calls.GetMeasurementSnapshot().Count, hits.GetMeasurementSnapshot().Count, misses.GetMeasurementSnapshot().Count));
     }
 
     [Fact]

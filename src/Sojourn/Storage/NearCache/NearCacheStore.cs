@@ -39,14 +39,24 @@ internal sealed class NearCacheStore : ISessionStore, INearCache, ISessionIndex,
     public ValueTask<SessionRecord?> ReadAsync(string key, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(key);
-        if (_copies.Find(key) is { } record)
+        if (FindCopy(key) is { } record)
         {
-            _metrics.NearCacheHit();
             return new(record);
         }
 
         _metrics.NearCacheMissed();
         return new(_loads.ReadAsync(key, cancellationToken));
+    }
+
+    public SessionRecord? FindCopy(string key)
+    {
+        var record = _copies.Find(key);
+        if (record is not null)
+        {
+            _metrics.NearCacheHit();
+        }
+
+        return record;
     }
 
     public async ValueTask<SessionRecord?> ReadStoredAsync(string key, CancellationToken cancellationToken)
