@@ -406,6 +406,20 @@ public sealed partial class DashboardTests
     }
 
     [Fact]
+    public async Task The_overview_tells_how_often_the_near_cache_answers_where_there_is_one()
+    {
+        await using var without = await StartAsync(AllPolicies);
+        using var alone = await OperatorAsync(without);
+        Assert.Equal("", Tile(await alone.GetStringAsync("/sessions", Token), "Near cache"));
+        await using var app = await StartAsync(AllPolicies, services: services => services.AddSojourn().WithNearCache(TimeSpan.FromMinutes(1)));
+        using var olga = await OperatorAsync(app);
+        await olga.GetStringAsync("/who", Token);
+        await olga.GetStringAsync("/who", Token);
+        var page = await olga.GetStringAsync("/sessions", Token);
+        Assert.InRange(int.Parse(Tile(page, "Near cache"), System.Globalization.CultureInfo.InvariantCulture), 1, 100);
+    }
+
+    [Fact]
     public async Task O30_What_visitors_wrote_is_text()
     {
         const string Markup = "<img src=x onerror=alert(1)>";
