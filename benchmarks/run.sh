@@ -1,145 +1,124 @@
 #!/usr/bin/env bash
-# Measures everything side by side in one run, prints the ratios and writes them to RESULTS.md. What stands in RESULTS.md from the
-# line <!-- notes --> on is written by hand and kept.
+# Measures everything side by side in one run: no session, ASP.NET Core's own, express-session, @fastify/session and Sojourn, in memory and on databases. Writes the parts
+# of RESULTS.md, STORES.md and ../docs/performance.md that stand between marks, and its charts; the rest of them is written by hand and kept.
 #   benchmarks/run.sh          everything
-#   benchmarks/run.sh http     over HTTP only, printed and not written
-# ROUNDS (20) and SECONDS_EACH (1) make it longer or shorter: the machine's speed drifts, so many short turns tell more than a few long ones.
+#   benchmarks/run.sh http     over HTTP only
+# ROUNDS (20), SECONDS_EACH (1) and WARM (15, seconds of processor time) make it longer or shorter: the machine's speed drifts, so many short turns tell more than a few
+# long ones. With MODES, some of those below, it measures these alone over HTTP, and writes nothing but what it prints.
 set -euo pipefail
 cd "$(dirname "$0")"
-what=${1:-all}
-rounds=${ROUNDS:-20}
-seconds=${SECONDS_EACH:-1}
-server_core=0
-client_core=1
-modes=(none builtin sojourn-memory sojourn-sqlite)
-declare -A port=([none]=5921 [builtin]=5922 [sojourn-memory]=5923 [sojourn-sqlite]=5924)
-declare -A pid requests elapsed processor
+rounds=${ROUNDS:-20} seconds=${SECONDS_EACH:-1}
+all="none builtin express fastify sojourn-memory sojourn-sqlite
+  builtin-redis express-redis fastify-redis sojourn-redis sojourn-redis-near express-pg sojourn-pg express-mysql sojourn-mysql"
+read -r -d '' -a modes <<< "${MODES:-$all}" || true
+. ./servers.sh
+trap stop_servers EXIT
 
-command -v wrk > /dev/null || apt-get install -y --no-install-recommends wrk > /dev/null
-work=$(mktemp -d)
-stop() {
-  for p in "${pid[@]}"; do kill "$p" 2> /dev/null || true; done
-  wait
-  rm -rf "$work"
-}
-trap stop EXIT
-
+need wrk redis-server postgresql mariadb-server
+[ -d ../tests/express/reference/node_modules/express-session ] || (cd ../tests/express/reference && npm ci --legacy-peer-deps --ignore-scripts --no-audit --no-fund --silent)
+[ -d fastify/node_modules/fastify ] || (cd fastify && npm ci --ignore-scripts --no-audit --no-fund --silent)
 http=Sojourn.Benchmarks.Http
-dotnet build -c Release -v q --nologo $http/$http.csproj > "$work/build" || { cat "$work/build"; exit 1; }
-[ "$what" = http ] || dotnet build -c Release -v q --nologo Sojourn.Benchmarks/Sojourn.Benchmarks.csproj > "$work/build" || { cat "$work/build"; exit 1; }
+build $http
+[ "${1:-all}" = http ] || [ -n "${MODES:-}" ] || build Sojourn.Benchmarks
+taskset -cp $other_core $$ > /dev/null
 
-# Processor time that a process has used, in hundredths of a second.
-ticks() { sed 's/.*) //' "/proc/$1/stat" | awk '{ print $12 + $13 }'; }
-
-# One turn: prints requests, seconds by the clock, and hundredths of a second of processor time that the server used.
-measure() {
-  local mode=$1 path=$2 length=$3 before after result
-  before=$(ticks "${pid[$mode]}")
-  result=$(taskset -c $client_core wrk -t1 -c32 -d"${length}s" -s visitors.lua "http://127.0.0.1:${port[$mode]}$path" -- "$work/$mode.headers" | grep ^RESULT)
-  after=$(ticks "${pid[$mode]}")
-  echo "$result" | awk -v ticks=$((after - before)) -v mode="$mode" '
-    { if ($4 > 0 || $2 == 0) { print mode ": " $4 " requests failed" > "/dev/stderr"; exit 1 }
-      print $2, $3, ticks }'
+redis_options=(--save '' --appendonly yes --appendfsync everysec) pg_options=() mysql_options=()
+declare -A address server # of a kind of database, by the end of a mode's name
+# Sojourn and the npm store have tables of the same name: a database each.
+for kind in redis pg mysql; do
+  [[ " ${modes[*]} " == *-$kind* ]] || continue
+  "start_$kind" sojourn express
+  address[$kind]=$url server[$kind]=${database_pids[-1]}
+done
+kind_of() { local kind=${1%-near}; kind=${kind##*-}; echo "${server[$kind]:+$kind}"; }
+place() { local at=${address[$1]##*[/@]}; echo "${at%:*} ${at#*:}"; }
+url_of() { echo "${address[$1]}$([ "$1" = redis ] || echo /express)"; } # as Node's drivers want it
+connection() { # of a mode, as .NET's drivers want it
+  local kind host number; kind=$(kind_of "$1")
+  [ -n "$kind" ] || { echo "Data Source=$work/sessions.db"; return; }
+  read -r host number < <(place "$kind")
+  case $kind in
+    redis) echo "$host:$number" ;;
+    pg) echo "Host=$host;Port=$number;Username=postgres;Database=sojourn;Maximum Pool Size=20" ;;
+    mysql) echo "Server=$host;Port=$number;User ID=root;Database=sojourn;Maximum Pool Size=20" ;;
+  esac
+}
+# What clients have asked of the server so far. Commands that run within a script of Redis are counted by the same names, so those of scripts are left out.
+asked() {
+  local host number commands; read -r host number < <(place "$(kind_of "$1")")
+  case $1 in
+    sojourn-redis*) commands=" get evalsha " ;;
+    builtin-redis) commands=" hmget hgetall evalsha expire " ;;
+    *) commands=" get set expire " ;;
+  esac
+  case $(kind_of "$1") in
+    redis) redis-cli -p "$number" info commandstats | tr -d '\r' | awk -F'[_:=,]' -v all="$commands" '$1 == "cmdstat" && index(all, " " $2 " ") { sum += $4 } END { print sum + 0 }' ;;
+    pg) psql -qAtX -h "$host" -p "$number" -U postgres -c "select xact_commit from pg_stat_database where datname = '${1%-pg}'" ;;
+    mysql) mariadb -N -h "$host" -P "$number" -u root -e "select sum(variable_value) from information_schema.global_status where variable_name in ('COM_SELECT', 'COM_UPDATE', 'COM_INSERT', 'COM_REPLACE', 'COM_DELETE')" ;;
+  esac
 }
 
 for mode in "${modes[@]}"; do
-  # The compiler counts calls from the start, so that its last tier is reached in seconds.
-  DOTNET_TC_CallCountingDelayMs=0 taskset -c $server_core dotnet "../artifacts/bin/$http/release/$http.dll" "$mode" "${port[$mode]}" "Data Source=$work/sessions.db" > "$work/$mode.log" 2>&1 &
-  pid[$mode]=$!
+  kind=$(kind_of "$mode")
+  case $mode in
+    express* | fastify*) start_app "$mode" node "${mode%-*}/server.mjs" "${kind:-memory}" PORT ${kind:+"$(url_of "$kind")"} ;;
+    *) start_app "$mode" dotnet "../artifacts/bin/$http/release/$http.dll" "$mode" PORT "$(connection "$mode")" ;;
+  esac
 done
+known=()
 for mode in "${modes[@]}"; do
-  curl -sf --retry 50 --retry-connrefused --retry-delay 1 -o /dev/null "http://127.0.0.1:${port[$mode]}/seed"
-  curl -sf -o /dev/null -D "$work/$mode.headers" "http://127.0.0.1:${port[$mode]}/seed?[1-256]"
+  if up "$mode"; then seed "$mode" && known+=("$mode")
+  elif grep -q "Unknown mode" "$work/$mode.log"; then echo "SKIPPED: $mode, which the program does not know" >&2; unset "app[$mode]"
+  else exit 1; fi
 done
-# Warm is who has had processor time enough for the compiler's last tier, however busy the machine is.
-for mode in "${modes[@]}"; do
-  for ((i = 0; i < 20 && $(ticks "${pid[$mode]}") < 1500; i++)); do
-    measure "$mode" /read 2 > /dev/null
-    measure "$mode" /write 2 > /dev/null
-  done
-done
+modes=("${known[@]}")
+for mode in "${modes[@]}"; do warm "$mode" /read /write; done
+
+turns=$work/turns
 for ((round = 1; round <= rounds; round++)); do
-  for path in /read /write; do
+  for path in read write; do
     for mode in "${modes[@]}"; do
-      read -r n t c < <(measure "$mode" $path "$seconds")
-      echo "round $round: $mode $path: $n requests in $t s, $c hundredths of a second of processor time" >&2
-      at=$mode$path
-      requests[$at]=$((${requests[$at]:-0} + n))
-      elapsed[$at]=$(awk -v a="${elapsed[$at]:-0}" -v b="$t" 'BEGIN { print a + b }')
-      processor[$at]=$((${processor[$at]:-0} + c))
+      kind=$(kind_of "$mode") asked=-
+      # Counted in the first round alone: PostgreSQL tells the statistics of an idle connection after ten seconds.
+      settle=0; [ "$kind" != pg ] || settle=12
+      if [ $round -eq 1 ] && [ -n "$kind" ]; then sleep $settle; before=$(asked "$mode"); fi
+      figures=$(turn "$mode" /$path "$seconds" "${server[${kind:-none}]:-}")
+      if [ $round -eq 1 ] && [ -n "$kind" ]; then
+        sleep $settle
+        asked=$(awk -v a="$before" -v b="$(asked "$mode")" -v n="${figures%% *}" 'BEGIN { printf "%.1f", (b - a) / n }')
+      fi
+      echo "$mode $path $figures $asked" >> "$turns"
+      echo "round $round: $mode /$path: $figures" >&2
     done
   done
 done
-
-row() { # one mode and path over another, and the target
-  awk -v a="$1" -v b="$3" -v path="$2" -v target="$4" -v an="${requests[$1$2]}" -v bn="${requests[$3$2]}" \
-    -v ac="${processor[$1$2]}" -v bc="${processor[$3$2]}" -v at="${elapsed[$1$2]}" -v bt="${elapsed[$3$2]}" \
-    'BEGIN { printf "| `%s`%s / `%s`%s | %.2f | %.2f | %s |\n", a, path, b, path, an / ac / (bn / bc), an / at / (bn / bt), target }'
-}
-{
-  echo "| requests | by processor time | by the clock | target |"
-  echo "| --- | --- | --- | --- |"
-  row sojourn-memory /read none "0.65"
-  row sojourn-memory /write none "0.55"
-  row sojourn-memory /read builtin "1.4"
-  row sojourn-memory /write builtin "1.4"
-  row builtin /read none ""
-  row builtin /write none ""
-  row sojourn-sqlite /read sojourn-memory "0.8"
-  row sojourn-sqlite /write sojourn-memory ""
-} > "$work/http.md"
-if [ "$what" = http ]; then
-  cat "$work/http.md"
+note="The sum of $rounds turns of $seconds s each, modes in turn, 32 connections, 256 sessions of 1 KB"
+if [ -n "${MODES:-}" ]; then
+  node report/report.mjs "$turns" "$note"
   exit
 fi
+node report/report.mjs "$turns" "$note" write
+node report/model.mjs
+[ "${1:-all}" != http ] || exit 0
 
-# The server's programs are done with; what follows has the machine to itself.
-for p in "${pid[@]}"; do kill "$p"; done
-wait
-pid=()
-
-bench="dotnet ../artifacts/bin/Sojourn.Benchmarks/release/Sojourn.Benchmarks.dll"
-$bench sqlite-commits > "$work/commits"
-$bench memory-million > "$work/million"
-$bench path > "$work/path"
-(cd "$work" && dotnet "$OLDPWD/../artifacts/bin/Sojourn.Benchmarks/release/Sojourn.Benchmarks.dll" --filter '*' --join --job short --inProcess > bdn.log 2>&1) || tail -20 "$work/bdn.log" >&2
-cat "$work/commits" "$work/million" "$work/path" >&2
-summary=$(ls "$work"/BenchmarkDotNet.Artifacts/results/*-report-github.md 2> /dev/null || true)
-result() { awk '$1 == "RESULT" { print $2 }' "$1"; }
-
-notes=$(sed -n '/^<!-- notes -->/,$p' RESULTS.md 2> /dev/null || true)
+# The programs are done with; what follows has the machine to itself.
+kill "${app[@]}"
+wait "${app[@]}" 2> /dev/null || true
+app=()
+bench="dotnet $PWD/../artifacts/bin/Sojourn.Benchmarks/release/Sojourn.Benchmarks.dll"
+for what in sqlite-commits memory-million path; do $bench $what > "$work/$what"; cat "$work/$what" >&2; done
+(cd "$work" && $bench --filter '*' --join --job short --inProcess > bdn.log 2>&1) || tail -20 "$work/bdn.log" >&2
+result() { awk '$1 == "RESULT" { print $2 }' "$work/$1"; }
 {
-  echo "# Results"
-  echo
-  echo "Written by \`benchmarks/run.sh\`; all ratios of one run, on a machine with 2 cores, server on one and client on the other."
-  echo "Only the ratios mean anything: the machine is shared."
-  echo
-  echo "## Over HTTP"
-  echo
-  echo "The sum of $rounds turns of $seconds s each, modes in turn, 32 connections, 256 sessions of 1 KB. \`none\` is ASP.NET Core without a session,"
-  echo "\`builtin\` ASP.NET Core's own on its memory cache. *By processor time*: requests for each second of processor time that the server used,"
-  echo "which says what a session costs however busy the machine is; *by the clock*: requests a second."
-  echo
-  cat "$work/http.md"
-  echo
-  echo "## At the stores"
-  echo
   echo "| measured | ratio | target |"
   echo "| --- | --- | --- |"
-  echo "| SQLite, durable commits a second: 64 waiters / one waiter | $(result "$work/commits") | 20 or more |"
-  echo "| memory store, 1,000,000 sessions of 1 KB: heap / payload | $(result "$work/million") | 1.3 or less |"
-  echo
-  echo "## In the process"
-  echo
+  echo "| SQLite, durable commits a second: 64 waiters / one waiter | $(result sqlite-commits) | 20 or more |"
+  echo "| memory store, 1,000,000 sessions of 1 KB: heap / payload | $(result memory-million) | 1.3 or less |"
+} | node report/publish.mjs RESULTS.md stores
+{
   echo "The middleware on a response that goes nowhere, over the memory store, processor time and bytes a request (\`none\` is the bare pipeline):"
   echo
   sed 's/^/- /' "$work/path"
-  if [ -n "$summary" ]; then
-    echo
-    sed -n '/^|/p' $summary
-  fi
   echo
-  echo "${notes:-<!-- notes -->}"
-} > "$work/RESULTS.md"
-mv "$work/RESULTS.md" RESULTS.md
-cat RESULTS.md
+  sed -n '/^|/p' "$work"/BenchmarkDotNet.Artifacts/results/*-report-github.md || true
+} | node report/publish.mjs RESULTS.md process

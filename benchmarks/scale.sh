@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Measures what a session costs as sessions grow, in memory and in Redis, PostgreSQL and MariaDB, and writes SCALE.md. What stands there from the line <!-- notes --> on is
-# written by hand and kept. Starts its own servers on loopback and stops them by process id.
+# Measures what a session costs as sessions grow, in memory and in Redis, PostgreSQL and MariaDB, and writes its parts of SCALE.md.
+# Starts its own servers on loopback and stops them by process id.
 #   SIZES="1000 100000 1000000", MEMORY_SIZES="1000 100000 1000000 10000000", ROUNDS=20 and CALLS=2000 (of each kind, size and round; in memory a hundred times as many) make it longer or shorter;
 #   STORES="memory redis" measures these alone and writes nothing. Ten million sessions take 6 GB of memory.
 set -euo pipefail
@@ -28,27 +28,16 @@ for store in ${STORES:-memory redis pg mysql}; do
 done
 [ -z "${STORES:-}" ] || exit 0
 
-table() { sed -n "s/^$1 / /p" "$rows" | sed 's/^ //'; }
-notes=$(sed -n '/^<!-- notes -->/,$p' SCALE.md 2> /dev/null || true)
+table() { # name head...: the rows of that name
+  local name=$1; shift
+  printf '%s\n' "$@"
+  sed -n "s/^$name / /p" "$rows" | sed 's/^ //'
+}
 {
-  echo "# Sessions as they grow"
+  echo "$rounds turns of $calls calls of each kind and size (in memory a hundred times as many)."
   echo
-  echo "Written by \`benchmarks/scale.sh\`: stores of each size side by side (in memory one after the other), $rounds turns of $calls calls of each kind and size (in memory a hundred times as many), of sessions all over the store, documents of 256 bytes,"
-  echo "8 callers. Costs are microseconds of processor time, of the application and of the database that serves it; what tells something is the ratio beside each, over the smallest"
-  echo "store of the same run. *Read*: one read. *Write*: a read and a replace, as a request does that changes its session. *Start*: opening the store, checking its tables, and"
-  echo "a first read, by a program that is warm. *Bytes*: with indexes and overhead."
-  echo
-  echo "| store | sessions | bytes | read, µs | ratio | write, µs | ratio | start, µs | ratio |"
-  echo "| --- | --- | --- | --- | --- | --- | --- | --- | --- |"
-  table cost
-  echo
-  echo "Pruning, where the database does not drop sessions itself: what it costs when nothing has expired, and for each session that has."
-  echo
-  echo "| store | sessions | nothing expired, ms | expired | for each, µs |"
-  echo "| --- | --- | --- | --- | --- |"
-  table prune
-  echo
-  echo "${notes:-<!-- notes -->}"
-} > SCALE.new
-mv SCALE.new SCALE.md
+  table cost "| store | sessions | bytes | read, µs | ratio | write, µs | ratio | start, µs | ratio |" "| --- | --- | --- | --- | --- | --- | --- | --- | --- |"
+} | node report/publish.mjs SCALE.md stores
+table prune "| store | sessions | nothing expired, ms | expired | for each, µs |" "| --- | --- | --- | --- | --- |" | node report/publish.mjs SCALE.md prune
 cat SCALE.md
+node report/model.mjs

@@ -16,8 +16,8 @@ function request()
   return requests[turn]
 end
 
-function done(summary)
+function done(summary, latency)
   local e = summary.errors
   local failed = e.connect + e.read + e.write + e.status + e.timeout
-  io.write(string.format("RESULT %d %.3f %d\n", summary.requests, summary.duration / 1e6, failed))
+  io.write(string.format("RESULT %d %.3f %d %d %d\n", summary.requests, summary.duration / 1e6, failed, latency:percentile(50), latency:percentile(99)))
 end

@@ -1,5 +1,6 @@
 # To be sourced: databases on loopback for scripts that need some.
 #   start_redis|start_pg|start_mysql|start_mongo [name]...   starts a server, makes databases of these names, and sets url, which lacks the database
+#   start_redis_cluster                                      six nodes; url names them all
 #   stop_databases                                           ends what was started, by process id, and removes its files
 # What is set in the arrays redis_options, pg_options and mysql_options is handed to the server. Processes are in database_pids.
 databases_directory=$(mktemp -d)
@@ -27,6 +28,25 @@ start_redis() {
   database_pids+=($!)
   until_database redis-cli -p "$port" ping
   url=redis://127.0.0.1:$port
+}
+
+# Three primaries with a replica each; url names all six.
+start_redis_cluster() {
+  local number port ports=()
+  for number in 1 2 3 4 5 6; do
+    port=$(free_port)
+    mkdir "$databases_directory/node$number"
+    redis-server --port "$port" --bind 127.0.0.1 --dir "$databases_directory/node$number" "${redis_options[@]}" \
+      --cluster-enabled yes --cluster-port "$(free_port)" --cluster-node-timeout 2000 > "$databases_directory/node$number.log" &
+    database_pids+=($!)
+    until_database redis-cli -p "$port" ping
+    ports+=("$port")
+  done
+  redis-cli --cluster create $(for port in "${ports[@]}"; do echo "127.0.0.1:$port@$(redis-cli -p "$port" config get cluster-port | tail -1)"; done) \
+    --cluster-replicas 1 --cluster-yes > "$databases_directory/cluster.log"
+  for port in "${ports[@]}"; do until_database sh -c "redis-cli -p $port cluster info | grep -q cluster_state:ok"; done
+  url=$(printf ',127.0.0.1:%s' "${ports[@]}")
+  url=redis://${url#,}
 }
 
 # PostgreSQL refuses to run as root, MariaDB gives root's rights up: their directories are not root's.

@@ -2,7 +2,7 @@ using BenchmarkDotNet.Running;
 using Sojourn.Benchmarks;
 using Sojourn.Benchmarks.Scale;
 
-// Usage: Sojourn.Benchmarks sqlite-commits | memory-million | path | scale … | <BenchmarkDotNet's own arguments>
+// Usage: Sojourn.Benchmarks sqlite-commits | memory-million | path [near] | scale … | hot-session … | memory-server … | <BenchmarkDotNet's own arguments>
 switch (args.FirstOrDefault())
 {
     case "sqlite-commits":
@@ -12,10 +12,16 @@ switch (args.FirstOrDefault())
         await MemoryMillion.RunAsync();
         break;
     case "path":
-        await RequestPath.RunAsync();
+        await RequestPath.RunAsync(hasNearCache: args.Contains("near", StringComparer.Ordinal));
         break;
     case "scale":
         await ScaleRun.RunAsync(args[1..]);
+        break;
+    case "memory-server":
+        await MemoryServer.RunAsync(args[1..]);
+        break;
+    case "hot-session":
+        await HotSession.RunAsync(args[1..]);
         break;
     default:
         BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(args);

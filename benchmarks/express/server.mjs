@@ -1,11 +1,12 @@
-// express-session on the npm store of a database, with the pages of Sojourn.Benchmarks.Http. Packages are those of tests/express/reference.
-//   node server.mjs <redis|pg|mysql> <port> <url>
+// express-session, in memory or on the npm store of a database, with the pages of Sojourn.Benchmarks.Http. Packages are those of tests/express/reference.
+//   node server.mjs <memory|redis|pg|mysql> <port> [url]
 import { createRequire } from 'node:module'
 const require = createRequire(new URL('../../tests/express/reference/', import.meta.url))
 const express = require('express')
 const session = require('express-session')
 const [kind, port, url] = process.argv.slice(2)
 const stores = {
+  memory: () => undefined,
   async redis () {
     const client = require('redis').createClient({ url })
     await client.connect()

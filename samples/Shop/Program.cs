@@ -20,8 +20,11 @@ builder.Services.AddAuthentication().AddSojourn(options =>
     options.LoginPath = "/sign-in";
     options.AccessDeniedPath = "/oops";
 });
-builder.Services.AddAuthorization();
+builder.Services.AddAuthorizationBuilder().AddPolicy(Users.Operator, policy => policy.RequireRole(Users.Operator));
 builder.Services.AddSingleton<Users>();
+
+// Operators see all sessions and end them; what is in the carts they do not see.
+builder.Services.AddSojournDashboard(options => (options.ReadPolicy, options.EndPolicy) = (Users.Operator, Users.Operator));
 
 // SameOriginWrites below guards the forms, and needs no token in them.
 builder.Services.AddRazorPages(options => options.Conventions.ConfigureFilter(new IgnoreAntiforgeryTokenAttribute()));
@@ -40,5 +43,6 @@ app.MapRazorPages();
 var freshSignIn = app.Configuration.GetValue("Shop:FreshSignIn", TimeSpan.FromMinutes(5));
 app.MapAccount(freshSignIn);
 app.MapCheckout(freshSignIn);
+app.MapSojournDashboard("/operator/sessions");
 
 app.Run();

@@ -147,6 +147,12 @@ internal sealed class SessionFeature(HttpContext context, SessionServices servic
     /// <summary>Saves the session, unless the handler threw. A client that went away does not cancel it.</summary>
     public ValueTask CommitAsync()
     {
+        if (_hasCommitted && _session is { HasWork: false })
+        {
+            // A response is asked three times: at its first byte, when it starts, and at its end.
+            return default;
+        }
+
         if (_isConcluded || (!services.Options.CommitOnException && (_hasThrown || context.Features.Get<IExceptionHandlerFeature>() is not null)))
         {
             return default;

@@ -73,7 +73,7 @@ internal sealed class SessionServices(SessionManager manager, SessionTokens toke
             context.Response.RegisterForDisposeAsync(await WaitForTurnAsync(key, context.RequestAborted).ConfigureAwait(false));
         }
 
-        return await manager.LoadAsync(token.Id, key, feature, context.RequestAborted).ConfigureAwait(false) ?? manager.Create(feature);
+        return await manager.LoadAsync(token.Id, key, feature, isCopyEnough: use != SessionUse.Exclusive, context.RequestAborted).ConfigureAwait(false) ?? manager.Create(feature);
     }
 
     private static ValueTask<SessionFeature?> LoadAsync(SessionFeature feature)

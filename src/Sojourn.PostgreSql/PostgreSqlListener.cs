@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Globalization;
 using Npgsql;
 using Sojourn.Storage;
 
@@ -119,7 +120,17 @@ internal sealed class PostgreSqlListener(NpgsqlDataSource source, string channel
         }
     }
 
-    private static SessionNotification Parse(string payload) => new(payload[0] == Ended ? SessionNotificationKind.Ended : SessionNotificationKind.Changed, payload[1..]);
+    private static SessionNotification Parse(string payload)
+    {
+        if (payload[0] == Ended)
+        {
+            return new(SessionNotificationKind.Ended, payload[1..]);
+        }
+
+        // The version first, since a key may be any text.
+        var colon = payload.IndexOf(':', StringComparison.Ordinal);
+        return new(SessionNotificationKind.Changed, payload[(colon + 1)..]) { Version = new SessionVersion(long.Parse(payload.AsSpan(1, colon - 1), CultureInfo.InvariantCulture)) };
+    }
 
     private sealed class Subscription(PostgreSqlListener listener, Action<SessionNotification> handler) : IAsyncDisposable
     {

@@ -41,7 +41,7 @@ public sealed partial class PostgreSqlSessionStore : ISessionStore, ISessionInde
         // In the statement of the write itself, and so only if it takes effect.
         var channel = $"{options.SchemaName}.{options.TablePrefix}sessions";
         (_tellChanged, _tellEnded) = options.Notifications
-            ? ($" RETURNING pg_notify({SqlName.Literal(channel)}, '{PostgreSqlListener.Changed}' || key)", $" RETURNING pg_notify({SqlName.Literal(channel)}, '{PostgreSqlListener.Ended}' || key)")
+            ? ($" RETURNING pg_notify({SqlName.Literal(channel)}, '{PostgreSqlListener.Changed}' || version || ':' || key)", $" RETURNING pg_notify({SqlName.Literal(channel)}, '{PostgreSqlListener.Ended}' || key)")
             : ("", "");
         _listener = options.Notifications ? new PostgreSqlListener(source, channel, time) : null;
     }

@@ -76,7 +76,7 @@ public sealed class RedisSessionStore : ISessionStore, ISessionIndex, ISubjectRe
             Scripts.Replace,
             key,
             next.WithVersion(new SessionVersion(version)),
-            [RecordFormat.Head(current.Version), RecordFormat.Write(next, version), DropAt(next.ExpiresAt, version), .. News(SessionNotificationKind.Changed, key)],
+            [RecordFormat.Head(current.Version), RecordFormat.Write(next, version), DropAt(next.ExpiresAt, version), .. News(RedisSubscription.Changed(key, version))],
             cancellationToken).ConfigureAwait(false);
         if (result.Outcome == WriteOutcome.Done && !current.Labels.IsEmpty)
         {
@@ -101,7 +101,7 @@ public sealed class RedisSessionStore : ISessionStore, ISessionIndex, ISubjectRe
     public async ValueTask<WriteResult> DeleteAsync(string key, SessionRecord? current, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(key);
-        var (before, news) = (_time.GetUtcNow(), News(SessionNotificationKind.Ended, key));
+        var (before, news) = (_time.GetUtcNow(), News(RedisSubscription.Ended(key)));
         if (current is null)
         {
             var value = (byte[]?)await _connection.WriteAsync(Scripts.Take, RecordKey(key), [RecordFormat.Mark, .. news], cancellationToken).ConfigureAwait(false);
@@ -249,8 +249,7 @@ public sealed class RedisSessionStore : ISessionStore, ISessionIndex, ISubjectRe
     private RedisKey LeaseKey(string key) => _prefix + "lease:" + key;
 
     /// <summary>What a script tells listeners: channel and message, or nothing.</summary>
-    private RedisValue[] News(SessionNotificationKind kind, string key) =>
-        _options.Notifications ? [_connection.ChannelPrefix + Channel, RedisSubscription.Message(kind, key)] : [];
+    private RedisValue[] News(string message) => _options.Notifications ? [_connection.ChannelPrefix + Channel, message] : [];
 
     private async ValueTask<WriteResult> WriteAsync(string script, string key, SessionRecord? done, RedisValue[] arguments, CancellationToken cancellationToken)
     {

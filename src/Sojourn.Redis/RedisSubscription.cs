@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Security.Cryptography;
 using System.Threading.Channels;
 using Sojourn.Storage;
@@ -27,7 +28,10 @@ internal sealed class RedisSubscription : IAsyncDisposable
     private RedisSubscription(IConnectionMultiplexer connection, string channel, TimeProvider time) =>
         (_connection, _channel, _time) = (connection, RedisChannel.Literal(channel), time);
 
-    public static string Message(SessionNotificationKind kind, string key) => (kind == SessionNotificationKind.Ended ? "-" : "+") + key;
+    public static string Ended(string key) => "-" + key;
+
+    /// <summary>The version first, since a key may be any text.</summary>
+    public static string Changed(string key, long version) => string.Create(CultureInfo.InvariantCulture, $"+{version}:{key}");
 
     public static async ValueTask<RedisSubscription> OpenAsync(
         IConnectionMultiplexer connection, string channel, Action<SessionNotification> handler, TimeProvider time, CancellationToken cancellationToken)
@@ -76,12 +80,18 @@ internal sealed class RedisSubscription : IAsyncDisposable
         var rest = message[1..];
         if (message[0] != Echo)
         {
-            _news.Writer.TryWrite(new(message[0] == '-' ? SessionNotificationKind.Ended : SessionNotificationKind.Changed, rest));
+            _news.Writer.TryWrite(message[0] == '-' ? new(SessionNotificationKind.Ended, rest) : ParseChanged(rest));
         }
         else if (rest == _echo.Token)
         {
             _echo.Heard.TrySetResult();
         }
+    }
+
+    private static SessionNotification ParseChanged(string rest)
+    {
+        var colon = rest.IndexOf(':', StringComparison.Ordinal);
+        return new(SessionNotificationKind.Changed, rest[(colon + 1)..]) { Version = new SessionVersion(long.Parse(rest.AsSpan(0, colon), CultureInfo.InvariantCulture)) };
     }
 
     private async Task TellAsync(Action<SessionNotification> handler)

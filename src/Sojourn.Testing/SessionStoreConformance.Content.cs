@@ -135,6 +135,7 @@ public abstract partial class SessionStoreConformance
             Assert.Equal(WriteOutcome.Done, (await store.ReplaceAsync(key, current, Record(name + " again"), cancel)).Outcome);
             AssertSameDocument(Record(name + " again").Document, (await ReadAsync(key)).Document);
             Assert.Equal(WriteOutcome.Done, (await store.DeleteAsync(key, null, cancel)).Outcome);
+            await CatchUpAsync();
             await AssertGoneAsync(key);
         });
         if (HasIndex) Assert.Equal(0, await Index.CountAsync(Cancel));

@@ -15,8 +15,10 @@ public abstract partial class SessionStoreConformance
         {
             var (key, current) = await CreatedAsync(Record("1", labels: "subject:1"));
             Assert.Equal(WriteOutcome.Done, (await Store.ReplaceAsync(key, current, Record("2", labels: "subject:1"), Cancel)).Outcome);
-            await HeardAsync(news, new(SessionNotificationKind.Changed, key));
-            Assert.Equal(WriteOutcome.Done, (await Store.DeleteAsync(key, await ReadAsync(key), Cancel)).Outcome);
+            var told = (await HeardAsync(news, new(SessionNotificationKind.Changed, key))).Version;
+            var stored = await ReadAsync(key);
+            Assert.Equal(stored.Version, told ?? stored.Version);
+            Assert.Equal(WriteOutcome.Done, (await Store.DeleteAsync(key, stored, Cancel)).Outcome);
             await HeardAsync(news, new(SessionNotificationKind.Ended, key));
             var (whatever, _) = await CreatedAsync(Record("3"));
             await Store.DeleteAsync(whatever, null, Cancel);
@@ -86,10 +88,11 @@ public abstract partial class SessionStoreConformance
         return (channel.Reader, await listener.SubscribeAsync(notification => channel.Writer.TryWrite(notification), Cancel));
     }
 
-    private static async Task HeardAsync(ChannelReader<SessionNotification> news, SessionNotification expected)
+    private static async Task<SessionNotification> HeardAsync(ChannelReader<SessionNotification> news, SessionNotification expected)
     {
-        while (await news.ReadAsync(Cancel) != expected)
-        {
-        }
+        SessionNotification heard;
+        do heard = await news.ReadAsync(Cancel);
+        while ((heard.Kind, heard.Key) != (expected.Kind, expected.Key));
+        return heard;
     }
 }

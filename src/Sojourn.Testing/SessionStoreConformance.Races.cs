@@ -295,12 +295,14 @@ public abstract partial class SessionStoreConformance
         }));
     }
 
-    /// <summary>Starts every contender at the same moment, each on a thread of its own: threads of the pool would start one after the other.</summary>
-    private Task<T[]> RaceAsync<T>(IEnumerable<Func<ISessionStore, ValueTask<T>>> contenders)
+    /// <summary>
+    /// Starts every contender at the same moment, each on a thread of its own: threads of the pool would start one after the other. What they wrote is read by all afterwards.
+    /// </summary>
+    private async Task<T[]> RaceAsync<T>(IEnumerable<Func<ISessionStore, ValueTask<T>>> contenders)
     {
         var all = contenders.ToList();
         var missing = all.Count;
-        return Task.WhenAll(all.Select((contender, number) => Task.Factory.StartNew(
+        var answers = await Task.WhenAll(all.Select((contender, number) => Task.Factory.StartNew(
             () =>
             {
                 Interlocked.Decrement(ref missing);
@@ -310,5 +312,7 @@ public abstract partial class SessionStoreConformance
             CancellationToken.None, // One that never started would leave the others waiting.
             TaskCreationOptions.LongRunning,
             TaskScheduler.Default).Unwrap()));
+        await CatchUpAsync();
+        return answers;
     }
 }

@@ -73,6 +73,7 @@ public abstract partial class SessionStoreConformance
                 }
             }, Cancel);
             await Task.WhenAll(renewals, Task.Run(() => processes[round + 1].Administration.EndAsync(filter, cancellationToken: Cancel).AsTask(), Cancel));
+            await CatchUpAsync();
             Assert.Null(await user.LoadAsync(session.Id, Cancel));
             Assert.Empty(await processes.Index.FindAsync("subject:" + subject, Cancel));
         }

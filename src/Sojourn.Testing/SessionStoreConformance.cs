@@ -139,6 +139,13 @@ public abstract partial class SessionStoreConformance : IAsyncLifetime
     /// <returns>The second instance.</returns>
     protected virtual ValueTask<ISessionStore?> CreateSecondAsync() => new((ISessionStore?)null);
 
+    /// <summary>
+    /// Waits until every instance reads what any of them wrote. Nothing by default: a store is read as it is. One that may give what another instance has changed since, as a near cache
+    /// does for a bounded time, lets that time pass here; overriding this declares that it does.
+    /// </summary>
+    /// <returns>When nothing older is read any more.</returns>
+    protected virtual ValueTask CatchUpAsync() => default;
+
     /// <summary>Adds what the layout demands of every document to one that the suite made; by default nothing.</summary>
     /// <param name="document">One UTF-8 JSON object.</param>
     /// <returns>The document that is stored.</returns>

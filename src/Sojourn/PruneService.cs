@@ -6,7 +6,7 @@ using Sojourn.Storage;
 namespace Sojourn;
 
 /// <summary>Removes expired sessions now and then, off the request path, from every store whose database does not.</summary>
-internal sealed class PruneService(IServiceProvider services, IEnumerable<SessionName> names, TimeProvider time, ILogger<PruneService> logger) : BackgroundService
+internal sealed class PruneService(IServiceProvider services, IEnumerable<SessionName> names, TimeProvider time, SessionMetrics metrics, ILogger<PruneService> logger) : BackgroundService
 {
     private readonly (ISessionStore Store, SojournOptions Options)[] _stores = [.. names.Select(name => (services.GetFor<ISessionStore>(name.Value), services.OptionsFor(name.Value)))];
 
@@ -24,7 +24,10 @@ internal sealed class PruneService(IServiceProvider services, IEnumerable<Sessio
         {
             try
             {
-                logger.Pruned(await expiring.PruneAsync(time.GetUtcNow(), stoppingToken).ConfigureAwait(false));
+                var began = time.GetTimestamp();
+                var count = await expiring.PruneAsync(time.GetUtcNow(), stoppingToken).ConfigureAwait(false);
+                metrics.Pruned(count, time.GetElapsedTime(began));
+                logger.Pruned(count);
             }
             catch (Exception e) when (e is not OperationCanceledException)
             {

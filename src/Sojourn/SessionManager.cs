@@ -15,7 +15,11 @@ namespace Sojourn;
 /// </summary>
 public sealed partial class SessionManager : ISessionOperations
 {
-    private const int MaxAttempts = 24;
+    /// <summary>How many commits of one session follow on one another without a pause, on average.</summary>
+    private const int CommitsBetweenPauses = 8;
+
+    /// <summary>Of ten processes that change one session without end, one loses so often in a row, while the others pause that often, once in 10^5 times.</summary>
+    private const int MaxAttempts = 250;
     private const int MaxRenewAttempts = 5;
     private readonly TimedStore _store;
     private readonly SessionId _ids;
@@ -88,7 +92,7 @@ public sealed partial class SessionManager : ISessionOperations
     public ValueTask<Session?> LoadAsync(string id, CancellationToken cancellationToken = default)
     {
         ArgumentException.ThrowIfNullOrEmpty(id);
-        return LoadAsync(id, KeyOf(id), null, cancellationToken);
+        return LoadAsync(id, KeyOf(id), null, isCopyEnough: true, cancellationToken);
     }
 
     /// <summary>Saves what was changed, or else moves the idle deadline where that is due: what a request does at its end.</summary>
@@ -156,10 +160,17 @@ public sealed partial class SessionManager : ISessionOperations
 
     internal Session Create(ISessionHost? host) => new(this, host);
 
-    internal async ValueTask<Session?> LoadAsync(string id, string key, ISessionHost? host, CancellationToken cancellationToken)
+    /// <param name="id">The id.</param>
+    /// <param name="key">What it is filed under.</param>
+    /// <param name="host">The request that it serves.</param>
+    /// <param name="isCopyEnough">False where nothing may have happened since that is not known: what is stored is read then, past any copy.</param>
+    /// <param name="cancellationToken">Ends the wait for the store.</param>
+    internal async ValueTask<Session?> LoadAsync(string id, string key, ISessionHost? host, bool isCopyEnough, CancellationToken cancellationToken)
     {
         using var activity = SojournDiagnostics.Start("sojourn.load");
-        if (await _store.ReadAsync(key, cancellationToken).ConfigureAwait(false) is not { } record)
+        var isCopy = isCopyEnough && _store.KeepsCopies;
+        var read = isCopyEnough ? _store.ReadNearAsync(key, cancellationToken) : _store.ReadAsync(key, cancellationToken);
+        if (await read.ConfigureAwait(false) is not { } record)
         {
             activity?.SetTag("sojourn.outcome", "unknown");
             _metrics.TokenRefused("unknown");
@@ -184,6 +195,12 @@ public sealed partial class SessionManager : ISessionOperations
         {
             activity?.SetTag("sojourn.outcome", "found");
             return new Session(this, host, id, key, record, document, metadata);
+        }
+
+        if (isCopy)
+        {
+            // Others may have kept it alive, which makes no new version and is not told.
+            return await LoadAsync(id, key, host, isCopyEnough: false, cancellationToken).ConfigureAwait(false);
         }
 
         activity?.SetTag("sojourn.outcome", "expired");

@@ -2,6 +2,7 @@ using System.Diagnostics.CodeAnalysis;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
@@ -9,6 +10,7 @@ using Sojourn.Diagnostics;
 using Sojourn.Events;
 using Sojourn.Storage;
 using Sojourn.Storage.Encryption;
+using Sojourn.Storage.NearCache;
 
 namespace Sojourn;
 
@@ -16,6 +18,7 @@ namespace Sojourn;
 public sealed class SojournBuilder
 {
     private bool _isEncrypted;
+    private bool _hasNearCache;
 
     /// <summary>Makes a builder over a service collection.</summary>
     /// <param name="services">The application's services.</param>
@@ -42,10 +45,11 @@ public sealed class SojournBuilder
     /// <summary>Keeps sessions in the given store; the last call counts. One instance serves all requests.</summary>
     /// <param name="factory">Makes the store, once.</param>
     /// <returns>This builder.</returns>
-    /// <exception cref="InvalidOperationException"><see cref="WithEncryption"/> was called before: the store would not be encrypted.</exception>
+    /// <exception cref="InvalidOperationException"><see cref="WithEncryption"/> or <see cref="WithNearCache"/> was called before, and would be left out.</exception>
     public SojournBuilder UseStore(Func<IServiceProvider, ISessionStore> factory)
     {
         ArgumentNullException.ThrowIfNull(factory);
+        RequireNoNearCache("the verb that chooses the store");
         if (_isEncrypted)
         {
             throw new InvalidOperationException("WithEncryption seals the store that was chosen before it, and this one would take its place. Call WithEncryption after the verb that chooses the store.");
@@ -60,11 +64,15 @@ public sealed class SojournBuilder
     /// </summary>
     /// <param name="oldStore">Chooses the old store, as it was chosen: <c>old => old.UseConnectRedis("localhost")</c>.</param>
     /// <returns>This builder.</returns>
+    /// <exception cref="InvalidOperationException">One of the two stores has a near cache.</exception>
     public SojournBuilder MigratingFrom(Action<SojournBuilder> oldStore)
     {
         ArgumentNullException.ThrowIfNull(oldStore);
+        RequireNoNearCache(nameof(MigratingFrom));
         var to = StoreFactory();
-        oldStore(new SojournBuilder(Services, Name));
+        var old = new SojournBuilder(Services, Name);
+        oldStore(old);
+        old.RequireNoNearCache(nameof(MigratingFrom));
         var from = StoreFactory();
         return Replace(services => new MigratingStore(
             (ISessionStore)from(services),
@@ -105,9 +113,11 @@ public sealed class SojournBuilder
     /// <remarks>Native layouts only: those of npm stores must stay readable for Node. Labels and expiries stay in clear, since the database works with them.</remarks>
     /// <param name="configure">Sets the keys, after the configuration section <c>Sojourn:Encryption</c> (<c>Sojourn:Sessions:</c>name<c>:Encryption</c> for a named session); nothing when <see langword="null"/>.</param>
     /// <returns>This builder.</returns>
+    /// <exception cref="InvalidOperationException"><see cref="WithNearCache"/> was called before.</exception>
     /// <exception cref="OptionsValidationException">At start: there is no key, or one is malformed; the store has the layout of an npm store.</exception>
     public SojournBuilder WithEncryption(Action<SessionEncryptionOptions>? configure = null)
     {
+        RequireNoNearCache(nameof(WithEncryption));
         var inner = StoreFactory();
 
         // Each call has options of its own: the two stores of a migration may have different keys.
@@ -132,6 +142,54 @@ public sealed class SojournBuilder
                 services.GetRequiredService<SessionMetrics>(),
                 services.GetService<ILogger<EncryptingStore>>() ?? NullLogger<EncryptingStore>.Instance);
         });
+    }
+
+    /// <summary>
+    /// Keeps copies of sessions in this process, in front of what was chosen before this call, and begins requests from them while they are young: most requests then
+    /// cost no store call. Called last.
+    /// </summary>
+    /// <remarks>
+    /// <para>Writes are what they are without: compare-and-swap in the store, so that a request that began from an old copy loses nobody's change and revives nothing. What another process
+    /// changed or ended is seen when the store tells of it (Redis and PostgreSQL with <c>Notifications</c> set, listened to where the application runs as a host), and else when the copy is as old as it may be. What this process
+    /// changed or ended is seen at once. <see cref="Session.ReloadAsync"/>, exclusive sessions, sign-in and renewal read the store itself.</para>
+    /// <para>Copies are of opened documents, whatever is sealed in the store.</para>
+    /// </remarks>
+    /// <param name="maxStaleness">
+    /// How old a copy may be that a request is served from: <see cref="NearCacheOptions.MaxStaleness"/>. More than zero, up to 5 minutes; when <see langword="null"/>, what the configuration
+    /// section <c>Sojourn:NearCache</c> (<c>Sojourn:Sessions:</c>name<c>:NearCache</c> for a named session) says, or 2 seconds.
+    /// </param>
+    /// <param name="configure">Sets the bounds; the section's, or the defaults, when <see langword="null"/>.</param>
+    /// <returns>This builder.</returns>
+    /// <exception cref="InvalidOperationException">It was called before.</exception>
+    /// <exception cref="OptionsValidationException">At start: an option is out of its range.</exception>
+    public SojournBuilder WithNearCache(TimeSpan? maxStaleness = null, Action<NearCacheOptions>? configure = null)
+    {
+        RequireNoNearCache(nameof(WithNearCache));
+        var inner = StoreFactory();
+        _hasNearCache = true;
+        Services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<NearCacheOptions>, NearCacheOptionsValidator>());
+        Services.TryAddEnumerable(ServiceDescriptor.Singleton<IHostedService, NearCacheService>());
+        Services.AddOptions<NearCacheOptions>(Name)
+            .Configure<IServiceProvider>((options, services) =>
+            {
+                services.GetService<IConfiguration>()?.GetSection(Section + ":NearCache").Bind(options);
+                options.MaxStaleness = maxStaleness ?? options.MaxStaleness;
+                configure?.Invoke(options);
+            })
+            .ValidateOnStart();
+        return Replace(services => new NearCacheStore(
+            (ISessionStore)inner(services),
+            services.GetRequiredService<IOptionsMonitor<NearCacheOptions>>().Get(Name),
+            services.GetRequiredService<TimeProvider>(),
+            services.GetRequiredService<SessionMetrics>()));
+    }
+
+    private void RequireNoNearCache(string verb)
+    {
+        if (_hasNearCache)
+        {
+            throw new InvalidOperationException($"WithNearCache stands last, in front of all that was chosen before it, once. Call {verb} before it.");
+        }
     }
 
     private SojournBuilder Replace(Func<IServiceProvider, ISessionStore> factory)

@@ -46,7 +46,7 @@ public static class SojournCoreExtensions
 
         services.AddOptions<SojournOptions>(name).Configure(options => options.SessionName = name).ValidateOnStart();
         services.TryAddFor(name, provider => new SessionEvents(
-            provider.GetAllFor<ISessionEventHandler>(name),
+            [.. provider.GetAllFor<ISessionEventHandler>(name), .. provider.GetServices<ISessionListener>().Select(listener => listener.For(name))],
             provider.GetRequiredService<TimeProvider>(),
             (ILogger?)provider.GetService<ILogger<SessionEvents>>() ?? Logging.Abstractions.NullLogger.Instance));
         services.TryAddFor<ISessionAdministration>(name, provider => new SessionAdministration(provider.GetFor<SessionManager>(name)));

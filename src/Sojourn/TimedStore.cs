@@ -1,11 +1,17 @@
 using Sojourn.Diagnostics;
 using Sojourn.Storage;
+using Sojourn.Storage.NearCache;
 
 namespace Sojourn;
 
 /// <summary>The store as the manager calls it: no call takes longer than it may, and every failure is a <see cref="SessionStoreException"/>.</summary>
 internal sealed class TimedStore(ISessionStore store, TimeSpan timeout, TimeProvider time, SessionMetrics metrics)
 {
+    private readonly INearCache? _nearCache = store.As<INearCache>();
+
+    /// <summary>Whether <see cref="ReadNearAsync"/> may give what has changed since.</summary>
+    public bool KeepsCopies => _nearCache is not null;
+
     /// <summary>What the store can do besides; to be called by <see cref="CallAsync"/>.</summary>
     public T? As<T>()
         where T : class => store.As<T>();
@@ -23,7 +29,26 @@ internal sealed class TimedStore(ISessionStore store, TimeSpan timeout, TimeProv
         }
     }
 
+    /// <summary>Reads what is stored, past any copy.</summary>
     public ValueTask<SessionRecord?> ReadAsync(string key, CancellationToken cancellationToken)
+    {
+        if (_nearCache is null)
+        {
+            return ReadNearAsync(key, cancellationToken);
+        }
+
+        try
+        {
+            return TimedAsync(_nearCache.ReadStoredAsync(key, cancellationToken), "read", cancellationToken);
+        }
+        catch (Exception e) when (IsFailure(e, cancellationToken))
+        {
+            throw Failed("read", e);
+        }
+    }
+
+    /// <summary>Reads what is stored, or a copy, where the store keeps copies: good enough for what a request begins from, since its commit meets a conflict where the copy is old.</summary>
+    public ValueTask<SessionRecord?> ReadNearAsync(string key, CancellationToken cancellationToken)
     {
         try
         {
@@ -87,8 +112,11 @@ internal sealed class TimedStore(ISessionStore store, TimeSpan timeout, TimeProv
         e is not SessionStoreException && !(e is OperationCanceledException && cancellationToken.IsCancellationRequested);
 
     /// <summary>A call that is answered at once, as the memory store's, costs no more than the call.</summary>
-    private ValueTask<T> TimedAsync<T>(ValueTask<T> call, string verb, CancellationToken cancellationToken) =>
-        call.IsCompletedSuccessfully ? call : WaitAsync(call.AsTask(), verb, cancellationToken);
+    private ValueTask<T> TimedAsync<T>(ValueTask<T> call, string verb, CancellationToken cancellationToken)
+    {
+        metrics.StoreCalled(verb);
+        return call.IsCompletedSuccessfully ? call : WaitAsync(call.AsTask(), verb, cancellationToken);
+    }
 
     private async ValueTask<T> WaitAsync<T>(Task<T> call, string verb, CancellationToken cancellationToken)
     {

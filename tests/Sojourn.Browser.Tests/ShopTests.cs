@@ -106,6 +106,21 @@ public sealed class ShopTests(ShopFixture fixture) : IAsyncLifetime
         Assert.Empty(_errors);
     }
 
+    [Fact]
+    public async Task The_operator_sees_all_sessions_and_a_customer_does_not()
+    {
+        await SignInAsync();
+        await _page.GotoAsync("/operator/sessions");
+        await Expect(_page.GetByRole(AriaRole.Heading, new() { Name = "Overview" })).ToBeHiddenAsync();
+
+        await SignInAsync(name: "olga", password: "lighthouse");
+        await _page.GotoAsync("/operator");
+        await _page.GetByRole(AriaRole.Link, new() { Name = "All sessions" }).ClickAsync();
+        await Expect(_page.GetByRole(AriaRole.Heading, new() { Name = "Overview" })).ToBeVisibleAsync();
+        await _page.GetByRole(AriaRole.Link, new() { Name = "Sessions", Exact = true }).ClickAsync();
+        await Expect(_page.GetByRole(AriaRole.Link, new() { Name = "olga" })).ToBeVisibleAsync();
+    }
+
     [Theory]
     [InlineData("alice", "milestone")]
     [InlineData("nobody", "wanderlust")]

@@ -88,6 +88,19 @@ internal static class Snippets
         #endregion
     }
 
+    public static void Load(WebApplicationBuilder builder, WebApplication app)
+    {
+        #region load
+        builder.Services.AddSojourn(o => o.Load = SessionLoad.OnFirstUse);
+
+        app.MapGet("/prices", () => "no session is asked for, no call of the store is made");
+        app.MapGet("/cart", (Session session) => session.Get<Cart>("cart"));    // named: loaded before it runs
+        app.MapGet("/greeting", async (HttpContext context) => context.Request.Query.ContainsKey("short")
+            ? "Hello"
+            : $"Hello {(await context.GetSessionAsync()).Get<string>("name")}");  // loaded where it is looked at
+        #endregion
+    }
+
     public static void SideBySide(WebApplicationBuilder builder)
     {
         #region side-by-side
@@ -214,6 +227,18 @@ internal static class Snippets
         #region migrating
         builder.UsePostgreSql("Host=localhost;Database=app;Username=app")
             .MigratingFrom(old => old.UseConnectRedis("localhost:6379"));
+        #endregion
+    }
+
+    public static void NearCache(SojournBuilder builder)
+    {
+        #region near-cache
+        builder.UseRedis("localhost:6379", o => o.Notifications = true).WithNearCache(TimeSpan.FromSeconds(5));
+        #endregion
+
+        #region near-cache-bounds
+        builder.UsePostgreSql("Host=localhost;Database=app;Username=app").WithEncryption()
+            .WithNearCache(TimeSpan.FromSeconds(1), o => o.MaxSessions = 50_000);
         #endregion
     }
 

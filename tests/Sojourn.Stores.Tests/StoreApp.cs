@@ -5,6 +5,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
+using Sojourn.Administration;
 using Sojourn.Storage;
 
 namespace Sojourn.Stores.Tests;
@@ -28,6 +29,8 @@ internal sealed class StoreApp : IAsyncDisposable
     public ISessionStore Store => _app.Services.GetRequiredService<ISessionStore>();
 
     public SessionManager Sessions => _app.Services.GetRequiredService<SessionManager>();
+
+    public ISessionAdministration Administration => _app.Services.GetRequiredService<ISessionAdministration>();
 
     /// <param name="use">Chooses the store.</param>
     /// <param name="options">Sojourn's options; calls of the store time out after two seconds unless set here.</param>
@@ -55,6 +58,8 @@ internal sealed class StoreApp : IAsyncDisposable
             await Task.Delay(TimeSpan.FromMilliseconds(2), TimeProvider.System);
             session.Set("count", count + 1);
         }).WithExclusiveSession();
+        app.MapPost("/sign-in/{subject}", async (Session session, string subject) => await session.SignInAsync(subject));
+        app.MapDelete("/session", async (Session session) => await session.DestroyAsync());
         app.MapGet("/count", (Session session) => session.Get<int>("count"));
         await app.StartAsync();
         return new StoreApp(app);

@@ -2,6 +2,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Time.Testing;
 using Sojourn.Storage;
 using Sojourn.Testing;
+using Sojourn.Tests.Storage;
 
 namespace Sojourn.Tests;
 
@@ -157,6 +158,28 @@ public sealed class SessionManagerTests
         Assert.Equal(10, store.CallsOf(StoreVerb.Replace));
         Assert.Equal(0, store.CallsOf(StoreVerb.Read));
         Assert.Equal(10, (await LoadedAsync(manager, id)).Get<int>("count"));
+    }
+
+    [Fact]
+    public async Task A_commit_lands_though_others_were_faster_a_hundred_times_in_a_row()
+    {
+        var store = new OvertakingStore(_memory, times: 100);
+        var manager = Manager(store);
+        var id = await StoredAsync(manager);
+        await ChangeAsync(manager, id, session => session.Update<int>("count", count => count + 1));
+        Assert.Equal(101, store.Replaced);
+        Assert.Equal(1, (await LoadedAsync(manager, id)).Get<int>("count"));
+    }
+
+    [Fact]
+    public async Task A_commit_that_others_always_outrun_gives_up()
+    {
+        var store = new OvertakingStore(_memory, times: int.MaxValue);
+        var manager = Manager(store);
+        var id = await StoredAsync(manager);
+        await Assert.ThrowsAsync<SessionConflictException>(() => ChangeAsync(manager, id, session => session.Update<int>("count", count => count + 1)));
+        Assert.Equal(250, store.Replaced);
+        Assert.Equal(0, (await LoadedAsync(manager, id)).Get<int>("count"));
     }
 
     [Fact]
@@ -515,5 +538,22 @@ public sealed class SessionManagerTests
         public string? Owner { get; set; }
 
         public List<string> Items { get; set; } = [];
+    }
+
+    /// <summary>Another process writes the session just before each of the first replaces.</summary>
+    private sealed class OvertakingStore(ISessionStore inner, int times) : BareStore(inner)
+    {
+        public int Replaced { get; private set; }
+
+        public override async ValueTask<WriteResult> ReplaceAsync(string key, SessionRecord current, SessionRecord next, CancellationToken cancellationToken)
+        {
+            if (++Replaced <= times)
+            {
+                var theirs = await Inner.ReadAsync(key, cancellationToken);
+                await Inner.ReplaceAsync(key, theirs!, theirs!, cancellationToken);
+            }
+
+            return await Inner.ReplaceAsync(key, current, next, cancellationToken);
+        }
     }
 }

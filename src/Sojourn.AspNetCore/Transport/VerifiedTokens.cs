@@ -1,5 +1,6 @@
-using System.Runtime.InteropServices;
+using System.Buffers;
 using System.Security.Cryptography;
+using System.Text;
 
 namespace Sojourn.AspNetCore.Transport;
 
@@ -25,6 +26,9 @@ internal sealed class VerifiedToken(string id, bool isSignedWithFirst)
 internal sealed class VerifiedTokens(TimeProvider time)
 {
     private const int PlaceCount = 4096;
+
+    /// <summary>In characters; a token of ours has at most 100.</summary>
+    private const int MaxLength = 256;
     private static readonly TimeSpan KeptFor = TimeSpan.FromMinutes(1);
     private readonly Place?[] _places = new Place?[PlaceCount];
 
@@ -34,11 +38,13 @@ internal sealed class VerifiedTokens(TimeProvider time)
     public VerifiedToken? Find(ReadOnlySpan<char> value, bool isEncoded)
     {
         var place = Volatile.Read(ref _places[IndexOf(string.GetHashCode(value, StringComparison.Ordinal))]);
-        return place is not null
-            && place.IsEncoded == isEncoded
-            && time.GetElapsedTime(place.Since) < KeptFor
-            && CryptographicOperations.FixedTimeEquals(MemoryMarshal.AsBytes(value), MemoryMarshal.AsBytes(place.Value.AsSpan()))
-            ? place.Token : null;
+        if (place is null || place.IsEncoded != isEncoded || place.Ascii.Length != value.Length || time.GetElapsedTime(place.Since) >= KeptFor)
+        {
+            return null;
+        }
+
+        Span<byte> ascii = stackalloc byte[MaxLength];
+        return Ascii.FromUtf16(value, ascii, out var length) == OperationStatus.Done && CryptographicOperations.FixedTimeEquals(ascii[..length], place.Ascii) ? place.Token : null;
     }
 
     public void Note(ReadOnlySpan<char> value, bool isEncoded, VerifiedToken token)
@@ -48,13 +54,14 @@ internal sealed class VerifiedTokens(TimeProvider time)
         if (_seen[index] != hash)
         {
             _seen[index] = hash;
-            return;
         }
-
-        Volatile.Write(ref _places[index], new Place(value.ToString(), isEncoded, token, time.GetTimestamp()));
+        else if (value.Length <= MaxLength && Ascii.IsValid(value))
+        {
+            Volatile.Write(ref _places[index], new Place(Encoding.ASCII.GetBytes(value.ToArray()), isEncoded, token, time.GetTimestamp()));
+        }
     }
 
     private static int IndexOf(int hash) => (int)((uint)hash % PlaceCount);
 
-    private sealed record Place(string Value, bool IsEncoded, VerifiedToken Token, long Since);
+    private sealed record Place(byte[] Ascii, bool IsEncoded, VerifiedToken Token, long Since);
 }

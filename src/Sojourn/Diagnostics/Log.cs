@@ -50,6 +50,12 @@ internal static partial class Log
     [LoggerMessage(15, LogLevel.Warning, "A sign-in was refused: all sessions of the subject were ended after the request began. If the request did that itself, set SessionSignIn.ProvedAt to the time after it.")]
     public static partial void ProvedTooEarly(this ILogger logger);
 
+    [LoggerMessage(16, LogLevel.Information, "The near cache is not told of changes by other processes: what they change is seen when copies are as old as they may be (MaxStaleness). Redis and PostgreSQL tell where Notifications is set in the options of the store, in all processes.")]
+    public static partial void NearCacheNotTold(this ILogger logger);
+
+    [LoggerMessage(17, LogLevel.Warning, "The near cache could not subscribe to changes by other processes. It is tried again; until then they are seen when copies are as old as they may be.")]
+    public static partial void NearCacheNotSubscribed(this ILogger logger, Exception exception);
+
     [LoggerMessage(51, LogLevel.Error, "The stored document of session {KeyStart}… does not open: {Reason}. Somebody wrote to the database, or the key was removed too early.")]
     public static partial void DocumentRefused(this ILogger logger, string keyStart, string reason);
 

@@ -29,9 +29,16 @@ internal sealed class SessionMetrics
     private readonly Counter<long> _refused;
     private readonly Counter<long> _conflicts;
     private readonly Counter<long> _failures;
+    private readonly Counter<long> _storeCalls;
+    private readonly Counter<long> _pruned;
+    private readonly Histogram<double> _pruneDuration;
     private readonly Counter<long> _unreadable;
     private readonly Histogram<double> _storeDuration;
     private readonly Counter<long> _documentsRefused;
+    private readonly Counter<long> _nearCacheHits;
+    private readonly Counter<long> _nearCacheMisses;
+    private readonly Counter<long> _nearCacheInvalidations;
+    private readonly Counter<long> _nearCacheEvictions;
 
     public SessionMetrics(IMeterFactory meters)
     {
@@ -46,8 +53,15 @@ internal sealed class SessionMetrics
         _storeDuration = meter.CreateHistogram<double>(
             "sojourn.store.duration", "s", "How long calls of the store take that are not answered at once, by verb.",
             advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5] });
+        _storeCalls = meter.CreateCounter<long>("sojourn.store.calls", "{call}", "Calls of the store, by verb, those that are answered at once among them.");
+        _pruned = meter.CreateCounter<long>("sojourn.sessions.pruned", "{session}", "Expired sessions that were removed now and then, where the database does not do so itself.");
+        _pruneDuration = meter.CreateHistogram<double>("sojourn.prune.duration", "s", "How long it takes to look for expired sessions and remove them.");
         _unreadable = meter.CreateCounter<long>("sojourn.documents.unreadable", "{document}", "Stored documents that are no session.");
         _documentsRefused = meter.CreateCounter<long>("sojourn.documents.refused", "{document}", "Stored documents that encryption did not open, by reason: not-sealed, unknown-key, altered.");
+        _nearCacheHits = meter.CreateCounter<long>("sojourn.near_cache.hits", "{reading}", "Readings that the near cache answered by itself.");
+        _nearCacheMisses = meter.CreateCounter<long>("sojourn.near_cache.misses", "{reading}", "Readings for which the near cache had no copy that was young enough.");
+        _nearCacheInvalidations = meter.CreateCounter<long>("sojourn.near_cache.invalidations", "{copy}", "Copies that were dropped because the store told of a change, or may have missed to.");
+        _nearCacheEvictions = meter.CreateCounter<long>("sojourn.near_cache.evictions", "{copy}", "Copies that were dropped to make room for others.");
     }
 
     public void Created() => _created.Add(1);
@@ -82,7 +96,31 @@ internal sealed class SessionMetrics
 
     public void StoreAnswered(string verb, TimeSpan after) => _storeDuration.Record(after.TotalSeconds, new KeyValuePair<string, object?>("verb", verb));
 
+    public void StoreCalled(string verb) => _storeCalls.Add(1, new KeyValuePair<string, object?>("verb", verb));
+
+    public void Pruned(long count, TimeSpan after)
+    {
+        _pruned.Add(count);
+        _pruneDuration.Record(after.TotalSeconds);
+    }
+
     public void Unreadable() => _unreadable.Add(1);
 
+    public void NearCacheHit() => _nearCacheHits.Add(1);
+
+    public void NearCacheMissed() => _nearCacheMisses.Add(1);
+
+    public void NearCacheInvalidated(int copies) => AddSome(_nearCacheInvalidations, copies);
+
+    public void NearCacheEvicted(int copies) => AddSome(_nearCacheEvictions, copies);
+
     public void DocumentRefused(string reason) => _documentsRefused.Add(1, new KeyValuePair<string, object?>("reason", reason));
+
+    private static void AddSome(Counter<long> counter, int count)
+    {
+        if (count > 0)
+        {
+            counter.Add(count);
+        }
+    }
 }

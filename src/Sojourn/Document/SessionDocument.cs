@@ -299,9 +299,10 @@ internal sealed class SessionDocument
                 return at == 1 && utf8.SequenceEqual("{}"u8);
             }
 
-            var name = (at + 1)..(JsonScan.EndOfText(utf8, at) - 1);
+            var length = utf8[(at + 1)..].IndexOfAny((byte)'"', (byte)'\\');
+            var name = (at + 1)..(at + 1 + Math.Max(length, 0));
             at = name.End.Value + 1;
-            if (name.End.Value < name.Start.Value || !Is(utf8, at, (byte)':') || utf8[name].Contains((byte)'\\'))
+            if (length < 0 || utf8[at - 1] != (byte)'"' || !Is(utf8, at, (byte)':'))
             {
                 return false;
             }
@@ -320,24 +321,28 @@ internal sealed class SessionDocument
 
     private void Add(Range name, string? unescaped, Range value)
     {
-        var rawName = _stored[name];
-        var plain = unescaped is null ? rawName.Span : default;
-        if (unescaped is "cookie" || plain.SequenceEqual("cookie"u8))
+        var plain = unescaped is null ? _stored.Span[name] : default;
+        if (unescaped is null && !plain.IsEmpty && plain[0] is not ((byte)'$' or (byte)'_' or (byte)'c'))
+        {
+            // No member of ours begins so, and no name that the application cannot use.
+            Append(new Entry(name, value));
+        }
+        else if (unescaped is "cookie" || plain.SequenceEqual("cookie"u8))
         {
             Cookie = _stored[value];
         }
         else if (unescaped is "$sojourn" or "_sojourn" || plain.SequenceEqual("$sojourn"u8) || plain.SequenceEqual("_sojourn"u8))
         {
             Metadata = _stored[value];
-            MetadataName = rawName;
+            MetadataName = _stored[name];
         }
         else if (unescaped is not null)
         {
-            Append(new Entry(rawName, unescaped, _stored[value], EntryName.IsReserved(unescaped)));
+            Append(new Entry(_stored[name], unescaped, _stored[value], EntryName.IsReserved(unescaped)));
         }
         else if (plain.IsEmpty || plain[0] == (byte)'$' || plain.SequenceEqual("__proto__"u8))
         {
-            Append(new Entry(rawName, null, _stored[value], isHidden: true));
+            Append(new Entry(_stored[name], null, _stored[value], isHidden: true));
         }
         else
         {

@@ -20,6 +20,9 @@ public enum SessionEventKind
 
     /// <summary>Something was tried that an honest visitor does not do; <see cref="SessionEvent.Suspicion"/> tells what.</summary>
     Suspicious,
+
+    /// <summary>An operator looked at the values of its entries; <see cref="SessionEvent.By"/> tells who.</summary>
+    Inspected,
 }
 
 /// <summary>Why a session ended.</summary>
@@ -76,4 +79,7 @@ public sealed record SessionEvent(SessionEventKind Kind, DateTimeOffset At)
 
     /// <summary>What was tried; with <see cref="SessionEventKind.Suspicious"/> alone.</summary>
     public SessionSuspicion? Suspicion { get; init; }
+
+    /// <summary>Which operator looked at it; with <see cref="SessionEventKind.Inspected"/> alone, and <see langword="null"/> where they have no name.</summary>
+    public string? By { get; init; }
 }

@@ -16,7 +16,14 @@ public enum SessionNotificationKind
 /// <summary>News of one record, or, where something was missed, of all.</summary>
 /// <param name="Kind">What happened.</param>
 /// <param name="Key">What the record is filed under; <see langword="null"/> with <see cref="SessionNotificationKind.Missed"/>.</param>
-public readonly record struct SessionNotification(SessionNotificationKind Kind, string? Key);
+public readonly record struct SessionNotification(SessionNotificationKind Kind, string? Key)
+{
+    /// <summary>
+    /// The version that a record which was replaced has since, where the store tells it: whoever has the record in that version knows what happened. <see langword="null"/>, the
+    /// default, where it is not told, and for what ended.
+    /// </summary>
+    public SessionVersion? Version { get; init; }
+}
 
 /// <summary>What a store is besides, that tells of records which were replaced or deleted by any process, this one included.</summary>
 /// <remarks>

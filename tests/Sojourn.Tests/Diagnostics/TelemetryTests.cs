@@ -1,6 +1,8 @@
 using System.Diagnostics;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Diagnostics.Metrics.Testing;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Time.Testing;
 using Sojourn.Diagnostics;
 using Sojourn.Storage;
 using Sojourn.Testing;
@@ -73,5 +75,40 @@ public sealed class TelemetryTests
         Assert.Equal(1, signIns.GetMeasurementSnapshot().Sum(measurement => measurement.Value));
         Assert.Equal("destroyed", Assert.Single(ended.GetMeasurementSnapshot()).Tags["reason"]);
         Assert.Contains(durations.GetMeasurementSnapshot(), measurement => Equals(measurement.Tags["verb"], "read") && measurement.Value > 0);
+    }
+
+    [Fact]
+    public async Task Calls_of_the_store_and_turns_of_pruning_are_counted()
+    {
+        var time = new FakeTimeProvider();
+        var store = new MemorySessionStore(timeProvider: time);
+        var services = new ServiceCollection().AddLogging().AddSingleton<TimeProvider>(time);
+        services.AddSojournCore().UseStore(_ => store);
+        services.Configure<SojournOptions>(options => (options.ApplicationName, options.IdleTimeout) = ("tests", TimeSpan.FromMinutes(1)));
+        await using var provider = services.BuildServiceProvider();
+        var meters = provider.GetRequiredService<System.Diagnostics.Metrics.IMeterFactory>();
+        using var calls = new MetricCollector<long>(meters, SojournDiagnostics.MeterName, "sojourn.store.calls");
+        using var pruned = new MetricCollector<long>(meters, SojournDiagnostics.MeterName, "sojourn.sessions.pruned");
+        using var turns = new MetricCollector<double>(meters, SojournDiagnostics.MeterName, "sojourn.prune.duration");
+        var manager = provider.GetRequiredService<SessionManager>();
+        var session = manager.Create();
+        session.Set("n", 1);
+        await manager.CommitAsync(session, Token);
+        _ = await manager.LoadAsync(session.Id, Token);
+        Assert.Equal(["create", "read"], calls.GetMeasurementSnapshot().Select(measurement => measurement.Tags["verb"]));
+
+        var pruning = provider.GetServices<IHostedService>().Single(service => service is PruneService);
+        await pruning.StartAsync(Token);
+        while (pruned.GetMeasurementSnapshot().All(measurement => measurement.Value == 0))
+        {
+            // It begins in its own time.
+            time.Advance(TimeSpan.FromMinutes(1));
+            await Task.Delay(10, Token);
+        }
+
+        await pruning.StopAsync(Token);
+        Assert.NotEmpty(turns.GetMeasurementSnapshot());
+        Assert.Equal(1, pruned.GetMeasurementSnapshot().Sum(measurement => measurement.Value));
+        Assert.Equal(0, await store.CountAsync(Token));
     }
 }

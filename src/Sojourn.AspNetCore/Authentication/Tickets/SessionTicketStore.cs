@@ -117,7 +117,7 @@ internal sealed class SessionTicketStore(SessionServices services, string scheme
             return known;
         }
 
-        var session = await services.Manager.LoadAsync(key, services.Manager.KeyOf(key), request, cancellationToken).ConfigureAwait(false);
+        var session = await services.Manager.LoadAsync(key, services.Manager.KeyOf(key), request, isCopyEnough: true, cancellationToken).ConfigureAwait(false);
         return session is { HasTicket: true } ? session : null;
     }
 }

@@ -36,7 +36,7 @@ internal sealed class EncryptingStore : ISessionStore, ISessionIndex, IAsyncDisp
     }
 
     public T? As<T>()
-        where T : class => typeof(T) == typeof(ISessionIndex) && _inner.As<T>() is not null ? this as T : _inner.As<T>();
+        where T : class => typeof(T) == typeof(EncryptingStore) || (typeof(T) == typeof(ISessionIndex) && _inner.As<T>() is not null) ? this as T : _inner.As<T>();
 
     public async ValueTask<SessionRecord?> ReadAsync(string key, CancellationToken cancellationToken) =>
         await _inner.ReadAsync(key, cancellationToken).ConfigureAwait(false) is { } stored ? Open(key, stored) : null;
