@@ -144,16 +144,39 @@ public sealed class ToolMigrationTests(RedisServer redis, PostgresServer postgre
         var source = await _stores.NewAsync("sqlite");
         await using var old = await source.StartAsync();
         var session = await old.NewSessionAsync(null);
-        var console = new ToolConsole(TextWriter.Null, TextWriter.Null, TextReader.Null);
-        var address = StoreAddress.Parse(source.Address);
-        await using var from = StoreFactory.Open(new StoreDescription(address, Layout.Find(address.Database, "native"), []), console);
+        await using var from = Open(source);
         var memory = new MemorySessionStore();
-        var to = new DestroyingStore(memory, async key => await old.Store.DeleteAsync(key, null, Token));
+        var to = new MeddledStore(memory, async key => await old.Store.DeleteAsync(key, null, Token));
         var counts = await new Migration(from, to, static key => key, isRefresh: false, isDryRun: false, TimeProvider.System)
             .RunAsync(Checkpoint.Beginning, static _ => Task.CompletedTask, static () => { }, static (_, _) => { }, Token);
         Assert.Equal((0, 1), (counts[MigrationOutcome.Copied], counts[MigrationOutcome.Ended]));
         Assert.Equal(0, await ((ISessionIndex)memory).CountAsync(Token));
         Assert.Null(await old.CartAsync(session.Id));
+    }
+
+    [Fact]
+    public async Task One_that_cannot_be_copied_holds_up_no_other_and_a_store_that_is_away_stops_it()
+    {
+        var source = await _stores.NewAsync("sqlite");
+        await using var old = await source.StartAsync();
+        for (var i = 0; i < 10; i++) await old.NewSessionAsync(null);
+        var bad = (await ((ISessionIndex)old.Store).PageAsync(null, 10, Token))[3].Key;
+        await using var from = Open(source);
+        var memory = new MemorySessionStore();
+        var told = new List<string>();
+        var counts = await new Migration(from, new MeddledStore(memory, key => key == bad ? throw new IOException("It does not fit.") : Task.CompletedTask), static key => key, isRefresh: false, isDryRun: false, TimeProvider.System)
+            .RunAsync(Checkpoint.Beginning, static _ => Task.CompletedTask, static () => { }, (fingerprint, _) => told.Add(fingerprint), Token);
+        Assert.Equal((9, 1), (counts[MigrationOutcome.Copied], counts[MigrationOutcome.Failed]));
+        Assert.Equal([FoundSession.Fingerprint(bad)], told);
+
+        var away = new Migration(from, new MeddledStore(memory, static _ => throw new IOException("It is away.")), static key => key, isRefresh: false, isDryRun: false, TimeProvider.System);
+        await Assert.ThrowsAsync<IOException>(() => away.RunAsync(Checkpoint.Beginning, static _ => Task.CompletedTask, static () => { }, static (_, _) => { }, Token));
+    }
+
+    private static OpenStore Open(ToolStore store)
+    {
+        var address = StoreAddress.Parse(store.Address);
+        return StoreFactory.Open(new StoreDescription(address, Layout.Find(address.Database, store.Layout), store.Settings), new ToolConsole(TextWriter.Null, TextWriter.Null, TextReader.Null));
     }
 
     private static async Task<(int Copied, int Kept)> CopiedAndKeptAsync(string[] arguments)
@@ -162,14 +185,14 @@ public sealed class ToolMigrationTests(RedisServer redis, PostgresServer postgre
         return ((int)run["copied"]!, (int)run["kept"]!);
     }
 
-    /// <summary>Somebody destroys each session just before it is created here.</summary>
-    private sealed class DestroyingStore(MemorySessionStore inner, Func<string, Task> destroy) : ISessionStore
+    /// <summary>Something happens just before each record is created.</summary>
+    private sealed class MeddledStore(MemorySessionStore inner, Func<string, Task> meddle) : ISessionStore
     {
         public ValueTask<SessionRecord?> ReadAsync(string key, CancellationToken cancellationToken) => inner.ReadAsync(key, cancellationToken);
 
         public async ValueTask<bool> CreateAsync(string key, SessionRecord record, CancellationToken cancellationToken)
         {
-            await destroy(key);
+            await meddle(key);
             return await inner.CreateAsync(key, record, cancellationToken);
         }
 
