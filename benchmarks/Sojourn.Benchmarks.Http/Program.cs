@@ -1,7 +1,7 @@
 using Microsoft.AspNetCore.DataProtection;
 using Sojourn.Benchmarks.Http;
 
-// Usage: Sojourn.Benchmarks.Http <none|builtin|builtin-redis|sojourn-memory|sojourn-sqlite|sojourn-redis|sojourn-redis-near|sojourn-pg|sojourn-mysql> <port> [connection string]
+// Usage: Sojourn.Benchmarks.Http <none|builtin|builtin-redis|sojourn-memory|sojourn-sqlite|sojourn-redis|sojourn-redis-near|sojourn-redis-first-use|sojourn-pg|sojourn-mysql> <port> [connection string]
 var mode = args[0];
 var connection = args.ElementAtOrDefault(2) ?? "";
 var builder = WebApplication.CreateSlimBuilder();
@@ -22,12 +22,13 @@ switch (mode)
             options.Secrets = ["the benchmark's secret, 32 characters or more"];
             options.Cookie.Name = "sid";
             options.Cookie.Secure = Sojourn.CookieSecure.AsRequest;
+            options.Load = mode.EndsWith("-first-use", StringComparison.Ordinal) ? Sojourn.SessionLoad.OnFirstUse : Sojourn.SessionLoad.BeforeHandler;
         });
         _ = mode switch
         {
             "sojourn-memory" => sojourn.UseMemory(),
             "sojourn-sqlite" => sojourn.UseSqlite(connection),
-            "sojourn-redis" => sojourn.UseRedis(connection),
+            "sojourn-redis" or "sojourn-redis-first-use" => sojourn.UseRedis(connection),
             "sojourn-redis-near" => sojourn.UseRedis(connection, options => options.Notifications = true).WithNearCache(),
             "sojourn-pg" => sojourn.UsePostgreSql(connection),
             "sojourn-mysql" => sojourn.UseMySql(connection),
@@ -47,7 +48,7 @@ switch (mode)
         break;
     case not "none":
         app.UseSojourn();
-        app.MapGet("/seed", WithSojourn.Seed);
+        app.MapGet("/seed", WithSojourn.Seed).WithSession();
         app.MapGet("/read", WithSojourn.Read);
         app.MapGet("/write", WithSojourn.Write);
         break;
@@ -58,5 +59,8 @@ switch (mode)
         break;
 }
 
+
+// Of no interest to any session, and asked for with its cookie all the same, as most requests of a page are.
+app.MapGet("/plain", WithoutSession.Read);
 app.MapGet("/allocated", static () => GC.GetTotalAllocatedBytes(precise: true));
 app.Run();
