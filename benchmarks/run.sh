@@ -65,13 +65,7 @@ for mode in "${modes[@]}"; do
     *) start_app "$mode" dotnet "../artifacts/bin/$http/release/$http.dll" "$mode" PORT "$(connection "$mode")" ;;
   esac
 done
-known=()
-for mode in "${modes[@]}"; do
-  if up "$mode"; then seed "$mode" && known+=("$mode")
-  elif grep -q "Unknown mode" "$work/$mode.log"; then echo "SKIPPED: $mode, which the program does not know" >&2; unset "app[$mode]"
-  else exit 1; fi
-done
-modes=("${known[@]}")
+for mode in "${modes[@]}"; do up "$mode"; seed "$mode"; done
 for mode in "${modes[@]}"; do warm "$mode" /read /write; done
 
 turns=$work/turns
@@ -105,8 +99,10 @@ node report/model.mjs
 kill "${app[@]}"
 wait "${app[@]}" 2> /dev/null || true
 app=()
+taskset -cp $app_core,$other_core $$ > /dev/null
 bench="dotnet $PWD/../artifacts/bin/Sojourn.Benchmarks/release/Sojourn.Benchmarks.dll"
 for what in sqlite-commits memory-million path; do $bench $what > "$work/$what"; cat "$work/$what" >&2; done
+$bench path near > "$work/near"
 (cd "$work" && $bench --filter '*' --join --job short --inProcess > bdn.log 2>&1) || tail -20 "$work/bdn.log" >&2
 result() { awk '$1 == "RESULT" { print $2 }' "$work/$1"; }
 {
@@ -119,6 +115,7 @@ result() { awk '$1 == "RESULT" { print $2 }' "$work/$1"; }
   echo "The middleware on a response that goes nowhere, over the memory store, processor time and bytes a request (\`none\` is the bare pipeline):"
   echo
   sed 's/^/- /' "$work/path"
+  sed -n 's/^\(read\|write\)/- with a near cache, &/p' "$work/near"
   echo
   sed -n '/^|/p' "$work"/BenchmarkDotNet.Artifacts/results/*-report-github.md || true
 } | node report/publish.mjs RESULTS.md process
