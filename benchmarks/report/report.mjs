@@ -73,7 +73,7 @@ const storeRatios = table([...ratioHead, 'asked'], ratios(paths.flatMap(path => 
   ['sojourn-mysql', 'express-mysql', path, 3]
 ])).map(row => [...row.slice(0, 4), `${row[4]} / ${row[5]}`]))
 
-const allocation = table(['bytes allocated by the session', 'measured', 'target'], ['sojourn-memory', 'sojourn-redis', 'builtin'].flatMap(mode => paths
+const allocation = table(['bytes allocated by the session', 'measured', 'target'], ['sojourn-memory', 'sojourn-redis-near', 'sojourn-redis', 'builtin', 'builtin-redis'].flatMap(mode => paths
   .filter(path => bytes(mode, path) !== undefined)
   .map(path => [`\`${mode}\`/${path}`, number(bytes(mode, path)), mode === 'sojourn-memory' ? (path === 'read' ? '1,200' : '2,500') : ''])))
 
