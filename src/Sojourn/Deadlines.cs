@@ -11,8 +11,11 @@ internal static class Deadlines
         return absolute < sliding ? absolute.Value : sliding;
     }
 
-    /// <summary>A twentieth of the idle time, and five minutes at the most, so that a list of sessions tells when each was last seen; or what the options say.</summary>
-    public static TimeSpan TouchInterval(SojournOptions options, TimeSpan? ownIdleTimeout)
+    /// <summary>
+    /// What the options say; or a twentieth of the idle time, and five minutes at the most, so that a list of sessions tells when each was last seen. That is shortened by up to a quarter,
+    /// by each session's key: sessions that began together, after a restart or an alarm, are not touched together for ever after.
+    /// </summary>
+    public static TimeSpan TouchInterval(SojournOptions options, TimeSpan? ownIdleTimeout, string key)
     {
         if (options.TouchInterval is { } interval)
         {
@@ -20,7 +23,8 @@ internal static class Deadlines
         }
 
         var share = (ownIdleTimeout ?? options.IdleTimeout) / 20;
-        return share < LongestTouchInterval ? share : LongestTouchInterval;
+        var longest = share < LongestTouchInterval ? share : LongestTouchInterval;
+        return longest - (longest / 1024 * ((uint)key.GetHashCode(StringComparison.Ordinal) % 256));
     }
 
     /// <summary>Whether moving the expiry is worth a write: not while it is fresher than the interval. Without an interval it is moved back, too.</summary>

@@ -104,7 +104,7 @@ public sealed class SojournOptions
 
     /// <summary>
     /// How stale the stored expiry may become before a request that changes nothing moves it. A twentieth of the session's idle time, and at most
-    /// five minutes, by default (<see langword="null"/>); zero writes at every request. A session may end earlier by this much, never later.
+    /// five minutes, by default (<see langword="null"/>), less up to a quarter that differs from session to session; zero writes at every request. A session may end earlier by this much, never later.
     /// </summary>
     public TimeSpan? TouchInterval { get; set; }
 

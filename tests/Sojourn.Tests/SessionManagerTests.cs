@@ -375,16 +375,31 @@ public sealed class SessionManagerTests
         var store = new FaultInjectingStore(_memory);
         var manager = Manager(store);
         var id = await StoredAsync(manager);
-        _time.Advance(TimeSpan.FromSeconds(59));
+        _time.Advance(TimeSpan.FromSeconds(44));
         await manager.CommitAsync(await LoadedAsync(manager, id), Token);
         Assert.Equal(0, store.CallsOf(StoreVerb.Touch));
-        _time.Advance(TimeSpan.FromSeconds(1));
+        _time.Advance(TimeSpan.FromSeconds(16));
         await manager.CommitAsync(await LoadedAsync(manager, id), Token);
         await manager.CommitAsync(await LoadedAsync(manager, id), Token);
         Assert.Equal(1, store.CallsOf(StoreVerb.Touch));
         store.On(StoreVerb.Touch).Fail();
         _time.Advance(TimeSpan.FromMinutes(2));
         await manager.CommitAsync(await LoadedAsync(manager, id), Token);
+    }
+
+    [Fact]
+    public async Task Sessions_that_began_together_are_not_touched_together()
+    {
+        var store = new FaultInjectingStore(_memory);
+        var manager = Manager(store);
+        var ids = new List<string>();
+        for (var i = 0; i < 256; i++) ids.Add(await StoredAsync(manager));
+        foreach (var (seconds, fewest, most) in ((int, int, int)[])[(44, 0, 0), (8, 64, 192), (8, 256, 256)])
+        {
+            _time.Advance(TimeSpan.FromSeconds(seconds));
+            foreach (var id in ids) await manager.CommitAsync(await LoadedAsync(manager, id), Token);
+            Assert.InRange(store.CallsOf(StoreVerb.Touch), fewest, most);
+        }
     }
 
     [Fact]
