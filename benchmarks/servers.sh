@@ -44,8 +44,8 @@ up() {
 
 seed() { curl -sf -o /dev/null -D "$work/$1.headers" "http://127.0.0.1:${port[$1]}/seed?[1-256]"; }
 
-# Processor time that a process and its children have used, in hundredths of a second.
-ticks() { [ -z "$1" ] && echo 0 || cat /proc/[0-9]*/stat 2> /dev/null | sed 's/(.*)/x/' | awk -v p="$1" '$1 == p || $4 == p { sum += $14 + $15 } END { print sum + 0 }'; }
+# Processor time that a process and its children have used, those that have ended since included, in hundredths of a second.
+ticks() { [ -z "$1" ] && echo 0 || cat /proc/[0-9]*/stat 2> /dev/null | sed 's/(.*)/x/' | awk -v p="$1" '$1 == p || $4 == p { sum += $14 + $15 } $1 == p { sum += $16 + $17 } END { print sum + 0 }'; }
 
 allocated() { curl -sf "http://127.0.0.1:${port[$1]}/allocated" || echo -; }
 
