@@ -102,22 +102,6 @@ internal sealed class MySqlDatabase : IAsyncDisposable
     public ValueTask<List<T>> QueryAsync<T>(string sql, Func<MySqlDataReader, T> row, CancellationToken cancellationToken, params (string Name, object? Value)[] parameters) =>
         WithConnectionAsync(connection => QueryAsync(connection, sql, row, cancellationToken, parameters), mayRepeat: true, cancellationToken);
 
-    /// <summary>
-    /// Reads one row, found by its key; the default where there is none. Prepared where the connection stays so: the server does not read the statement again, and the document comes
-    /// as it is.
-    /// </summary>
-    public ValueTask<T?> QueryRowAsync<T>(string sql, Func<MySqlDataReader, T> row, CancellationToken cancellationToken, params (string Name, object? Value)[] parameters) =>
-        WithConnectionAsync(async connection =>
-        {
-            using var command = Command(connection, sql, parameters);
-            await PrepareAsync(command, cancellationToken).ConfigureAwait(false);
-            var reader = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
-            await using (reader.ConfigureAwait(false))
-            {
-                return await reader.ReadAsync(cancellationToken).ConfigureAwait(false) ? row(reader) : default;
-            }
-        }, mayRepeat: true, cancellationToken);
-
     /// <summary>As <see cref="QueryAsync{T}(string, Func{MySqlDataReader, T}, CancellationToken, ValueTuple{string, object}[])"/>, of statements that change something first.</summary>
     public ValueTask<List<T>> ExecuteAndQueryAsync<T>(string sql, Func<MySqlDataReader, T> row, CancellationToken cancellationToken, params (string Name, object? Value)[] parameters) =>
         WithConnectionAsync(connection => QueryAsync(connection, ReadCommitted + sql, row, cancellationToken, parameters), mayRepeat: false, cancellationToken);

@@ -28,7 +28,7 @@ public sealed class MySqlSessionStoreTests(MariaDbServer server)
         Assert.Equal(["stmt_execute 1", "stmt_prepare 1", "update 1"], await StatementsOfAsync(own, async () => current = (await store.ReplaceAsync("warm", current!, Record("{}"), Token)).Record));
         Assert.Equal(["stmt_execute 1", "stmt_prepare 1", "update 1"], await StatementsOfAsync(own, () => store.TouchAsync("warm", current!, Now.AddHours(2), Token).AsTask()));
         Assert.Equal(["insert 1", "stmt_execute 1"], await StatementsOfAsync(own, () => store.CreateAsync("key", Record("{}"), Token).AsTask()));
-        Assert.Equal(["select 1", "stmt_execute 1"], await StatementsOfAsync(own, async () => current = await store.ReadAsync("key", Token)));
+        Assert.Equal(["select 1"], await StatementsOfAsync(own, async () => current = await store.ReadAsync("key", Token)));
         Assert.Equal(["stmt_execute 1", "update 1"], await StatementsOfAsync(own, async () => current = (await store.ReplaceAsync("key", current!, Record("""{"a":1}"""), Token)).Record));
         Assert.Equal(["stmt_execute 1", "update 1"], await StatementsOfAsync(own, () => store.TouchAsync("key", current!, Now.AddHours(2), Token).AsTask()));
         Assert.Equal(["begin 1", "commit 1", "delete_multi 1", "insert_select 1", "set_option 1", "update 1"],
