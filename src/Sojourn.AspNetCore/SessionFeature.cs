@@ -12,7 +12,6 @@ internal sealed class SessionFeature(HttpContext context, SessionServices servic
     private readonly DateTimeOffset _beganAt = services.Time.GetUtcNow();
     private IncomingToken _incoming;
     private Task? _loading;
-    private Session? _session;
     private ResponseGuard? _guard;
     private AspNetSession? _aspNetSession;
     private bool _hasCommitted;
@@ -37,13 +36,13 @@ internal sealed class SessionFeature(HttpContext context, SessionServices servic
 
     /// <exception cref="SessionStoreException">It could not be loaded: nobody is given an empty one in its place.</exception>
     /// <exception cref="InvalidOperationException">Nobody has loaded it yet.</exception>
-    public Session Current => _session ?? throw (LoadFailure is { } failure
+    public Session Current => Session ?? throw (LoadFailure is { } failure
         ? new SessionStoreException("The request's session could not be loaded.", failure)
         : new InvalidOperationException(
             "The session is loaded on first use (SojournOptions.Load), and nobody has loaded it in this request. Take it by 'await context.GetSessionAsync()', or have it loaded before the handler: by a parameter of type Session, or by .WithSession() on the endpoint."));
 
     /// <summary>The session, once it is loaded.</summary>
-    public Session? Session => _session;
+    public Session? Session { get; private set; }
 
     public string Name => services.Name;
 
@@ -84,7 +83,7 @@ internal sealed class SessionFeature(HttpContext context, SessionServices servic
     /// <summary>Loads the session, unless that was done or tried before. A store that fails is remembered and not thrown.</summary>
     public ValueTask LoadAsync()
     {
-        if (_session is not null || LoadFailure is not null)
+        if (Session is not null || LoadFailure is not null)
         {
             return default;
         }
@@ -114,7 +113,7 @@ internal sealed class SessionFeature(HttpContext context, SessionServices servic
         {
             var session = await services.LoadAsync(context, this, _incoming, use).ConfigureAwait(false);
             session.IsReadOnly = use == SessionUse.ReadOnly;
-            _session = session;
+            Session = session;
         }
         catch (SessionStoreException e)
         {
@@ -147,7 +146,7 @@ internal sealed class SessionFeature(HttpContext context, SessionServices servic
     /// <summary>Saves the session, unless the handler threw. A client that went away does not cancel it.</summary>
     public ValueTask CommitAsync()
     {
-        if (_hasCommitted && _session is { HasWork: false })
+        if (_hasCommitted && Session is { HasWork: false })
         {
             // A response is asked three times: at its first byte, when it starts, and at its end.
             return default;
@@ -170,7 +169,7 @@ internal sealed class SessionFeature(HttpContext context, SessionServices servic
             return ValueTask.FromException(notLoaded);
         }
 
-        if (_session is not { } session)
+        if (Session is not { } session)
         {
             return default;
         }
@@ -211,7 +210,7 @@ internal sealed class SessionFeature(HttpContext context, SessionServices servic
             return;
         }
 
-        if (_session is { } session)
+        if (Session is { } session)
         {
             services.Tokens.WriteHeaders(context, session, _incoming);
         }
@@ -221,10 +220,10 @@ internal sealed class SessionFeature(HttpContext context, SessionServices servic
     public void MarkThrown()
     {
         CommitFailure = null;
-        if (!services.Options.CommitOnException || _session?.Failure is not null)
+        if (!services.Options.CommitOnException || Session?.Failure is not null)
         {
             _hasThrown = true;
-            _session?.Discard();
+            Session?.Discard();
         }
     }
 

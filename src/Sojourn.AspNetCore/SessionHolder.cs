@@ -30,11 +30,13 @@ internal sealed class SessionHolder
         private IServiceProvidersFeature? _inner = inner;
         private IServiceProvider? _led;
 
+        private IServiceProvidersFeature Inner => _inner ??= new RequestServicesFeature(context, scopes);
+
         public IServiceProvider RequestServices
         {
             get
             {
-                var services = (_inner ??= new RequestServicesFeature(context, scopes)).RequestServices;
+                var services = Inner.RequestServices;
                 if (!ReferenceEquals(services, _led))
                 {
                     _led = services;
@@ -43,7 +45,7 @@ internal sealed class SessionHolder
 
                 return services!;
             }
-            set => (_inner ??= new RequestServicesFeature(context, scopes)).RequestServices = value;
+            set => Inner.RequestServices = value;
         }
     }
 }

@@ -76,16 +76,10 @@ internal sealed class SessionServices(SessionManager manager, SessionTokens toke
         return await manager.LoadAsync(token.Id, key, feature, isCopyEnough: use != SessionUse.Exclusive, context.RequestAborted).ConfigureAwait(false) ?? manager.Create(feature);
     }
 
-    private static ValueTask<SessionFeature?> LoadAsync(SessionFeature feature)
+    private static async ValueTask<SessionFeature?> LoadAsync(SessionFeature feature)
     {
-        var load = feature.LoadAsync();
-        return load.IsCompletedSuccessfully ? new(feature) : WaitAsync(load, feature);
-
-        static async ValueTask<SessionFeature?> WaitAsync(ValueTask load, SessionFeature feature)
-        {
-            await load.ConfigureAwait(false);
-            return feature;
-        }
+        await feature.LoadAsync().ConfigureAwait(false);
+        return feature;
     }
 
     /// <summary>

@@ -19,10 +19,7 @@ public static class SojournHttpContextExtensions
     /// The request has none: the endpoint says so, its path is not that of the session's cookie, or <c>UseSojourn</c> is missing or comes later. Or it is loaded on
     /// first use (<see cref="Sojourn.SessionLoad"/>), and that is now: <see cref="GetSessionAsync(HttpContext, string)"/>.
     /// </exception>
-    public static Sojourn.Session GetSession(this HttpContext context, string name)
-    {
-        return FeatureOf(context, name).Current;
-    }
+    public static Sojourn.Session GetSession(this HttpContext context, string name) => FeatureOf(context, name).Current;
 
     /// <summary>The request's session, loaded now where it was not before: with <see cref="Sojourn.SessionLoad.OnFirstUse"/> in middleware, and in endpoints that do not name it.</summary>
     /// <param name="context">The request.</param>
@@ -34,17 +31,11 @@ public static class SojournHttpContextExtensions
     /// <inheritdoc cref="GetSessionAsync(HttpContext)"/>
     /// <param name="context">The request.</param>
     /// <param name="name">The session's name, as given to <c>AddSojourn</c>; empty for the default session.</param>
-    public static ValueTask<Sojourn.Session> GetSessionAsync(this HttpContext context, string name)
+    public static async ValueTask<Sojourn.Session> GetSessionAsync(this HttpContext context, string name)
     {
         var feature = FeatureOf(context, name);
-        var load = feature.LoadAsync();
-        return load.IsCompletedSuccessfully ? new(feature.Current) : WaitAsync(load, feature);
-
-        static async ValueTask<Sojourn.Session> WaitAsync(ValueTask load, SessionFeature feature)
-        {
-            await load.ConfigureAwait(false);
-            return feature.Current;
-        }
+        await feature.LoadAsync().ConfigureAwait(false);
+        return feature.Current;
     }
 
     private static SessionFeature FeatureOf(HttpContext context, string name)

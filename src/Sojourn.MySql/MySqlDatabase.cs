@@ -70,7 +70,11 @@ internal sealed class MySqlDatabase : IAsyncDisposable
             return await WithConnectionAsync(async connection =>
             {
                 using var command = Command(connection, sql, parameters);
-                await PrepareAsync(command, cancellationToken).ConfigureAwait(false);
+                if (_staysPrepared)
+                {
+                    await command.PrepareAsync(cancellationToken).ConfigureAwait(false);
+                }
+
                 return await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
             }, mayRepeat: false, cancellationToken).ConfigureAwait(false);
         }
@@ -190,8 +194,6 @@ internal sealed class MySqlDatabase : IAsyncDisposable
 
         return command;
     }
-
-    private ValueTask PrepareAsync(MySqlCommand command, CancellationToken cancellationToken) => _staysPrepared ? new(command.PrepareAsync(cancellationToken)) : default;
 
     private static async Task<T> OrRollBackAsync<T>(MySqlConnection connection, Func<Task<T>> act)
     {

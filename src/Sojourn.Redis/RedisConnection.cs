@@ -132,7 +132,6 @@ internal sealed class RedisConnection : IAsyncDisposable
 
         foreach (var server in primaries.Where(static server => server.IsConnected))
         {
-
             await foreach (var key in server.KeysAsync(connection.GetDatabase().Database, pattern, pageSize: 1000).WithCancellation(cancellationToken).ConfigureAwait(false))
             {
                 var name = ((string)key!)[prefix.Length..];

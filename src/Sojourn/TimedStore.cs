@@ -32,14 +32,9 @@ internal sealed class TimedStore(ISessionStore store, TimeSpan timeout, TimeProv
     /// <summary>Reads what is stored, past any copy.</summary>
     public ValueTask<SessionRecord?> ReadAsync(string key, CancellationToken cancellationToken)
     {
-        if (_nearCache is null)
-        {
-            return ReadNearAsync(key, cancellationToken);
-        }
-
         try
         {
-            return TimedAsync(_nearCache.ReadStoredAsync(key, cancellationToken), "read", cancellationToken);
+            return TimedAsync(_nearCache?.ReadStoredAsync(key, cancellationToken) ?? store.ReadAsync(key, cancellationToken), "read", cancellationToken);
         }
         catch (Exception e) when (IsFailure(e, cancellationToken))
         {

@@ -217,14 +217,7 @@ public sealed class DashboardPagesTests(ShopFixture browsers, DashboardFixture a
         _contexts.Add(context);
         Assert.True((await context.APIRequest.PostAsync("/in/olga")).Ok);
         var page = await context.NewPageAsync();
-        page.Console += (_, message) =>
-        {
-            if (message.Type is "error" or "warning")
-            {
-                _errors.Add($"{page.Url}: {message.Text}");
-            }
-        };
-        page.PageError += (_, error) => _errors.Add($"{page.Url}: {error}");
+        page.CollectErrors(_errors);
         return page;
     }
 

@@ -426,14 +426,7 @@ public sealed class ShopTests(ShopFixture fixture) : IAsyncLifetime
     private async Task<IPage> NewTabAsync()
     {
         var page = await _browser.NewPageAsync();
-        page.Console += (_, message) =>
-        {
-            if (message.Type is "error" or "warning")
-            {
-                _errors.Add($"{page.Url}: {message.Text}");
-            }
-        };
-        page.PageError += (_, error) => _errors.Add($"{page.Url}: {error}");
+        page.CollectErrors(_errors);
         return page;
     }
 

@@ -55,9 +55,13 @@ internal sealed class VerifiedTokens(TimeProvider time)
         {
             _seen[index] = hash;
         }
-        else if (value.Length <= MaxLength && Ascii.IsValid(value))
+        else if (value.Length <= MaxLength)
         {
-            Volatile.Write(ref _places[index], new Place(Encoding.ASCII.GetBytes(value.ToArray()), isEncoded, token, time.GetTimestamp()));
+            var ascii = new byte[value.Length];
+            if (Ascii.FromUtf16(value, ascii, out _) == OperationStatus.Done)
+            {
+                Volatile.Write(ref _places[index], new Place(ascii, isEncoded, token, time.GetTimestamp()));
+            }
         }
     }
 

@@ -44,27 +44,7 @@ internal sealed class MetricsReader : IDisposable
     public long Sum(TimeRange range, string instrument, params ReadOnlySpan<string> tags) => Points(range, instrument, tags).Sum();
 
     /// <summary>The same, point by point, the oldest first.</summary>
-    public long[] Points(TimeRange range, string instrument, params ReadOnlySpan<string> tags)
-    {
-        var now = Collect();
-        var points = new long[range.Points];
-        lock (_gate)
-        {
-            foreach (var (key, cell) in _cells)
-            {
-                if (key.Instrument == instrument && (tags.IsEmpty || tags.Contains(key.Tag)))
-                {
-                    var own = cell.Points(range, now);
-                    for (var i = 0; i < points.Length; i++)
-                    {
-                        points[i] += own[i];
-                    }
-                }
-            }
-        }
-
-        return points;
-    }
+    public long[] Points(TimeRange range, string instrument, params ReadOnlySpan<string> tags) => [.. DurationPoints(range, instrument, tags).Select(static point => point.Count)];
 
     /// <summary>What was counted in a range by the value of its tag, the most first.</summary>
     public IReadOnlyList<KeyValuePair<string, long>> ByTag(TimeRange range, string instrument) =>

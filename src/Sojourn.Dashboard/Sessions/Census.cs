@@ -70,7 +70,7 @@ internal sealed class Census(SessionManager manager, TimeProvider time)
             var (alive, signedIn) = (0, 0);
             foreach (var (key, record) in sample)
             {
-                if (manager.Finder.Describe(key, record) is { } session && manager.Finder.IsAlive(session))
+                if (manager.Finder.DescribeLive(key, record) is { } session)
                 {
                     alive++;
                     signedIn += session.Subject is null ? 0 : 1;

@@ -22,15 +22,13 @@ internal sealed record SessionDetail(SessionInfo Info, IReadOnlyList<EntryDetail
     /// <exception cref="NotSupportedException">The store has no labels.</exception>
     public static async ValueTask<SessionDetail?> FindAsync(SessionManager manager, string handle, bool withValues, CancellationToken cancellationToken)
     {
-        foreach (var (key, record) in await manager.Finder.FindRecordsAsync(SessionLabels.Handle(handle), cancellationToken).ConfigureAwait(false))
+        if (await manager.Finder.FindLiveAsync(SessionLabels.Handle(handle), cancellationToken).ConfigureAwait(false) is not [var (_, record, info), ..])
         {
-            if (manager.Finder.Describe(key, record) is { } info && manager.Finder.IsAlive(info) && SessionDocument.Parse(record.Document) is { } document)
-            {
-                return new SessionDetail(info, [.. document.Names().Select(name => Describe(document, name, withValues))]);
-            }
+            return null;
         }
 
-        return null;
+        var document = SessionDocument.Of(record)!;
+        return new SessionDetail(info, [.. document.Names().Select(name => Describe(document, name, withValues))]);
     }
 
     private static EntryDetail Describe(SessionDocument document, string name, bool withValue)

@@ -42,7 +42,7 @@ internal static class ShowCommand
 
     private static List<(string Name, ReadOnlyMemory<byte> Value)> Entries(FoundSession session)
     {
-        var document = SessionDocument.Parse(session.Record.Document);
+        var document = SessionDocument.Of(session.Record);
         return [.. (document?.Names() ?? []).Select(name => (name, document!.TryGet(name, out var value) ? value : default))];
     }
 

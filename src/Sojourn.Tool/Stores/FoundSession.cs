@@ -21,24 +21,16 @@ internal sealed record FoundSession(string Key, SessionRecord Record, SessionInf
     public string Name => Info?.Handle ?? Fingerprint(Key);
 
     /// <summary>All records, as far as they can be read or not, in no meaningful order.</summary>
-    public static async IAsyncEnumerable<FoundSession> AllAsync(OpenStore store, string? afterKey = null, int limit = 1_000, [EnumeratorCancellation] CancellationToken cancellationToken = default)
+    public static async IAsyncEnumerable<FoundSession> AllAsync(OpenStore store, int limit = 1_000, [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
         var finder = store.Sessions.Finder;
-        IReadOnlyList<KeyValuePair<string, SessionRecord>> page;
-        do
+        await foreach (var (key, record) in finder.AllAsync(limit, cancellationToken))
         {
-            page = await finder.PageAsync(afterKey, limit, cancellationToken);
-            foreach (var (key, record) in page)
+            if (!MigratingStore.IsTombstone(record))
             {
-                if (!MigratingStore.IsTombstone(record))
-                {
-                    yield return new FoundSession(key, record, finder.Describe(key, record));
-                }
+                yield return new FoundSession(key, record, finder.Describe(key, record));
             }
-
-            afterKey = page.Count == limit ? page[^1].Key : null;
         }
-        while (afterKey is not null);
     }
 
     /// <summary>The session of a handle, by the index; or of a fingerprint, by looking at all.</summary>
@@ -57,16 +49,7 @@ internal sealed record FoundSession(string Key, SessionRecord Record, SessionInf
             return null;
         }
 
-        var finder = store.Sessions.Finder;
-        foreach (var (key, record) in await finder.FindRecordsAsync(SessionLabels.Handle(name), cancellationToken))
-        {
-            if (finder.Describe(key, record) is { } info && finder.IsAlive(info))
-            {
-                return new FoundSession(key, record, info);
-            }
-        }
-
-        return null;
+        return await store.Sessions.Finder.FindLiveAsync(SessionLabels.Handle(name), cancellationToken) is [var (key, record, info), ..] ? new FoundSession(key, record, info) : null;
     }
 
     public JsonObject ToJson() => new()

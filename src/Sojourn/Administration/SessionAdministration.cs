@@ -37,7 +37,7 @@ internal sealed class SessionAdministration(SessionManager manager) : ISessionAd
         var sessions = new List<SessionInfo>();
         foreach (var (key, record) in records)
         {
-            if (_finder.Describe(key, record) is { } session && _finder.IsAlive(session))
+            if (_finder.DescribeLive(key, record) is { } session)
             {
                 sessions.Add(session);
             }
@@ -84,23 +84,15 @@ internal sealed class SessionAdministration(SessionManager manager) : ISessionAd
         for (var pass = 0; pass < MaxPasses; pass++)
         {
             var endedBefore = ended;
-            string? after = null;
-            do
+            await foreach (var (key, record) in _finder.AllAsync(1_000, cancellationToken).ConfigureAwait(false))
             {
-                var records = await _finder.PageAsync(after, 1_000, cancellationToken).ConfigureAwait(false);
-                foreach (var (key, record) in records)
+                // What began since is somebody's new session; what does not say when it began ends in the first pass.
+                var session = _finder.Describe(key, record);
+                if (session?.CreatedAt is { } created ? created <= began : pass == 0)
                 {
-                    // What began since is somebody's new session; what does not say when it began ends in the first pass.
-                    var session = _finder.Describe(key, record);
-                    if (session?.CreatedAt is { } created ? created <= began : pass == 0)
-                    {
-                        ended += await manager.EndRecordAsync(key, session, reason, cancellationToken).ConfigureAwait(false) ? 1 : 0;
-                    }
+                    ended += await manager.EndRecordAsync(key, session, reason, cancellationToken).ConfigureAwait(false) ? 1 : 0;
                 }
-
-                after = records.Count < 1_000 ? null : records[^1].Key;
             }
-            while (after is not null);
 
             if (ended == endedBefore)
             {

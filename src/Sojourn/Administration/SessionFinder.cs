@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Runtime.CompilerServices;
 using Sojourn.Document;
 using Sojourn.Storage;
 
@@ -10,14 +11,18 @@ internal sealed class SessionFinder(TimedStore store, ISessionOperations operati
     private readonly ISessionIndex? _index = store.As<ISessionIndex>();
 
     /// <summary>The sessions that bear a label and have not expired.</summary>
-    public async ValueTask<IReadOnlyList<SessionInfo>> FindAsync(string label, CancellationToken cancellationToken)
+    public async ValueTask<IReadOnlyList<SessionInfo>> FindAsync(string label, CancellationToken cancellationToken) =>
+        [.. (await FindLiveAsync(label, cancellationToken).ConfigureAwait(false)).Select(static found => found.Session)];
+
+    /// <summary>The same, with what the store has of them.</summary>
+    public async ValueTask<IReadOnlyList<(string Key, SessionRecord Record, SessionInfo Session)>> FindLiveAsync(string label, CancellationToken cancellationToken)
     {
-        var found = new List<SessionInfo>();
+        var found = new List<(string, SessionRecord, SessionInfo)>();
         foreach (var (key, record) in await FindRecordsAsync(label, cancellationToken).ConfigureAwait(false))
         {
-            if (Describe(key, record) is { } session && IsAlive(session))
+            if (DescribeLive(key, record) is { } session)
             {
-                found.Add(session);
+                found.Add((key, record, session));
             }
         }
 
@@ -31,6 +36,23 @@ internal sealed class SessionFinder(TimedStore store, ISessionOperations operati
     public ValueTask<IReadOnlyList<KeyValuePair<string, SessionRecord>>> PageAsync(string? afterKey, int limit, CancellationToken cancellationToken) =>
         store.CallAsync("page", cancellation => Index.PageAsync(afterKey, limit, cancellation), cancellationToken);
 
+    /// <summary>All records, a page at a time, also those past their expiry.</summary>
+    public async IAsyncEnumerable<KeyValuePair<string, SessionRecord>> AllAsync(int pageSize, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        string? after = null;
+        do
+        {
+            var page = await PageAsync(after, pageSize, cancellationToken).ConfigureAwait(false);
+            foreach (var each in page)
+            {
+                yield return each;
+            }
+
+            after = page.Count < pageSize ? null : page[^1].Key;
+        }
+        while (after is not null);
+    }
+
     public ValueTask<long> CountAsync(CancellationToken cancellationToken) => store.CallAsync("count", cancellation => Index.CountAsync(cancellation), cancellationToken);
 
     public bool IsAlive(SessionInfo session)
@@ -39,18 +61,15 @@ internal sealed class SessionFinder(TimedStore store, ISessionOperations operati
         return session.ExpiresAt > now && !(session.AbsoluteExpiresAt <= now);
     }
 
-    /// <summary>What a list shows of a record; <see langword="null"/> when it is no session.</summary>
-    public SessionInfo? Describe(string key, SessionRecord record)
-    {
-        if (SessionDocument.Of(record) is not { } document || SessionMetadata.Parse(document.Metadata) is not { } metadata)
-        {
-            return null;
-        }
+    /// <summary>What a list shows of a record; <see langword="null"/> when it is no session, or has expired.</summary>
+    public SessionInfo? DescribeLive(string key, SessionRecord record) => Describe(key, record) is { } session && IsAlive(session) ? session : null;
 
-        var session = new Session(operations, null, null, key, record, document, metadata);
-        return new SessionInfo
+    /// <summary>What a list shows of a record; <see langword="null"/> when it is no session.</summary>
+    public SessionInfo? Describe(string key, SessionRecord record) => Open(key, record) is not { } session
+        ? null
+        : new SessionInfo
         {
-            Handle = metadata.Handle,
+            Handle = session.KnownHandle,
             Subject = session.Subject,
             Impersonator = session.Impersonator,
             CreatedAt = session.CreatedAt,
@@ -62,12 +81,13 @@ internal sealed class SessionFinder(TimedStore store, ISessionOperations operati
             Names = session.Names,
             Bytes = record.Document.Length,
         };
-    }
 
     /// <summary>The labels that a record's document asks for, as a sign-in would give them; <see langword="null"/> when it is no session.</summary>
-    public ImmutableArray<string>? LabelsOf(string key, SessionRecord record) =>
-        SessionDocument.Parse(record.Document) is { } document && SessionMetadata.Parse(document.Metadata) is { } metadata
-            ? new Session(operations, null, null, key, record, document, metadata).Labels()
+    public ImmutableArray<string>? LabelsOf(string key, SessionRecord record) => Open(key, record)?.Labels();
+
+    private Session? Open(string key, SessionRecord record) =>
+        SessionDocument.Of(record) is { } document && SessionMetadata.Parse(document.Metadata) is { } metadata
+            ? new Session(operations, null, null, key, record, document, metadata)
             : null;
 
     private ISessionIndex Index => _index ?? throw new NotSupportedException("The sessions' store has no index (ISessionIndex), so sessions cannot be listed or ended from elsewhere. docs/stores.md tells which have one.");

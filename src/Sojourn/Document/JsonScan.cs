@@ -29,7 +29,7 @@ internal static class JsonScan
     }
 
     /// <summary>Where the text ends whose opening quote is at a place: the place after its closing quote.</summary>
-    public static int EndOfText(ReadOnlySpan<byte> utf8, int start)
+    private static int EndOfText(ReadOnlySpan<byte> utf8, int start)
     {
         for (var at = start + 1; at < utf8.Length;)
         {

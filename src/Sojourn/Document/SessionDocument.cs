@@ -17,6 +17,9 @@ internal sealed class SessionDocument
     /// <summary>Where a document is split, so that it gets an array of its size and no larger one.</summary>
     [ThreadStatic]
     private static Entry[]? _scratch;
+
+    /// <summary>In entries; one that a single huge document made larger is not kept.</summary>
+    private const int MaxScratch = 256;
     private ReadOnlyMemory<byte> _stored;
     private Entry[] _entries = [];
     private int _count;
@@ -85,9 +88,10 @@ internal sealed class SessionDocument
         }
         finally
         {
-            _scratch = document._entries;
+            var scratch = document._entries;
             document._entries = document.Entries.ToArray();
-            _scratch.AsSpan(0, document._count).Clear();
+            scratch.AsSpan(0, document._count).Clear();
+            _scratch = scratch.Length <= MaxScratch ? scratch : null;
         }
     }
 
@@ -322,12 +326,7 @@ internal sealed class SessionDocument
     private void Add(Range name, string? unescaped, Range value)
     {
         var plain = unescaped is null ? _stored.Span[name] : default;
-        if (unescaped is null && !plain.IsEmpty && plain[0] is not ((byte)'$' or (byte)'_' or (byte)'c'))
-        {
-            // No member of ours begins so, and no name that the application cannot use.
-            Append(new Entry(name, value));
-        }
-        else if (unescaped is "cookie" || plain.SequenceEqual("cookie"u8))
+        if (unescaped is "cookie" || plain.SequenceEqual("cookie"u8))
         {
             Cookie = _stored[value];
         }
