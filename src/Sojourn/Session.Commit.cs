@@ -57,6 +57,9 @@ public sealed partial class Session
     internal DateTimeOffset FreshExpiry(DateTimeOffset now) =>
         Deadlines.ExpiresAt(now, Lifetime, Metadata.AbsoluteExpiresAt ?? (HasBegun ? null : NewAbsoluteDeadline()));
 
+    /// <summary>Whether a write leaves the deadline as it is stored.</summary>
+    private bool KeepsExpiry => Record is not null && !_hasSignedIn && !IsTouchAsked && !CountsAsActivity;
+
     /// <summary>Whether the session has the members that it is stored with.</summary>
     private bool HasBegun => Record is not null || !_document.Cookie.IsEmpty;
 
@@ -134,7 +137,8 @@ public sealed partial class Session
         {
             CollectChanges();
             EnsureBegun();
-            if (HasMaxAge)
+            var keepsExpiry = KeepsExpiry;
+            if (HasMaxAge && !keepsExpiry)
             {
                 // The browser is told anew how long to keep the cookie, and so is whoever reads the record.
                 CookieUnlocked.Touch(now);
@@ -147,7 +151,7 @@ public sealed partial class Session
                 throw new SessionTooLargeException(length, _operations.Options.MaxDocumentBytes);
             }
 
-            return (new SessionRecord(_document.ToUtf8(), FreshExpiry(now), Labels()).MarkWellFormed(), _changes?.Count ?? 0);
+            return (new SessionRecord(_document.ToUtf8(), keepsExpiry ? Record!.ExpiresAt : FreshExpiry(now), Labels()).MarkWellFormed(), _changes?.Count ?? 0);
         }
     }
 
@@ -174,6 +178,7 @@ public sealed partial class Session
             IsVersionUnknown = isVersionUnknown;
             WasWritten = true;
             _changes?.RemoveRange(0, changes);
+            WatchStored();
         }
     }
 
@@ -262,6 +267,7 @@ public sealed partial class Session
         lock (_sync)
         {
             State = SessionState.Ended;
+            WatchGone();
         }
     }
 
@@ -270,6 +276,7 @@ public sealed partial class Session
         lock (_sync)
         {
             State = SessionState.Destroyed;
+            _watch?.Fire();
             if (Record is not null)
             {
                 DestroyedCookie ??= CookieJson.Parse((SessionDocument.Of(Record) ?? new SessionDocument()).Cookie.Span, _operations.Time);
@@ -299,6 +306,7 @@ public sealed partial class Session
             _metadata = null;
             _id = NewId();
             _key = null;
+            _watch = null;
         }
     }
 

@@ -147,6 +147,7 @@ public sealed partial class Session
         lock (_sync)
         {
             CollectChanges();
+            _hasSignedIn = true;
             var now = _operations.Time.GetUtcNow();
             var options = _operations.Options;
             var idle = how.IdleTimeout ?? (how.IsPersistent ? options.RememberMe.IdleTimeout : null);

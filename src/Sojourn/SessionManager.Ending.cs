@@ -47,6 +47,7 @@ public sealed partial class SessionManager
             {
                 // While its id is renewed a session has two records, and ends once.
                 await _store.DeleteAsync(key, null, cancellationToken).ConfigureAwait(false);
+                Watches.HaveEnded(key);
             }
             else if (await EndRecordAsync(key, session, reason, cancellationToken).ConfigureAwait(false))
             {
@@ -65,6 +66,7 @@ public sealed partial class SessionManager
             return false;
         }
 
+        Watches.HaveEnded(key);
         await TellEndedAsync(session?.Handle, session?.Subject, reason).ConfigureAwait(false);
         return true;
     }

@@ -252,6 +252,7 @@ public sealed partial class SessionManager
 
         // From here on the visitor has the new id, whatever becomes of the old record.
         session.TakeId(newId, newKey);
+        Watches.HaveMoved(oldKey, newKey, session.KnownHandle);
         for (var attempt = 1; ; attempt++)
         {
             var condition = attempt < MaxRenewAttempts ? session.Record : null;
@@ -269,6 +270,7 @@ public sealed partial class SessionManager
             {
                 // Destroyed meanwhile, and so must its successor be.
                 await _store.DeleteAsync(newKey, null, cancellationToken).ConfigureAwait(false);
+                Watches.HaveEnded(newKey);
                 session.MarkEnded();
                 throw new SessionEndedException();
             }
@@ -304,6 +306,15 @@ public sealed partial class SessionManager
             try
             {
                 isDone = (await _store.DeleteAsync(key, null, cancellationToken).ConfigureAwait(false)).Outcome == WriteOutcome.Done;
+                if (isDone)
+                {
+                    Watches.HaveEnded(key);
+                }
+                else
+                {
+                    // Ended by somebody else, or renewed.
+                    Watches.AskToLook(key);
+                }
             }
             catch (Exception e) when (Unknown(e) is { } failure)
             {

@@ -10,6 +10,9 @@ internal sealed class SessionFinder(TimedStore store, ISessionOperations operati
 {
     private readonly ISessionIndex? _index = store.As<ISessionIndex>();
 
+    /// <summary>Whether the store finds records by label at all.</summary>
+    public bool CanFind => _index is not null;
+
     /// <summary>The sessions that bear a label and have not expired.</summary>
     public async ValueTask<IReadOnlyList<SessionInfo>> FindAsync(string label, CancellationToken cancellationToken) =>
         [.. (await FindLiveAsync(label, cancellationToken).ConfigureAwait(false)).Select(static found => found.Session)];
@@ -85,7 +88,8 @@ internal sealed class SessionFinder(TimedStore store, ISessionOperations operati
     /// <summary>The labels that a record's document asks for, as a sign-in would give them; <see langword="null"/> when it is no session.</summary>
     public ImmutableArray<string>? LabelsOf(string key, SessionRecord record) => Open(key, record)?.Labels();
 
-    private Session? Open(string key, SessionRecord record) =>
+    /// <summary>The session as it is stored, for its deadlines and labels; <see langword="null"/> when it is none.</summary>
+    public Session? Open(string key, SessionRecord record) =>
         SessionDocument.Of(record) is { } document && SessionMetadata.Parse(document.Metadata) is { } metadata
             ? new Session(operations, null, null, key, record, document, metadata)
             : null;
