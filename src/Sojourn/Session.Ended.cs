@@ -18,7 +18,7 @@ public sealed partial class Session
     /// a second while its connection stands, and by the first look after it stands again; with other stores within <see cref="SojournOptions.EndedCheckInterval"/>. A store that cannot be asked is no end.</para>
     /// <para>In a request the token serves until the request is over. Outside, for a session of <see cref="SessionManager.LoadAsync(string, CancellationToken)"/>, until the session ends. One that is not
     /// stored yet is watched from when it is; before, only its own request can end it. Where nobody asks, nothing is watched.</para>
-    /// <para>A new id that another process gave is followed by the session's handle, where the store has an index. A session that nobody signed in to, and whose <see cref="Handle"/>
+    /// <para>A new id that another process gave is followed by the session's handle, where the store finds sessions by it, as all native layouts do. A session that nobody signed in to, and whose <see cref="Handle"/>
     /// nobody asked for, has none: it counts as ended then.</para>
     /// <para>Callbacks run on the thread pool. What they throw is logged.</para>
     /// </remarks>

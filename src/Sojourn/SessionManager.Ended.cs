@@ -24,13 +24,21 @@ public sealed partial class SessionManager
             return Place(key, record);
         }
 
-        if (handle is null || !Finder.CanFind)
+        if (handle is null)
         {
             return null;
         }
 
-        // A session whose id was renewed once more just then may be missed: gone is only what is not found a second time.
-        return await FindAsync(handle, cancellationToken).ConfigureAwait(false) ?? await FindAsync(handle, cancellationToken).ConfigureAwait(false);
+        try
+        {
+            // A session whose id was renewed once more just then may be missed: gone is only what is not found a second time.
+            return await FindAsync(handle, cancellationToken).ConfigureAwait(false) ?? await FindAsync(handle, cancellationToken).ConfigureAwait(false);
+        }
+        catch (NotSupportedException)
+        {
+            // A store that finds nothing by name: what is not under its key is gone.
+            return null;
+        }
     }
 
     /// <summary>Moves the idle deadline of a session that a connection keeps alive, where that is due.</summary>

@@ -10,9 +10,6 @@ internal sealed class SessionFinder(TimedStore store, ISessionOperations operati
 {
     private readonly ISessionIndex? _index = store.As<ISessionIndex>();
 
-    /// <summary>Whether the store finds records by label at all.</summary>
-    public bool CanFind => _index is not null;
-
     /// <summary>The sessions that bear a label and have not expired.</summary>
     public async ValueTask<IReadOnlyList<SessionInfo>> FindAsync(string label, CancellationToken cancellationToken) =>
         [.. (await FindLiveAsync(label, cancellationToken).ConfigureAwait(false)).Select(static found => found.Session)];
