@@ -304,6 +304,11 @@ public sealed partial class SessionManager
             try
             {
                 isDone = (await _store.DeleteAsync(key, null, cancellationToken).ConfigureAwait(false)).Outcome == WriteOutcome.Done;
+                if (!isDone && handle is not null && Finder.FindsByLabel)
+                {
+                    // It may go on under an id that it was given since this request began. Its handle is the same.
+                    await EndAsync(SessionLabels.Handle(handle), new SessionFilter { Handle = handle }, reason, cancellationToken).ConfigureAwait(false);
+                }
             }
             catch (Exception e) when (Unknown(e) is { } failure)
             {
