@@ -10,6 +10,9 @@ namespace Sojourn;
 /// <content>Everything that changes what the store holds, one commit of a session at a time.</content>
 public sealed partial class SessionManager
 {
+    /// <summary>How many commits wait for another one of their session.</summary>
+    internal int WaitingCommits => _commits.Waiting;
+
     /// <summary>The one compare-and-swap: on a conflict the changes are done again to the fresh record, and nothing is written over one that is gone.</summary>
     private async ValueTask WriteAsync(Session session, bool isResave, CancellationToken cancellationToken)
     {
