@@ -54,7 +54,7 @@ public sealed class RaceBookTests(RedisServer redis, PostgresServer postgres, Ma
 
     private async Task RunAsync(Func<TimeProvider, ISessionStore> open)
     {
-        await using var course = new Course(open);
+        await using var course = await Course.OpenAsync(open);
         var report = await Task.Run(() => new RaceBook(course).RunAsAskedAsync(Schedules));
         output.WriteLine(report.ToString());
         Assert.True(report.Failed == 0, "Schedules ended wrongly: see the output.");

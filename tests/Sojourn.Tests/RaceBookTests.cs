@@ -11,7 +11,7 @@ public sealed class RaceBookTests(ITestOutputHelper output)
     [Fact]
     public async Task A38_No_schedule_of_two_verbs_on_one_session_ends_wrongly()
     {
-        await using var course = new Course(static clock => new MemorySessionStore(timeProvider: clock), isShared: true);
+        await using var course = await Course.OpenAsync(static clock => new MemorySessionStore(timeProvider: clock), isShared: true);
         var report = await Task.Run(() => new RaceBook(course).RunAsAskedAsync(Schedules));
         output.WriteLine(report.ToString());
         Assert.True(report.Failed == 0, "Schedules ended wrongly: see the output.");
@@ -27,7 +27,7 @@ public sealed class RaceBookTests(ITestOutputHelper output)
     [InlineData(StoreFault.ForgetsWhoSignsIn, "The subject has more sessions than they may.")]
     public async Task A_store_that_breaks_its_contract_is_found_out(StoreFault fault, string wrong)
     {
-        await using var course = new Course(clock => new FaultyStore(new MemorySessionStore(timeProvider: clock), fault), isShared: true);
+        await using var course = await Course.OpenAsync(clock => new FaultyStore(new MemorySessionStore(timeProvider: clock), fault), isShared: true);
         var report = await Task.Run(() => new RaceBook(course).RunAsync(Schedules, until: wrong));
         Assert.Contains(report.Failures, failure => failure.Contains(wrong, StringComparison.Ordinal));
 

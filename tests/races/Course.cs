@@ -1,28 +1,20 @@
-using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Time.Testing;
-using Sojourn.Events;
 using Sojourn.Storage;
 
 namespace Sojourn.Races;
 
-/// <summary>Where races are run: the engine in two processes on one store, and in two more that move sessions to it from an old one. One race at a time.</summary>
+/// <summary>Where races are run: two processes on one store, and two more that move sessions to it from an old one. One race at a time.</summary>
 internal sealed class Course : IAsyncDisposable
 {
     public static readonly TimeSpan IdleTimeout = TimeSpan.FromSeconds(30);
 
     private readonly ISessionStore[] _instances;
 
-    /// <param name="open">Opens the store under test; called twice, as by two processes.</param>
-    /// <param name="isShared">Whether there can be but one of it, which both use.</param>
-    public Course(Func<TimeProvider, ISessionStore> open, bool isShared = false)
+    private Course(Func<TimeProvider, ISessionStore> open, bool isShared)
     {
         var one = open(Clock);
         _instances = isShared ? [one, one] : [one, open(Clock)];
         Old = new MemorySessionStore(timeProvider: Clock);
-        var old = new SteppedStore(Old, Keys, "old:");
-        Processes = [.. _instances.Select(store => new Process(new SteppedStore(store, Keys), Clock, Events))];
-        Migrating = [.. _instances.Select(store => new Process(new MigratingStore(old, new SteppedStore(store, Keys, "new:"), Process.ApplicationName, Clock), Clock, Events))];
-        BeforeMigration = new Process(old, Clock, Events);
     }
 
     /// <summary>Stands still but for what a race lets pass.</summary>
@@ -32,12 +24,12 @@ internal sealed class Course : IAsyncDisposable
 
     public RaceEvents Events { get; } = new();
 
-    public Process[] Processes { get; }
+    public Process[] Processes { get; private set; } = [];
 
-    public Process[] Migrating { get; }
+    public Process[] Migrating { get; private set; } = [];
 
     /// <summary>A process that knows the old store alone.</summary>
-    public Process BeforeMigration { get; }
+    public Process BeforeMigration { get; private set; } = null!;
 
     /// <summary>The store under test, past the schedule.</summary>
     public ISessionStore Store => _instances[0];
@@ -49,6 +41,27 @@ internal sealed class Course : IAsyncDisposable
 
     /// <summary>How many commits wait for another one of the same process.</summary>
     public int WaitingCommits => Processes.Concat(Migrating).Sum(process => process.Sessions.WaitingCommits);
+
+    /// <summary>Makes one.</summary>
+    /// <param name="open">Opens the store under test; called twice, as by two processes.</param>
+    /// <param name="isShared">Whether there can be but one of it, which both use.</param>
+    /// <param name="start">Starts a process; by default the engine alone.</param>
+    public static async Task<Course> OpenAsync(
+        Func<TimeProvider, ISessionStore> open, bool isShared = false, Func<ISessionStore, TimeProvider, RaceEvents, Task<Process>>? start = null)
+    {
+        start ??= EngineProcess.StartAsync;
+        var course = new Course(open, isShared);
+        var old = new SteppedStore(course.Old, course.Keys, "old:");
+        course.BeforeMigration = await EngineProcess.StartAsync(old, course.Clock, course.Events);
+        foreach (var store in course._instances)
+        {
+            course.Processes = [.. course.Processes, await start(new SteppedStore(store, course.Keys), course.Clock, course.Events)];
+            var migrating = new MigratingStore(old, new SteppedStore(store, course.Keys, "new:"), Process.ApplicationName, course.Clock);
+            course.Migrating = [.. course.Migrating, await start(migrating, course.Clock, course.Events)];
+        }
+
+        return course;
+    }
 
     public async ValueTask DisposeAsync()
     {
@@ -64,68 +77,5 @@ internal sealed class Course : IAsyncDisposable
                 await asyncDisposable.DisposeAsync();
             }
         }
-    }
-}
-
-/// <summary>The engine as one process has it.</summary>
-internal sealed class Process : IAsyncDisposable
-{
-    public const string ApplicationName = "races";
-
-    private readonly ServiceProvider _services;
-
-    public Process(ISessionStore store, TimeProvider clock, ISessionEventHandler events)
-    {
-        Store = store;
-
-        // Instances, which the container does not dispose of.
-        var services = new ServiceCollection().AddSingleton(clock).AddSingleton(store).AddSingleton(events);
-        services.AddSojournCore();
-        services.Configure<SojournOptions>(static options =>
-        {
-            options.ApplicationName = ApplicationName;
-            options.IdleTimeout = Course.IdleTimeout;
-            options.TouchInterval = TimeSpan.FromSeconds(1);
-            options.MaxSessionsPerSubject = Race.Limit;
-
-            // Calls are held while the clock passes a deadline; that they take long is not what is raced.
-            options.StoreTimeout = TimeSpan.FromHours(1);
-        });
-        _services = services.BuildServiceProvider();
-        Sessions = _services.GetRequiredService<SessionManager>();
-    }
-
-    public ISessionStore Store { get; }
-
-    public SessionManager Sessions { get; }
-
-    public ValueTask DisposeAsync() => _services.DisposeAsync();
-}
-
-/// <summary>Keeps what it is told.</summary>
-internal sealed class RaceEvents : ISessionEventHandler
-{
-    private readonly Lock _sync = new();
-    private readonly List<SessionEvent> _events = [];
-
-    public void Clear()
-    {
-        lock (_sync) _events.Clear();
-    }
-
-    public int Count(Func<SessionEvent, bool> isMeant)
-    {
-        lock (_sync) return _events.Count(isMeant);
-    }
-
-    public IReadOnlyList<SessionEvent> Of(string? handle)
-    {
-        lock (_sync) return [.. _events.Where(each => each.Handle == handle)];
-    }
-
-    public ValueTask HandleAsync(SessionEvent sessionEvent, CancellationToken cancellationToken)
-    {
-        lock (_sync) _events.Add(sessionEvent);
-        return default;
     }
 }

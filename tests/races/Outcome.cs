@@ -67,7 +67,7 @@ internal sealed class Outcome(Race race)
     {
         foreach (var actor in _actors.Where(actor => !actor.IsDone))
         {
-            Require(Array.Exists(_actors, other => other != actor && other.Verb.MayTakeAway) || actor.Verb.PassesDeadline, $"{actor.Verb} was told {actor.Outcome} for no reason.");
+            Require(Array.Exists(_actors, other => other != actor && other.Verb.MayTakeAway) || actor.Verb.PassesDeadline, $"{actor.Verb} was told {actor.Answer.Outcome} for no reason.");
         }
     }
 
@@ -83,7 +83,7 @@ internal sealed class Outcome(Race race)
         else
         {
             Require(
-                _actors.Any(actor => actor.Verb.PassesDeadline || (actor.Verb.Ends is not null && actor.Outcome != RaceOutcome.Stranger)),
+                _actors.Any(actor => actor.Verb.PassesDeadline || (actor.Verb.Ends is not null && actor.Answer.Outcome != RaceOutcome.Stranger)),
                 "The session is gone, and nobody ended it.");
             Require(
                 _actors.Any(actor => actor.Verb.Ends is not null) || !Done.Any(actor => actor.Verb.Writes || actor.Verb.GivesNewId),
@@ -97,7 +97,7 @@ internal sealed class Outcome(Race race)
     private void JudgeOthers()
     {
         Require(_alive.Count(each => each.Session.Subject == race.Subject) <= Race.Limit, "The subject has more sessions than they may.");
-        var begun = Done.Where(actor => actor.Verb.BeginsAnother).Select(actor => actor.Session?.Handle).ToList();
+        var begun = Done.Where(actor => actor.Verb.BeginsAnother).Select(actor => actor.Answer.Handle).ToList();
         Require(_alive.TrueForAll(each => each.Session.Handle == race.Handle || begun.Contains(each.Session.Handle)), "There is a session that nobody has.");
         if (begun.Count > 0)
         {
@@ -133,10 +133,10 @@ internal sealed class Outcome(Race race)
         RequireTold(SessionEventKind.Created, 0);
         foreach (var actor in Done.Where(actor => actor.Verb.BeginsAnother))
         {
-            var begun = race.Course.Events.Of(actor.Session!.Handle);
+            var begun = race.Course.Events.Of(actor.Answer.Handle);
             Require(begun.Count(each => each.Kind == SessionEventKind.Created) == 1 && begun.Count(each => each.Kind == SessionEventKind.SignedIn) == 1, "A sign-in was not told once.");
             var ended = begun.Where(each => each.Kind is SessionEventKind.Ended or SessionEventKind.Expired).ToList();
-            var lives = _alive.Exists(each => each.Session.Handle == actor.Session.Handle);
+            var lives = _alive.Exists(each => each.Session.Handle == actor.Answer.Handle);
             Require(ended.Count == (lives ? 0 : 1) && ended.TrueForAll(each => each.Reason == SessionEndReason.TooMany), $"The end of the other session was told {ended.Count} times.");
         }
 
@@ -147,25 +147,29 @@ internal sealed class Outcome(Race race)
         }
     }
 
-    /// <summary>The id that a cookie was sent for is the one that answers, and no other. Whatever is left of an expired session is removed hereby, and that is told.</summary>
+    /// <summary>Who was given a new id has one that answers, and no other does. Whatever is left of an expired session is removed hereby, and that is told.</summary>
     private async Task JudgeIdsAsync(string? aliveKey)
     {
         var sessions = race.Observer.Sessions;
-        var renewed = Done.Where(actor => actor.Verb.GivesNewId).Select(actor => actor.Session!.Id).ToList();
+        foreach (var actor in _actors)
+        {
+            var isGiven = actor.IsDone && (actor.Verb.GivesNewId || actor.Verb.BeginsAnother);
+            Require(isGiven == (actor.Answer.NewId is not null), isGiven ? "No cookie was sent for the new id." : $"{actor.Verb} was {actor.Answer.Outcome}, and a cookie was sent.");
+        }
+
+        var renewed = Done.Where(actor => actor.Verb.GivesNewId).Select(actor => actor.Answer.NewId!).ToList();
         Require(renewed.Count < 2, "Two requests were given a new id.");
-        var current = renewed.Count > 0 ? renewed[0] : race.Id;
-        Require(aliveKey is null || aliveKey == sessions.KeyOf(current), "The session lives under an id that no cookie holds.");
-        foreach (var id in renewed.Append(race.Id))
+        Require(aliveKey is null || aliveKey == sessions.KeyOf(renewed.FirstOrDefault(race.Id)), "The session lives under an id that no cookie holds.");
+        foreach (var id in _actors.Select(actor => actor.Answer.NewId).OfType<string>().Append(race.Id))
         {
             var answers = await sessions.LoadAsync(id) is not null;
-            Require(answers == (sessions.KeyOf(id) == aliveKey), answers ? "A dead id answers." : "The id in the cookie is dead.");
+            Require(answers == _alive.Exists(each => each.Key == sessions.KeyOf(id)), answers ? "A dead id answers." : "The id of a session that lives does not answer.");
         }
     }
 
     private async Task JudgeDocumentAsync(SessionInfo info)
     {
-        var ids = Done.Where(actor => actor.Verb.GivesNewId).Select(actor => actor.Session!.Id).Append(race.Id);
-        if (await race.Observer.Sessions.LoadAsync(ids.First()) is not { } session)
+        if (await race.Observer.Sessions.LoadAsync(Done.Where(actor => actor.Verb.GivesNewId).Select(actor => actor.Answer.NewId!).FirstOrDefault(race.Id)) is not { } session)
         {
             return;
         }

@@ -68,7 +68,7 @@ internal sealed class Race(Course course, RaceVerb one, RaceVerb other, Choices 
     public string Tell() => string.Create(CultureInfo.InvariantCulture, $"""
         SOJOURN_RACE="{one},{other},{choices}"  ({(choices.Made[0].Choice == 1 ? "one process" : "two processes")}, {(IsSignedIn ? "signed in" : "nobody signed in")})
           {string.Join("\n  ", _trace)}
-          {string.Join(", ", Actors.Select(actor => $"{actor.Number} {actor.Verb}: {actor.Outcome}"))}
+          {string.Join(", ", Actors.Select(actor => $"{actor.Number} {actor.Verb}: {actor.Answer.Outcome}"))}
         """);
 
     private async Task BeginAsync()

@@ -43,6 +43,12 @@ internal sealed class Scheduler(Choices choices, Func<int> waiting) : IDisposabl
     /// <summary>Leaves to the schedule what the actor finds; outside a race it is the first.</summary>
     public static int Choose(int of) => Current.Value is { } runner ? runner.Scheduler.Chosen(of) : 0;
 
+    /// <summary>What lets work that is done elsewhere for the actor, as by a server, count as its own: see <see cref="Continue"/>.</summary>
+    public static object? Place => Current.Value;
+
+    /// <summary>From here on the caller's work is that of the actor whose <see cref="Place"/> it was.</summary>
+    public static void Continue(object? place) => Current.Value = (Runner?)place;
+
     /// <summary>Runs the actors to their ends.</summary>
     /// <exception cref="TimeoutException">They stood still: none was held, and not all were through.</exception>
     public async Task RunAsync(params (string Name, Func<Task> Act)[] actors)
