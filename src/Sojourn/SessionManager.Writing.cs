@@ -10,6 +10,9 @@ namespace Sojourn;
 /// <content>Everything that changes what the store holds, one commit of a session at a time.</content>
 public sealed partial class SessionManager
 {
+    /// <summary>How many commits wait for another one of their session.</summary>
+    internal int WaitingCommits => _commits.Waiting;
+
     /// <summary>The one compare-and-swap: on a conflict the changes are done again to the fresh record, and nothing is written over one that is gone.</summary>
     private async ValueTask WriteAsync(Session session, bool isResave, CancellationToken cancellationToken)
     {
@@ -304,6 +307,11 @@ public sealed partial class SessionManager
             try
             {
                 isDone = (await _store.DeleteAsync(key, null, cancellationToken).ConfigureAwait(false)).Outcome == WriteOutcome.Done;
+                if (!isDone && handle is not null && Finder.FindsByLabel)
+                {
+                    // It may go on under an id that it was given since this request began. Its handle is the same.
+                    await EndAsync(SessionLabels.Handle(handle), new SessionFilter { Handle = handle }, reason, cancellationToken).ConfigureAwait(false);
+                }
             }
             catch (Exception e) when (Unknown(e) is { } failure)
             {

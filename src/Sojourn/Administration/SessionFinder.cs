@@ -10,6 +10,9 @@ internal sealed class SessionFinder(TimedStore store, ISessionOperations operati
 {
     private readonly ISessionIndex? _index = store.As<ISessionIndex>();
 
+    /// <summary>Whether the store can find records by their labels: one without an index cannot, nor can the layouts of npm stores, which have no place for them.</summary>
+    public bool FindsByLabel { get; } = store.As<ISessionIndex>() is not null && store.As<INodeLayout>() is null;
+
     /// <summary>The sessions that bear a label and have not expired.</summary>
     public async ValueTask<IReadOnlyList<SessionInfo>> FindAsync(string label, CancellationToken cancellationToken) =>
         [.. (await FindLiveAsync(label, cancellationToken).ConfigureAwait(false)).Select(static found => found.Session)];
