@@ -82,13 +82,27 @@ public sealed partial class SessionManager
         catch (SessionStoreException e) when (!isChanged)
         {
             _logger.RenewalFailed(Start(session.Key), e);
-            session.Rebase(session.Record!);
+            await LookWhereAsync(session, cancellationToken).ConfigureAwait(false);
             return;
         }
 
         if (isChanged)
         {
             await WriteAsync(session, isResave: false, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>After a failure nobody knows whether the id was renewed: if it was, and the store answers by now, the visitor is told.</summary>
+    private async ValueTask LookWhereAsync(Session session, CancellationToken cancellationToken)
+    {
+        session.Rebase(session.Record!);
+        try
+        {
+            await RebaseAsync(session, await _store.ReadAsync(session.Key, cancellationToken).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is SessionStoreException or SessionEndedException)
+        {
+            // The next request looks again.
         }
     }
 
