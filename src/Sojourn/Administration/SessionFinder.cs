@@ -89,7 +89,7 @@ internal sealed class SessionFinder(TimedStore store, ISessionOperations operati
     public ImmutableArray<string>? LabelsOf(string key, SessionRecord record) => Open(key, record)?.Labels();
 
     private Session? Open(string key, SessionRecord record) =>
-        SessionDocument.Of(record) is { } document && SessionMetadata.Parse(document.Metadata) is { } metadata
+        Forwarding.Of(record) is null && SessionDocument.Of(record) is { } document && SessionMetadata.Parse(document.Metadata) is { } metadata
             ? new Session(operations, null, null, key, record, document, metadata)
             : null;
 
