@@ -113,7 +113,8 @@ internal sealed class SessionFeature(HttpContext context, SessionServices servic
         {
             var session = await services.LoadAsync(context, this, _incoming, use).ConfigureAwait(false);
             session.IsReadOnly = use == SessionUse.ReadOnly;
-            Session = session;
+            LoadFailure = services.Binder is { } binder ? await binder.CheckAsync(context, session, _incoming).ConfigureAwait(false) : null;
+            Session = LoadFailure is null ? session : null;
         }
         catch (SessionStoreException e)
         {
@@ -213,6 +214,7 @@ internal sealed class SessionFeature(HttpContext context, SessionServices servic
         if (Session is { } session)
         {
             services.Tokens.WriteHeaders(context, session, _incoming);
+            services.Binder?.WriteHeaders(context, session, _incoming);
         }
     }
 

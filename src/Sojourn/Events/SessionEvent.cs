@@ -61,6 +61,9 @@ public enum SessionSuspicion
 
     /// <summary>The stored session is not readable: damaged, altered, or moved to a place where it does not belong.</summary>
     UnreadableDocument,
+
+    /// <summary>A session that is bound to a device was used without that device's proof, as a copied cookie is; or a proof was sent that is none.</summary>
+    UnboundUse,
 }
 
 /// <summary>One thing that happened to a session. Holds nothing that can be replayed.</summary>
