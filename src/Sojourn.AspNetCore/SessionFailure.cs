@@ -14,7 +14,7 @@ internal static class SessionFailure
         AnswerBare(context, failure, logger);
         if (DeviceRefusal.Of(failure) is { } refusal)
         {
-            return refusal.AnswerAsync(context);
+            return refusal.WriteBodyAsync(context);
         }
 
         var isEnded = failure is SessionEndedException;

@@ -1,7 +1,6 @@
 using Microsoft.Extensions.DependencyInjection;
 using Sojourn;
 using Sojourn.AspNetCore;
-using Sojourn.AspNetCore.DeviceBinding;
 
 namespace Microsoft.AspNetCore.Builder;
 
@@ -33,6 +32,6 @@ public static class SojournApplicationBuilderExtensions
                 : $"UseSojourn(\"{name}\") needs its services: call builder.Services.AddSojourn(\"{name}\") first.");
         }
 
-        return app.Use(next => new SojournMiddleware(next, app.ApplicationServices.GetFor<SessionServices>(name), app.ApplicationServices.FindFor<DeviceBindingEndpoints>(name)).InvokeAsync);
+        return app.Use(next => new SojournMiddleware(next, app.ApplicationServices.GetFor<SessionServices>(name)).InvokeAsync);
     }
 }

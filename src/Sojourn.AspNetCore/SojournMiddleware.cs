@@ -1,19 +1,12 @@
 using Microsoft.AspNetCore.Http;
-using Sojourn.AspNetCore.DeviceBinding;
 
 namespace Sojourn.AspNetCore;
 
 /// <summary>The life of a request: token in, load, handler, commit before the first byte, headers out.</summary>
-internal sealed class SojournMiddleware(RequestDelegate next, SessionServices services, DeviceBindingEndpoints? binding)
+internal sealed class SojournMiddleware(RequestDelegate next, SessionServices services)
 {
     public Task InvokeAsync(HttpContext context)
     {
-        // Where UsePathBase came before, this is the first to see their path.
-        if (binding is not null && binding.TryAnswer(context, out var answered))
-        {
-            return answered;
-        }
-
         var begun = services.BeginAsync(context, isUse: false);
         return !begun.IsCompletedSuccessfully ? RunAsync(context, begun)
             : begun.Result is { } feature ? RunAsync(context, new(feature))

@@ -9,6 +9,7 @@ namespace Sojourn.AspNetCore.DeviceBinding;
 internal sealed class DeviceBinder(DeviceBindingOptions options, BoundCookie cookie, TimedSeal seal, TimeProvider time, SessionEvents events, DeviceBindingMetrics metrics, ILogger<DeviceBinder> logger)
 {
     private const string Registration = "registration";
+    private const string Again = "again";
 
     /// <summary>Requests that the browser sent before it had the cookie come after the session is bound, and are no copy's.</summary>
     private static readonly TimeSpan OnTheWay = TimeSpan.FromSeconds(10);
@@ -83,7 +84,7 @@ internal sealed class DeviceBinder(DeviceBindingOptions options, BoundCookie coo
         {
             // At the sign-in; and with later pages, since a browser tries once for each time that it is told.
             var challenge = seal.Write(Registration, AboutOf(session), now + options.ChallengeLifetime);
-            context.Response.Headers["Secure-Session-Registration"] = $"{DeviceProof.Algorithms};path=\"{context.Request.PathBase}{options.Path}/register\";challenge=\"{challenge}\"";
+            context.Response.Headers["Secure-Session-Registration"] = $"{DeviceProof.Algorithms};path=\"{options.Path}/register\";challenge=\"{challenge}\"";
         }
     }
 
@@ -92,6 +93,12 @@ internal sealed class DeviceBinder(DeviceBindingOptions options, BoundCookie coo
 
     /// <summary>Whether a challenge was given to this very sign-in, and is young enough. It is answered once: the session is bound then.</summary>
     public bool IsOurs(string challenge, Session session, DateTimeOffset now) => seal.Holds(Registration, AboutOf(session), challenge, now);
+
+    /// <summary>A challenge that only makes the browser come once more, with the cookies that it has by then.</summary>
+    public string ComeAgain(string bindingId, DateTimeOffset now) => seal.Write(Again, bindingId, now + options.ChallengeLifetime);
+
+    /// <summary>Whether this is the second time.</summary>
+    public bool HasComeAgain(string challenge, string bindingId, DateTimeOffset now) => seal.Holds(Again, bindingId, challenge, now);
 
     private static string AboutOf(Session session) => FormattableString.Invariant($"{session.KnownHandle} {session.KnownSignedInAt?.ToUnixTimeMilliseconds()}");
 

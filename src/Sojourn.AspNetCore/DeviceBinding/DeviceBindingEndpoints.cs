@@ -20,7 +20,7 @@ internal sealed class DeviceBindingEndpoints(SessionServices services, DeviceBin
     /// <summary>Answers a request to one of the two, and no other.</summary>
     public bool TryAnswer(HttpContext context, [NotNullWhen(true)] out Task? answered)
     {
-        var path = context.Request.Path;
+        var path = context.Request.PathBase.Add(context.Request.Path);
         answered = path == _refresh ? AnswerAsync(context, RefreshAsync, metrics.Refreshed)
             : path == _register ? AnswerAsync(context, RegisterAsync, metrics.Registered)
             : null;
@@ -121,17 +121,28 @@ internal sealed class DeviceBindingEndpoints(SessionServices services, DeviceBin
     /// <summary>A new cookie for an answer to the challenge that is open; else the challenge.</summary>
     private async ValueTask<(int, string)> RefreshAsync(HttpContext context)
     {
-        if (await LoadAsync(context).ConfigureAwait(false) is not { KnownBinding: { } binding } session)
+        if (StructuredHeader.TextOf(context.Request.Headers["Sec-Secure-Session-Id"]) is not { Length: <= 64 } id || !id.All(static c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_'))
         {
-            binder.Cookie.Clear(context.Response);
-            return (StatusCodes.Status401Unauthorized, "no-session");
+            return (StatusCodes.Status400BadRequest, "malformed");
         }
 
-        if (StructuredHeader.TextOf(context.Request.Headers["Sec-Secure-Session-Id"]) != binding.Id)
+        try
         {
-            return (StatusCodes.Status401Unauthorized, "other-session");
+            return await LoadAsync(context).ConfigureAwait(false) switch
+            {
+                null => Gone(context, id),
+                { KnownBinding: { } binding } session when binding.Id == id => await RefreshAsync(context, session, binding).ConfigureAwait(false),
+                _ => (StatusCodes.Status401Unauthorized, "other-session"),
+            };
         }
+        catch (SessionEndedException)
+        {
+            return Gone(context, id);
+        }
+    }
 
+    private async ValueTask<(int, string)> RefreshAsync(HttpContext context, Session session, SessionBinding binding)
+    {
         var now = services.Time.GetUtcNow();
         if (context.Request.Headers.ContainsKey("Secure-Session-Response"))
         {
@@ -164,6 +175,23 @@ internal sealed class DeviceBindingEndpoints(SessionServices services, DeviceBin
         return (StatusCodes.Status403Forbidden, "challenged");
     }
 
+    /// <summary>
+    /// The session ended, which ends the binding; or it has a new id, which is on its way to the browser: one that refreshes beside the request that renewed the id must not lose its key
+    /// by it. So whoever has a token of ours is asked to come once more.
+    /// </summary>
+    private (int, string) Gone(HttpContext context, string id)
+    {
+        var now = services.Time.GetUtcNow();
+        if (services.Tokens.Read(context.Request).Token is not null && !(DeviceProof.ClaimedChallenge(ProofOf(context)) is { } challenge && binder.HasComeAgain(challenge, id, now)))
+        {
+            Challenge(context.Response, id, binder.ComeAgain(id, now));
+            return (StatusCodes.Status403Forbidden, "challenged");
+        }
+
+        binder.Cookie.Clear(context.Response);
+        return (StatusCodes.Status401Unauthorized, "no-session");
+    }
+
     /// <summary>The session of the request's own cookie, as it is stored now. No request's session: nothing here counts as its use.</summary>
     private async ValueTask<Session?> LoadAsync(HttpContext context)
     {
@@ -188,11 +216,11 @@ internal sealed class DeviceBindingEndpoints(SessionServices services, DeviceBin
 
     private async Task WriteTermsAsync(HttpContext context, string id)
     {
-        var terms = JsonText.Write((id, refresh: context.Request.PathBase + _refresh, binder.Cookie), static (writer, state) =>
+        var terms = JsonText.Write((id, refresh: _refresh.Value!, binder.Cookie), static (writer, state) =>
         {
             writer.WriteStartObject();
             writer.WriteString("session_identifier"u8, state.id);
-            writer.WriteString("refresh_url"u8, state.refresh.Value);
+            writer.WriteString("refresh_url"u8, state.refresh);
             writer.WriteStartObject("scope"u8);
             writer.WriteBoolean("include_site"u8, false);
             writer.WriteEndObject();

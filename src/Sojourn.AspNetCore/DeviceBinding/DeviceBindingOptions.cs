@@ -36,8 +36,8 @@ public sealed class DeviceBindingOptions
     public TimeSpan RegistrationTime { get; set; } = TimeSpan.FromMinutes(2);
 
     /// <summary>
-    /// Where the browser registers and refreshes, <c>/register</c> and <c>/refresh</c> under this path; it must be one that the session's cookie is sent to. <c>/session/binding</c> by default
-    /// (<see langword="null"/>), within the cookie's path, and with the session's name where it has one.
+    /// Where the browser registers and refreshes: <c>/register</c> and <c>/refresh</c> under this path, which is as the browser asks for it, with a path base where the application has one, and one
+    /// that the session's cookie is sent to. <c>/session/binding</c> by default (<see langword="null"/>), within the cookie's path, and with the session's name where it has one.
     /// </summary>
     public string? Path { get; set; }
 }

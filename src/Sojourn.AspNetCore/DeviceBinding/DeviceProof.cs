@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Buffers.Text;
 using System.Security.Cryptography;
 using System.Text;
@@ -75,6 +76,25 @@ internal sealed record DeviceProof(string Challenge, string Algorithm, string Pu
         }
     }
 
+    /// <summary>The challenge that a text claims to answer, which nobody has verified.</summary>
+    public static string? ClaimedChallenge(string? text)
+    {
+        if (text is null || text.Length > MaxLength || text.Split('.') is not [_, var claims, _] || Decode(claims) is not { } payload)
+        {
+            return null;
+        }
+
+        try
+        {
+            using var json = JsonDocument.Parse(payload, Strict);
+            return json.RootElement.ValueKind == JsonValueKind.Object ? TextOf(json.RootElement, "jti") : null;
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
+        {
+            return null;
+        }
+    }
+
     /// <summary>The key that the header may be verified with.</summary>
     private static Key? KeyOf(JsonElement header, SessionBinding? binding, out string problem)
     {
@@ -114,7 +134,7 @@ internal sealed record DeviceProof(string Challenge, string Algorithm, string Pu
         }
 
         var bytes = new byte[Base64Url.GetMaxDecodedLength(text.Length)];
-        return Base64Url.TryDecodeFromChars(text, bytes, out var length) && Base64Url.EncodeToString(bytes.AsSpan(0, length)) == text ? bytes[..length] : null;
+        return Base64Url.DecodeFromChars(text, bytes, out _, out var length) == OperationStatus.Done && Base64Url.EncodeToString(bytes.AsSpan(0, length)) == text ? bytes[..length] : null;
     }
 
     private static string? TextOf(JsonElement json, string name) => json.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;

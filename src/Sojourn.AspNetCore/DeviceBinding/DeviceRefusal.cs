@@ -32,9 +32,9 @@ internal sealed class DeviceRefusal(int status, string type, string title) : Ses
         Forget?.Invoke(response);
     }
 
-    public Task AnswerAsync(HttpContext context)
+    /// <summary>What comes after the headers.</summary>
+    public Task WriteBodyAsync(HttpContext context)
     {
-        WriteHeaders(context.Response);
         if (!AsksAgain)
         {
             return TypedResults.Problem(statusCode: status, type: type, title: Message).ExecuteAsync(context);

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Buffers.Binary;
 using System.Buffers.Text;
 using System.Security.Cryptography;
@@ -28,7 +29,10 @@ internal sealed class TimedSeal(SojournOptions options)
     public bool Holds(string purpose, string about, ReadOnlySpan<char> text, DateTimeOffset now)
     {
         Span<byte> seal = stackalloc byte[Length];
-        if (text.Length != TextLength || !Base64Url.TryDecodeFromChars(text, seal, out var length) || length != Length || BinaryPrimitives.ReadInt64BigEndian(seal) <= now.ToUnixTimeMilliseconds())
+        if (text.Length != TextLength
+            || Base64Url.DecodeFromChars(text, seal, out _, out var length) != OperationStatus.Done
+            || length != Length
+            || BinaryPrimitives.ReadInt64BigEndian(seal) <= now.ToUnixTimeMilliseconds())
         {
             return false;
         }
