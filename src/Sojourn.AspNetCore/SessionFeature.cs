@@ -118,7 +118,8 @@ internal sealed class SessionFeature(HttpContext context, SessionServices servic
         {
             var session = await services.LoadAsync(context, this, _incoming, use).ConfigureAwait(false);
             session.IsReadOnly = use == SessionUse.ReadOnly;
-            Session = session;
+            LoadFailure = services.Binder is { } binder ? await binder.CheckAsync(context, session, _incoming).ConfigureAwait(false) : null;
+            Session = LoadFailure is null ? session : null;
         }
         catch (SessionStoreException e)
         {
@@ -218,6 +219,7 @@ internal sealed class SessionFeature(HttpContext context, SessionServices servic
         if (Session is { } session)
         {
             services.Tokens.WriteHeaders(context, session, _incoming);
+            services.Binder?.WriteHeaders(context, session, _incoming);
         }
     }
 

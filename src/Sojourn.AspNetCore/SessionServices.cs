@@ -1,13 +1,14 @@
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
+using Sojourn.AspNetCore.DeviceBinding;
 using Sojourn.AspNetCore.Transport;
 using Sojourn.Events;
 
 namespace Sojourn.AspNetCore;
 
 /// <summary>What every request's session of a name is served by, and where it begins: one instance for the application.</summary>
-internal sealed class SessionServices(SessionManager manager, SessionTokens tokens, SojournOptions options, TimeProvider time, IServiceScopeFactory scopes, ILogger<SessionServices> logger, ExpressRules? express)
+internal sealed class SessionServices(SessionManager manager, SessionTokens tokens, SojournOptions options, TimeProvider time, IServiceScopeFactory scopes, ILogger<SessionServices> logger, ExpressRules? express, DeviceBinder? binder)
 {
     private int _hasWarnedOfHttp;
 
@@ -24,6 +25,9 @@ internal sealed class SessionServices(SessionManager manager, SessionTokens toke
 
     /// <summary>express-session's rules, where they were asked for.</summary>
     public ExpressRules? Express => express;
+
+    /// <summary>What binds sessions to devices, where that was asked for.</summary>
+    public DeviceBinder? Binder => binder;
 
     public ILogger Logger => logger;
 

@@ -81,6 +81,7 @@ internal sealed class SessionFinder(TimedStore store, ISessionOperations operati
             ExpiresAt = session.ExpiresAt,
             AbsoluteExpiresAt = session.AbsoluteExpiresAt,
             Device = session.Device,
+            IsDeviceBound = session.IsDeviceBound,
             Names = session.Names,
             Bytes = record.Document.Length,
         };

@@ -59,6 +59,9 @@ internal sealed record SessionMetadata
     /// <summary>Who acts as the subject, and what they come back to.</summary>
     public SessionActor? Actor { get; init; }
 
+    /// <summary>The device that the session is bound to.</summary>
+    public SessionBinding? Binding { get; init; }
+
     /// <summary>Members of a later version of Sojourn, as they stand in the JSON: kept.</summary>
     private (string Name, ReadOnlyMemory<byte> Value)[] Unknown { get; init; } = [];
 
@@ -90,6 +93,7 @@ internal sealed record SessionMetadata
         string[] labels = [];
         SessionDevice? device = null;
         SessionActor? actor = null;
+        SessionBinding? binding = null;
         ReadOnlyMemory<byte> ticket = default;
         List<(string, ReadOnlyMemory<byte>)>? unknown = null;
         while (members.MoveNext())
@@ -106,6 +110,7 @@ internal sealed record SessionMetadata
                 : members.Is("device"u8) ? SessionDevice.TryParse(members.ReadRaw(), out device)
                 : members.Is("ticket"u8) ? members.TryReadObject(out ticket)
                 : members.Is("actor"u8) ? SessionActor.TryParse(members.ReadRaw(), out actor)
+                : members.Is("binding"u8) ? SessionBinding.TryParse(members.ReadRaw(), out binding)
                 : Keep(ref members, ref unknown);
             if (!isKnown)
             {
@@ -126,6 +131,7 @@ internal sealed record SessionMetadata
             Device = device,
             Ticket = ticket,
             Actor = actor,
+            Binding = binding,
             Unknown = unknown is null ? [] : [.. unknown],
         };
     }
@@ -148,6 +154,7 @@ internal sealed record SessionMetadata
         metadata.Device?.Write(writer);
         JsonText.WriteRaw(writer, "ticket"u8, metadata.Ticket);
         metadata.Actor?.Write(writer);
+        metadata.Binding?.Write(writer);
         foreach (var (name, value) in metadata.Unknown)
         {
             writer.WritePropertyName(name);

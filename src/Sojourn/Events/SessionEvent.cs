@@ -70,6 +70,9 @@ public enum SessionSuspicion
     /// never got the answer.
     /// </summary>
     DeadId,
+
+    /// <summary>A session that is bound to a device was used without that device's proof, as a copied cookie is; or a proof was sent that is none.</summary>
+    UnboundUse,
 }
 
 /// <summary>One thing that happened to a session. Holds nothing that can be replayed.</summary>
