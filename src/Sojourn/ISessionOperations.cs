@@ -43,6 +43,12 @@ internal interface ISessionHost
     /// <summary>Whether a cookie can still be sent: not once the response has started.</summary>
     bool CanSendCookie { get; }
 
+    /// <summary>Whether an id that renews itself can be sent with the response.</summary>
+    bool CanRenewId => false;
+
+    /// <summary>The session gets a new key, which nobody knows yet.</summary>
+    ValueTask OnRenewingAsync(string newKey) => default;
+
     /// <summary>The request has looked at its session for the first time: its response is not for others.</summary>
     void OnUsed();
 
@@ -53,13 +59,15 @@ internal interface ISessionHost
     SessionCookie NewCookie();
 
     /// <summary>Whether the request counts as use of the session.</summary>
-    bool CountsAsActivity { get; }
+    bool CountsAsActivity => true;
 
     /// <summary>Cancelled when the client went away.</summary>
-    CancellationToken Aborted { get; }
+    CancellationToken Aborted => CancellationToken.None;
 
     /// <summary>The request waits for the end of the session, and no longer when it is over itself.</summary>
-    void OnWatched(IDisposable watch);
+    void OnWatched(IDisposable watch)
+    {
+    }
 
     /// <summary>When the request began.</summary>
     DateTimeOffset? BeganAt { get; }

@@ -57,8 +57,8 @@ public sealed partial class Session
     internal DateTimeOffset FreshExpiry(DateTimeOffset now) =>
         Deadlines.ExpiresAt(now, Lifetime, Metadata.AbsoluteExpiresAt ?? (HasBegun ? null : NewAbsoluteDeadline()));
 
-    /// <summary>Whether a write leaves the deadline as it is stored.</summary>
-    private bool KeepsExpiry => Record is not null && !_hasSignedIn && !IsTouchAsked && !CountsAsActivity;
+    /// <summary>Whether a write of the request is none of the user's, and leaves the deadline as it is stored.</summary>
+    private bool IsNoActivity => Record is not null && !_hasSignedIn && !IsTouchAsked && !CountsAsActivity;
 
     /// <summary>Whether the session has the members that it is stored with.</summary>
     private bool HasBegun => Record is not null || !_document.Cookie.IsEmpty;
@@ -137,7 +137,7 @@ public sealed partial class Session
         {
             CollectChanges();
             EnsureBegun();
-            var keepsExpiry = KeepsExpiry;
+            var keepsExpiry = KeepsExpiry || IsNoActivity;
             if (HasMaxAge && !keepsExpiry)
             {
                 // The browser is told anew how long to keep the cookie, and so is whoever reads the record.
@@ -151,7 +151,8 @@ public sealed partial class Session
                 throw new SessionTooLargeException(length, _operations.Options.MaxDocumentBytes);
             }
 
-            return (new SessionRecord(_document.ToUtf8(), keepsExpiry ? Record!.ExpiresAt : FreshExpiry(now), Labels()).MarkWellFormed(), _changes?.Count ?? 0);
+            var expiresAt = keepsExpiry && Record is { } stored ? stored.ExpiresAt : FreshExpiry(now);
+            return (new SessionRecord(_document.ToUtf8(), expiresAt, Labels()).MarkWellFormed(), _changes?.Count ?? 0);
         }
     }
 

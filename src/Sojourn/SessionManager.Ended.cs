@@ -19,26 +19,19 @@ public sealed partial class SessionManager
     /// <exception cref="SessionStoreException">The store failed: nobody knows.</exception>
     internal async ValueTask<SessionPlace?> LocateAsync(string key, string? handle, CancellationToken cancellationToken)
     {
-        if (await _store.ReadAsync(key, cancellationToken).ConfigureAwait(false) is { } record)
+        var found = await FollowAsync(key, null, await _store.ReadAsync(key, cancellationToken).ConfigureAwait(false), inGrace: false, cancellationToken).ConfigureAwait(false);
+        if (found.Record is not null)
         {
-            return Place(key, record);
+            return PlaceOf(found.Key, found.Record);
         }
 
-        if (handle is null)
+        if (handle is null || !Finder.FindsByLabel)
         {
             return null;
         }
 
-        try
-        {
-            // A session whose id was renewed once more just then may be missed: gone is only what is not found a second time.
-            return await FindAsync(handle, cancellationToken).ConfigureAwait(false) ?? await FindAsync(handle, cancellationToken).ConfigureAwait(false);
-        }
-        catch (NotSupportedException)
-        {
-            // A store that finds nothing by name: what is not under its key is gone.
-            return null;
-        }
+        // A session whose id was renewed once more just then may be missed: gone is only what is not found a second time.
+        return await FindAsync(handle, cancellationToken).ConfigureAwait(false) ?? await FindAsync(handle, cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Moves the idle deadline of a session that a connection keeps alive, where that is due.</summary>
@@ -54,7 +47,7 @@ public sealed partial class SessionManager
     {
         foreach (var (key, record) in await Finder.FindRecordsAsync(SessionLabels.Handle(handle), cancellationToken).ConfigureAwait(false))
         {
-            if (Place(key, record) is { } place && place.Handle == handle)
+            if (PlaceOf(key, record) is { } place && place.Handle == handle)
             {
                 return place;
             }
@@ -63,7 +56,7 @@ public sealed partial class SessionManager
         return null;
     }
 
-    private SessionPlace? Place(string key, Storage.SessionRecord record) => Finder.DescribeLive(key, record) is { } session
+    private SessionPlace? PlaceOf(string key, Storage.SessionRecord record) => Finder.DescribeLive(key, record) is { } session
         ? new SessionPlace(key, record, session.Handle, session.AbsoluteExpiresAt is { } absolute && absolute < session.ExpiresAt ? absolute : session.ExpiresAt)
         : null;
 }

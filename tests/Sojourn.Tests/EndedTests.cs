@@ -178,6 +178,35 @@ public sealed class EndedTests
         await CancelledAsync(ended);
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task An_id_that_renewed_itself_is_no_end_and_the_end_under_the_new_one_is_noticed_as_soon(bool isHere)
+    {
+        var here = NewEngine(_telling, Renewing);
+        var renewing = isHere ? here : NewEngine(_memory, Renewing);
+        var session = await here.SignInAsync("ada");
+        var ended = session.Ended;
+        await SubscribedAsync();
+        _time.Advance(TimeSpan.FromMinutes(6));
+        _looks.ResetCounts();
+        var renewed = (await renewing.Sessions.LoadAsync(session.Id, renewing.Sessions.KeyOf(session.Id), new Visit(), isCopyEnough: true, Token))!;
+        await renewing.Sessions.CommitAsync(renewed, Token);
+        Assert.NotEqual(session.Id, renewed.Id);
+        if (!isHere)
+        {
+            _telling.Tell(SessionNotificationKind.Changed, session.Key);
+            await LookedAsync(2);
+        }
+
+        Assert.False(ended.IsCancellationRequested);
+        await (await _there.LoadAsync(renewed.Id)).DestroyAsync(Token);
+        _telling.Tell(SessionNotificationKind.Ended, renewed.Key);
+        await CancelledAsync(ended);
+
+        static void Renewing(SojournOptions o) => (o.RenewIdAfter, o.Secrets) = (TimeSpan.FromMinutes(5), ["a secret of the tests"]);
+    }
+
     [Fact]
     public async Task News_that_may_have_been_missed_is_made_up_for_by_looking()
     {
@@ -473,5 +502,25 @@ public sealed class EndedTests
             Assert.True(i < 1_500, "It did not happen.");
             await Task.Delay(20, Token);
         }
+    }
+
+    /// <summary>A request that can send a new id.</summary>
+    private sealed class Visit : ISessionHost
+    {
+        public bool CanSendCookie => true;
+
+        public bool CanRenewId => true;
+
+        public DateTimeOffset? BeganAt => null;
+
+        public SessionDevice? Device => null;
+
+        public void OnUsed()
+        {
+        }
+
+        public string NewId() => SessionId.New();
+
+        public SessionCookie NewCookie() => new();
     }
 }

@@ -10,6 +10,9 @@ internal sealed class SessionFinder(TimedStore store, ISessionOperations operati
 {
     private readonly ISessionIndex? _index = store.As<ISessionIndex>();
 
+    /// <summary>Whether the store can find records by their labels: one without an index cannot, nor can the layouts of npm stores, which have no place for them.</summary>
+    public bool FindsByLabel { get; } = store.As<ISessionIndex>() is not null && store.As<INodeLayout>() is null;
+
     /// <summary>The sessions that bear a label and have not expired.</summary>
     public async ValueTask<IReadOnlyList<SessionInfo>> FindAsync(string label, CancellationToken cancellationToken) =>
         [.. (await FindLiveAsync(label, cancellationToken).ConfigureAwait(false)).Select(static found => found.Session)];
@@ -78,6 +81,7 @@ internal sealed class SessionFinder(TimedStore store, ISessionOperations operati
             ExpiresAt = session.ExpiresAt,
             AbsoluteExpiresAt = session.AbsoluteExpiresAt,
             Device = session.Device,
+            IsDeviceBound = session.IsDeviceBound,
             Names = session.Names,
             Bytes = record.Document.Length,
         };
@@ -87,7 +91,7 @@ internal sealed class SessionFinder(TimedStore store, ISessionOperations operati
 
     /// <summary>The session as it is stored, for its deadlines and labels; <see langword="null"/> when it is none.</summary>
     public Session? Open(string key, SessionRecord record) =>
-        SessionDocument.Of(record) is { } document && SessionMetadata.Parse(document.Metadata) is { } metadata
+        Forwarding.Of(record) is null && SessionDocument.Of(record) is { } document && SessionMetadata.Parse(document.Metadata) is { } metadata
             ? new Session(operations, null, null, key, record, document, metadata)
             : null;
 

@@ -16,6 +16,9 @@ internal sealed class SessionWatch(SessionWatcher watcher, string? handle) : IDi
     /// <summary>What the session is filed under; <see langword="null"/> while it is not stored, and once nobody waits any more. The registry's to set.</summary>
     public string? Key { get; set; }
 
+    /// <summary>Whether nobody waits any more. The registry's to set.</summary>
+    public bool IsLeft { get; set; }
+
     /// <summary>What waits, where it is to be closed before its request is over.</summary>
     public IAsyncDisposable? Connection { get; set; }
 

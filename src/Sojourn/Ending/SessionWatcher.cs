@@ -19,6 +19,7 @@ internal sealed class SessionWatcher : IDisposable, IAsyncDisposable
     private readonly ISessionStore _store;
     private readonly Func<SessionManager> _manager;
     private readonly TimeSpan _interval;
+    private readonly bool _renewsIds;
     private readonly TimeProvider _time;
     private readonly Channel<bool> _wakes = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
     private readonly CancellationTokenSource _stop = new();
@@ -29,7 +30,7 @@ internal sealed class SessionWatcher : IDisposable, IAsyncDisposable
 
     public SessionWatcher(ISessionStore store, Func<SessionManager> manager, SojournOptions options, TimeProvider time, SessionMetrics metrics, ILogger logger)
     {
-        (_store, _manager, _interval, _time, Logger) = (store, manager, options.EndedCheckInterval, time, logger);
+        (_store, _manager, _interval, _renewsIds, _time, Logger) = (store, manager, options.EndedCheckInterval, options.RenewIdAfter is not null, time, logger);
         Watches = new SessionWatches(time, metrics, Wake);
     }
 
@@ -176,8 +177,8 @@ internal sealed class SessionWatcher : IDisposable, IAsyncDisposable
                 Watches.AskToLook(key);
                 break;
             case SessionNotificationKind.Changed when news.Key is { } key:
-                // Its deadline may be an earlier one now. Those who change it often cost no more than where nothing is told.
-                Watches.AskToLook(key, _time.GetUtcNow() + _interval);
+                // Its deadline may be an earlier one now. Those who change it often cost no more than where nothing is told; but where ids renew themselves, its end is told under another key.
+                Watches.AskToLook(key, _time.GetUtcNow() + (_renewsIds ? TimeSpan.Zero : _interval));
                 break;
             case SessionNotificationKind.Missed:
                 Watches.AskToLookAtAll();

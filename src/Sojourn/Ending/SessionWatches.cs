@@ -24,6 +24,11 @@ internal sealed class SessionWatches(TimeProvider time, SessionMetrics metrics, 
     {
         lock (_sync)
         {
+            if (watch.IsLeft)
+            {
+                return;
+            }
+
             watch.Key = key;
             var watched = Find(key, watch.Handle);
             watched.Watches.Add(watch);
@@ -38,6 +43,7 @@ internal sealed class SessionWatches(TimeProvider time, SessionMetrics metrics, 
     {
         lock (_sync)
         {
+            watch.IsLeft = true;
             if (watch.Key is not { } key || !_byKey.TryGetValue(key, out var watched) || !watched.Watches.Remove(watch))
             {
                 return;
