@@ -35,6 +35,9 @@ internal sealed class Race(Course course, RaceVerb one, RaceVerb other, Choices 
 
     public Actor[] Actors { get; private set; } = [];
 
+    /// <summary>How many steps each took.</summary>
+    public int[] Steps { get; private set; } = [];
+
     /// <summary>A process to look at the outcome from.</summary>
     public Process Observer => (IsMigration ? course.Migrating : course.Processes)[0];
 
@@ -59,7 +62,7 @@ internal sealed class Race(Course course, RaceVerb one, RaceVerb other, Choices 
         }
         finally
         {
-            _trace = scheduler.Trace;
+            (_trace, Steps) = (scheduler.Trace, scheduler.Steps);
             await CleanUpAsync();
         }
     }

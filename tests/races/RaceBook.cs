@@ -9,8 +9,6 @@ namespace Sojourn.Races;
 /// </summary>
 internal sealed class RaceBook(Course course)
 {
-    private const int Probes = 8;
-
     private readonly List<Page> _pages = [.. Pairs(course).Select(static (pair, number) => new Page(pair.One, pair.Other, number))];
     private readonly List<string> _failures = [];
     private string? _until;
@@ -53,7 +51,7 @@ internal sealed class RaceBook(Course course)
         {
             foreach (var page in open.Take(schedules - _run))
             {
-                await DrawAsync(page);
+                await RunAsync(page, Choices.Draw((1000 * page.Drawn++) + page.Number, page.Lengths));
             }
         }
 
@@ -72,16 +70,13 @@ internal sealed class RaceBook(Course course)
         return verbs.SelectMany((one, number) => verbs.Skip(number).Select(other => (one, other)));
     }
 
-    /// <summary>A few schedules tell about how many there are: as many as the choices on the way multiply to, on average.</summary>
+    /// <summary>Runs the pair one after the other, either first, which tells how many schedules there are; and all of them, if they are no more than about its share.</summary>
     private async Task BeginAsync(Page page, int share)
     {
-        var (probes, expected) = (Math.Min(Probes, share), 0.0);
-        for (var i = 0; i < probes; i++)
-        {
-            expected += (await DrawAsync(page, changesOften: true)).Made.Aggregate(1.0, static (product, made) => product * made.Of) / probes;
-        }
-
-        if (share <= Probes || expected > 2 * share)
+        var first = await RunAsync(page, new Choices([]));
+        var second = await RunAsync(page, new Choices([0, .. Enumerable.Repeat(1, 200)]));
+        page.Lengths = [Math.Max(first[0], second[0]), Math.Max(first[1], second[1])];
+        if (page.Orders > 2 * share)
         {
             return;
         }
@@ -102,21 +97,15 @@ internal sealed class RaceBook(Course course)
         (page.IsComplete, page.Run) = (true, page.Run - run);
     }
 
-    private async Task<Choices> DrawAsync(Page page, bool changesOften = false)
-    {
-        var choices = Choices.Draw((1000 * page.Drawn++) + page.Number, changesOften);
-        await RunAsync(page, choices);
-        return choices;
-    }
-
-    private async Task RunAsync(Page page, Choices choices)
+    /// <returns>How many steps each actor took.</returns>
+    private async Task<int[]> RunAsync(Page page, Choices choices)
     {
         _run++;
         page.Run++;
         var race = new Race(course, page.One, page.Other, choices);
         if (await race.RunAsync() is not { Count: > 0 } wrong)
         {
-            return;
+            return race.Steps;
         }
 
         _failed++;
@@ -125,6 +114,8 @@ internal sealed class RaceBook(Course course)
             page.HasFailed = true;
             _failures.Add($"{string.Join(' ', wrong)}\n{race.Tell()}");
         }
+
+        return race.Steps;
     }
 
     /// <summary>One pair.</summary>
@@ -137,6 +128,12 @@ internal sealed class RaceBook(Course course)
         public int Number => number;
 
         public int Run { get; set; }
+
+        /// <summary>About how many steps each actor takes.</summary>
+        public int[] Lengths { get; set; } = [];
+
+        /// <summary>About how many schedules there are: the orders of their steps, in one process and in two.</summary>
+        public double Orders => 2 * Enumerable.Range(1, Lengths[0]).Aggregate(1.0, (orders, step) => orders * (Lengths[1] + step) / step);
 
         /// <summary>How many schedules were drawn; the next one's number.</summary>
         public int Drawn { get; set; }

@@ -26,6 +26,9 @@ internal sealed class Scheduler(Choices choices, Func<int> waiting) : IDisposabl
     /// <summary>The steps that were taken.</summary>
     public IReadOnlyList<string> Trace => _trace;
 
+    /// <summary>How many each actor took.</summary>
+    public int[] Steps => [.. _runners.Select(runner => runner.Steps)];
+
     /// <summary>Takes part in the schedule with a call; outside a race the call is just made.</summary>
     /// <param name="name">What the trace calls it.</param>
     /// <param name="call">The call.</param>
@@ -53,7 +56,7 @@ internal sealed class Scheduler(Choices choices, Func<int> waiting) : IDisposabl
     /// <exception cref="TimeoutException">They stood still: none was held, and not all were through.</exception>
     public async Task RunAsync(params (string Name, Func<Task> Act)[] actors)
     {
-        _runners.AddRange(actors.Select(runner => new Runner(this, runner.Name)));
+        _runners.AddRange(actors.Select((actor, number) => new Runner(this, number, actor.Name)));
         for (var i = 0; i < actors.Length; i++)
         {
             _runners[i].HasBegun = true;
@@ -151,7 +154,8 @@ internal sealed class Scheduler(Choices choices, Func<int> waiting) : IDisposabl
                 last = -1;
             }
 
-            var runner = ready[ready.Count == 1 ? 0 : choices.Next(ready.Count, last)];
+            var runner = ready.Count == 1 ? ready[0] : ready[choices.NextActor(ready.ConvertAll(static runner => (runner.Number, runner.Steps)), last)];
+            runner.Steps++;
             _inARow = runner == _last ? _inARow + 1 : 1;
             _last = runner;
 
@@ -204,14 +208,18 @@ internal sealed class Scheduler(Choices choices, Func<int> waiting) : IDisposabl
         }
     }
 
-    private sealed class Runner(Scheduler scheduler, string name)
+    private sealed class Runner(Scheduler scheduler, int number, string name)
     {
         private readonly TaskCompletionSource _ended = new();
         private int _calls;
 
         public Scheduler Scheduler => scheduler;
 
+        public int Number => number;
+
         public string Name => name;
+
+        public int Steps { get; set; }
 
         public bool HasBegun { get; set; }
 
