@@ -28,4 +28,16 @@ internal static partial class Log
 
     [LoggerMessage(108, LogLevel.Warning, "An identity provider's logout request was refused: {Problem}")]
     public static partial void LogoutTokenRefused(this ILogger logger, string problem);
+
+    [LoggerMessage(109, LogLevel.Warning, "A session that is bound to a device was used without the device's proof. The request was refused, and the session left as it is.")]
+    public static partial void UnboundUse(this ILogger logger);
+
+    [LoggerMessage(110, LogLevel.Information, "A session was bound to its device.")]
+    public static partial void DeviceBound(this ILogger logger);
+
+    [LoggerMessage(111, LogLevel.Information, "A device's registration or proof was refused: {Result}.")]
+    public static partial void BindingRefused(this ILogger logger, string result);
+
+    [LoggerMessage(112, LogLevel.Error, "A device's registration or proof could not be looked at. The browser gets 503 and comes again.")]
+    public static partial void BindingUnavailable(this ILogger logger, Exception exception);
 }

@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
+using Sojourn.AspNetCore.DeviceBinding;
 
 namespace Sojourn.AspNetCore;
 
@@ -11,6 +12,11 @@ internal static class SessionFailure
     public static Task AnswerAsync(HttpContext context, Exception failure, ILogger logger)
     {
         AnswerBare(context, failure, logger);
+        if (DeviceRefusal.Of(failure) is { } refusal)
+        {
+            return refusal.WriteBodyAsync(context);
+        }
+
         var isEnded = failure is SessionEndedException;
         return TypedResults.Problem(
             statusCode: context.Response.StatusCode,
@@ -25,7 +31,11 @@ internal static class SessionFailure
         var response = context.Response;
         response.Clear();
         response.Headers.CacheControl = "no-store";
-        if (failure is SessionEndedException)
+        if (DeviceRefusal.Of(failure) is { } refusal)
+        {
+            refusal.WriteHeaders(response);
+        }
+        else if (failure is SessionEndedException)
         {
             response.StatusCode = StatusCodes.Status409Conflict;
             logger.SessionEnded();

@@ -65,6 +65,11 @@ internal sealed class SessionFeature(HttpContext context, SessionServices servic
 
     bool ISessionHost.CanSendCookie => !context.Response.HasStarted;
 
+    bool ISessionHost.CanRenewId => !context.Response.HasStarted;
+
+    /// <summary>Whoever has the session exclusively has it under its new id as well.</summary>
+    ValueTask ISessionHost.OnRenewingAsync(string newKey) => use == SessionUse.Exclusive ? services.TakeTurnAsync(context, newKey) : default;
+
     void ISessionHost.OnUsed() => SessionTokens.KeepFromOutputCache(context);
 
     SessionCookie ISessionHost.NewCookie()
@@ -113,7 +118,8 @@ internal sealed class SessionFeature(HttpContext context, SessionServices servic
         {
             var session = await services.LoadAsync(context, this, _incoming, use).ConfigureAwait(false);
             session.IsReadOnly = use == SessionUse.ReadOnly;
-            Session = session;
+            LoadFailure = services.Binder is { } binder ? await binder.CheckAsync(context, session, _incoming).ConfigureAwait(false) : null;
+            Session = LoadFailure is null ? session : null;
         }
         catch (SessionStoreException e)
         {
@@ -213,6 +219,7 @@ internal sealed class SessionFeature(HttpContext context, SessionServices servic
         if (Session is { } session)
         {
             services.Tokens.WriteHeaders(context, session, _incoming);
+            services.Binder?.WriteHeaders(context, session, _incoming);
         }
     }
 

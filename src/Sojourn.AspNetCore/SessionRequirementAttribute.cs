@@ -20,6 +20,8 @@ public abstract class SessionRequirementAttribute : Attribute
 
     private protected abstract string Title { get; }
 
+    private protected virtual int Status => StatusCodes.Status401Unauthorized;
+
     internal abstract bool IsMetBy(Sojourn.Session session, TimeProvider time);
 
     internal Task RefuseAsync(HttpContext context)
@@ -27,7 +29,7 @@ public abstract class SessionRequirementAttribute : Attribute
         context.Response.Headers.CacheControl = "no-store";
         if (RedirectTo is null)
         {
-            return TypedResults.Problem(statusCode: StatusCodes.Status401Unauthorized, type: Type, title: Title).ExecuteAsync(context);
+            return TypedResults.Problem(statusCode: Status, type: Type, title: Title).ExecuteAsync(context);
         }
 
         // A form that was posted is not posted again to the page that it is sent to, nor can anybody come back to it.

@@ -68,6 +68,16 @@ public static class SojournEndpointConventions
     public static TBuilder RequireFreshSignIn<TBuilder>(this TBuilder builder, TimeSpan maxAge, string? redirectTo = null)
         where TBuilder : IEndpointConventionBuilder => builder.Requires(new RequireFreshSignInAttribute(maxAge.TotalSeconds) { RedirectTo = redirectTo });
 
+    /// <summary>
+    /// The endpoints let a request through only if its session is bound to a device and the request comes from it (<c>WithDeviceBinding</c>); others get 403, or are sent to a page. See
+    /// <see cref="RequireDeviceBindingAttribute"/>.
+    /// </summary>
+    /// <param name="builder">The endpoints.</param>
+    /// <param name="redirectTo">Where to send others; 403 when <see langword="null"/>.</param>
+    /// <returns>The same.</returns>
+    public static TBuilder RequireDeviceBinding<TBuilder>(this TBuilder builder, string? redirectTo = null)
+        where TBuilder : IEndpointConventionBuilder => builder.Requires(new RequireDeviceBindingAttribute { RedirectTo = redirectTo });
+
     private static TBuilder Requires<TBuilder>(this TBuilder builder, SessionRequirementAttribute requirement)
         where TBuilder : IEndpointConventionBuilder
     {

@@ -7,6 +7,7 @@ using Microsoft.Extensions.Options;
 using Sojourn;
 using Sojourn.AspNetCore;
 using Sojourn.AspNetCore.Compatibility;
+using Sojourn.AspNetCore.DeviceBinding;
 using Sojourn.AspNetCore.Transport;
 using Sojourn.Diagnostics;
 
@@ -71,7 +72,8 @@ public static class SojournServiceExtensions
             provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<IServiceScopeFactory>(),
             provider.GetRequiredService<ILogger<SessionServices>>(),
-            ExpressFor(name, provider)));
+            ExpressFor(name, provider),
+            provider.FindFor<DeviceBinder>(name)));
         services.TryAddScoped<SessionHolder>();
         services.TryAddKeyedScoped(NamedServices.KeyOf(name), (provider, _) => provider.GetRequiredService<SessionHolder>().Find(name));
 

@@ -18,6 +18,10 @@ internal static class NamedServices
     public static T GetFor<T>(this IServiceProvider provider, string name)
         where T : notnull => name is "" ? provider.GetRequiredService<T>() : provider.GetRequiredKeyedService<T>(name);
 
+    /// <summary>What a session may have and need not.</summary>
+    public static T? FindFor<T>(this IServiceProvider provider, string name)
+        where T : class => name is "" ? provider.GetService<T>() : provider.GetKeyedService<T>(name);
+
     public static IEnumerable<T> GetAllFor<T>(this IServiceProvider provider, string name)
         where T : notnull => name is "" ? provider.GetServices<T>() : provider.GetKeyedServices<T>(name);
 

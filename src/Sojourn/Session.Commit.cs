@@ -134,7 +134,7 @@ public sealed partial class Session
         {
             CollectChanges();
             EnsureBegun();
-            if (HasMaxAge)
+            if (HasMaxAge && !KeepsExpiry)
             {
                 // The browser is told anew how long to keep the cookie, and so is whoever reads the record.
                 CookieUnlocked.Touch(now);
@@ -147,7 +147,8 @@ public sealed partial class Session
                 throw new SessionTooLargeException(length, _operations.Options.MaxDocumentBytes);
             }
 
-            return (new SessionRecord(_document.ToUtf8(), FreshExpiry(now), Labels()).MarkWellFormed(), _changes?.Count ?? 0);
+            var expiresAt = KeepsExpiry && Record is { } stored ? stored.ExpiresAt : FreshExpiry(now);
+            return (new SessionRecord(_document.ToUtf8(), expiresAt, Labels()).MarkWellFormed(), _changes?.Count ?? 0);
         }
     }
 

@@ -170,6 +170,9 @@ public sealed partial class Session
                 Device = device,
                 Ticket = how.Ticket,
                 Actor = null,
+
+                // The device of whoever was signed in before proves nothing about the next one.
+                Binding = metadata.Subject == subject ? metadata.Binding : null,
             });
             if (change.KeepsEntries(before))
             {

@@ -81,6 +81,7 @@ internal sealed class SessionFinder(TimedStore store, ISessionOperations operati
             ExpiresAt = session.ExpiresAt,
             AbsoluteExpiresAt = session.AbsoluteExpiresAt,
             Device = session.Device,
+            IsDeviceBound = session.IsDeviceBound,
             Names = session.Names,
             Bytes = record.Document.Length,
         };
@@ -89,7 +90,7 @@ internal sealed class SessionFinder(TimedStore store, ISessionOperations operati
     public ImmutableArray<string>? LabelsOf(string key, SessionRecord record) => Open(key, record)?.Labels();
 
     private Session? Open(string key, SessionRecord record) =>
-        SessionDocument.Of(record) is { } document && SessionMetadata.Parse(document.Metadata) is { } metadata
+        Forwarding.Of(record) is null && SessionDocument.Of(record) is { } document && SessionMetadata.Parse(document.Metadata) is { } metadata
             ? new Session(operations, null, null, key, record, document, metadata)
             : null;
 

@@ -30,6 +30,9 @@ public sealed record SessionInfo
     /// <summary>The device that it was signed in on, as far as the application keeps it.</summary>
     public SessionDevice? Device { get; init; }
 
+    /// <summary>Whether it is bound to that device: its cookies open nothing elsewhere for longer than some minutes.</summary>
+    public bool IsDeviceBound { get; init; }
+
     /// <summary>Whether it is the session that asked.</summary>
     public bool IsCurrent { get; init; }
 

@@ -130,6 +130,30 @@ internal sealed class StopImpersonatingChange : Change
     }
 }
 
+/// <summary>Binds the session to a device, or goes on to the next challenge, if the stored session is still as whoever does it saw it.</summary>
+/// <param name="signedInAt">When whoever is bound signed in; counts where nothing is bound yet.</param>
+/// <param name="expected">The binding that was seen; <see langword="null"/> for none.</param>
+/// <param name="change">From that binding to the next.</param>
+internal sealed class BindingChange(DateTimeOffset? signedInAt, SessionBinding? expected, Func<SessionBinding?, SessionBinding> change) : Change
+{
+    /// <summary>Whether it was done to the document that was stored.</summary>
+    public bool IsDone { get; private set; }
+
+    public override bool AppliesToMetadata => true;
+
+    public override void Apply(SessionDocument document)
+    {
+        var metadata = SessionMetadata.Parse(document.Metadata) ?? SessionMetadata.None;
+        IsDone = expected is null
+            ? metadata.Binding is null && metadata.Subject is not null && metadata.SignedInAt == signedInAt
+            : metadata.Binding?.Id == expected.Id && metadata.Binding.Challenge == expected.Challenge;
+        if (IsDone)
+        {
+            document.Metadata = (metadata with { Binding = change(metadata.Binding) }).ToUtf8();
+        }
+    }
+}
+
 /// <summary>Replaces the cookie's attributes.</summary>
 internal sealed class CookieChange(byte[] cookie) : Change
 {

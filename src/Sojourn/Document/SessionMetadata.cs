@@ -9,6 +9,8 @@ internal sealed record SessionMetadata
     private readonly long _createdAt;
     private readonly long _absoluteExpiresAt;
     private readonly long _signedInAt;
+    private readonly long _idSince;
+    private readonly long _idleTimeout;
 
     public string? Handle { get; init; }
 
@@ -33,7 +35,18 @@ internal sealed record SessionMetadata
     }
 
     /// <summary>How long this session lives without use, where its sign-in said so.</summary>
-    public TimeSpan? IdleTimeout { get; init; }
+    public TimeSpan? IdleTimeout
+    {
+        get => _idleTimeout == 0 ? null : TimeSpan.FromTicks(_idleTimeout);
+        init => _idleTimeout = value?.Ticks ?? 0;
+    }
+
+    /// <summary>Since when the session has its id, where that was renewed and ids renew themselves; else since its sign-in, or since it was made.</summary>
+    public DateTimeOffset? IdSince
+    {
+        get => Time(_idSince == 0 ? Math.Max(_createdAt, _signedInAt) : _idSince);
+        init => _idSince = Ticks(value);
+    }
 
     /// <summary>What the session is found by besides its subject and its handle, such as <c>sid:…</c> of an OpenID provider.</summary>
     public string[] Labels { get; init; } = [];
@@ -45,6 +58,9 @@ internal sealed record SessionMetadata
 
     /// <summary>Who acts as the subject, and what they come back to.</summary>
     public SessionActor? Actor { get; init; }
+
+    /// <summary>The device that the session is bound to.</summary>
+    public SessionBinding? Binding { get; init; }
 
     /// <summary>Members of a later version of Sojourn, as they stand in the JSON: kept.</summary>
     private (string Name, ReadOnlyMemory<byte> Value)[] Unknown { get; init; } = [];
@@ -72,11 +88,12 @@ internal sealed record SessionMetadata
     {
         var members = new MemberReader(utf8);
         string? handle = null, subject = null;
-        DateTimeOffset? created = null, absolute = null, signedIn = null;
+        DateTimeOffset? created = null, absolute = null, signedIn = null, idSince = null;
         TimeSpan? idle = null;
         string[] labels = [];
         SessionDevice? device = null;
         SessionActor? actor = null;
+        SessionBinding? binding = null;
         ReadOnlyMemory<byte> ticket = default;
         List<(string, ReadOnlyMemory<byte>)>? unknown = null;
         while (members.MoveNext())
@@ -87,11 +104,13 @@ internal sealed record SessionMetadata
                 : members.Is("handle"u8) ? members.TryReadText(out handle)
                 : members.Is("subject"u8) ? members.TryReadText(out subject)
                 : members.Is("signedIn"u8) ? members.TryReadTime(out signedIn)
+                : members.Is("idSince"u8) ? members.TryReadTime(out idSince)
                 : members.Is("idle"u8) ? members.TryReadSeconds(out idle)
                 : members.Is("labels"u8) ? members.TryReadTexts(out labels)
                 : members.Is("device"u8) ? SessionDevice.TryParse(members.ReadRaw(), out device)
                 : members.Is("ticket"u8) ? members.TryReadObject(out ticket)
                 : members.Is("actor"u8) ? SessionActor.TryParse(members.ReadRaw(), out actor)
+                : members.Is("binding"u8) ? SessionBinding.TryParse(members.ReadRaw(), out binding)
                 : Keep(ref members, ref unknown);
             if (!isKnown)
             {
@@ -106,11 +125,13 @@ internal sealed record SessionMetadata
             AbsoluteExpiresAt = absolute,
             Subject = subject,
             SignedInAt = signedIn,
+            IdSince = idSince,
             IdleTimeout = idle,
             Labels = labels,
             Device = device,
             Ticket = ticket,
             Actor = actor,
+            Binding = binding,
             Unknown = unknown is null ? [] : [.. unknown],
         };
     }
@@ -123,6 +144,7 @@ internal sealed record SessionMetadata
         JsonText.WriteTime(writer, "absolute"u8, metadata.AbsoluteExpiresAt);
         JsonText.WriteText(writer, "subject"u8, metadata.Subject);
         JsonText.WriteTime(writer, "signedIn"u8, metadata.SignedInAt);
+        JsonText.WriteTime(writer, "idSince"u8, Time(metadata._idSince));
         if (metadata.IdleTimeout is { } idle)
         {
             writer.WriteNumber("idle"u8, (long)idle.TotalSeconds);
@@ -132,6 +154,7 @@ internal sealed record SessionMetadata
         metadata.Device?.Write(writer);
         JsonText.WriteRaw(writer, "ticket"u8, metadata.Ticket);
         metadata.Actor?.Write(writer);
+        metadata.Binding?.Write(writer);
         foreach (var (name, value) in metadata.Unknown)
         {
             writer.WritePropertyName(name);
