@@ -14,7 +14,7 @@ internal sealed class Choices
     /// <param name="given">The first choices; every later one is the first of what there is.</param>
     public Choices(IReadOnlyList<int> given) => _given = given;
 
-    private Choices(Random random, int[] lengths, double stays) => (_given, _random, _lengths, _stays) = ([], random, lengths, stays);
+    private Choices(IReadOnlyList<int> given, Random random, int[] lengths, double stays) => (_given, _random, _lengths, _stays) = (given, random, lengths, stays);
 
     /// <summary>What was chosen, and of how many.</summary>
     public List<(int Choice, int Of)> Made { get; } = [];
@@ -27,10 +27,11 @@ internal sealed class Choices
     /// </summary>
     /// <param name="seed">The same seed gives the same choices.</param>
     /// <param name="lengths">About how many steps each actor takes.</param>
-    public static Choices Draw(int seed, int[] lengths)
+    /// <param name="holdsAnswers">Whether answers are held in any case.</param>
+    public static Choices Draw(int seed, int[] lengths, bool holdsAnswers)
     {
         var random = new Random(seed);
-        return new Choices(random, lengths, new[] { 0, 0, 0.6, 0.9 }[random.Next(4)]);
+        return new Choices(holdsAnswers ? [Mode.PlainCount + random.Next(Mode.PlainCount)] : [], random, lengths, new[] { 0, 0, 0.6, 0.9 }[random.Next(4)]);
     }
 
     /// <summary>Chooses one of so many.</summary>

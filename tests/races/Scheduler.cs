@@ -3,12 +3,13 @@ using System.Diagnostics;
 namespace Sojourn.Races;
 
 /// <summary>
-/// Lets actors take one step at a time. An actor is held before every call of a store and again before it has the answer; which of those that are held goes on, the
-/// schedule chooses. Nobody takes a step before the one before it has come to rest, so the same choices make the same race.
+/// Lets actors take one step at a time. An actor is held before every call of a store; which of those that are held goes on, the schedule chooses. Nobody takes a
+/// step before the one before it has come to rest, so the same choices make the same race.
 /// </summary>
 /// <param name="choices">The schedule.</param>
+/// <param name="holdsAnswers">Whether an actor is held a second time, when the call has been done and it has yet to learn of it.</param>
 /// <param name="waiting">How many actors wait in the engine for another one, which nobody but that one can end.</param>
-internal sealed class Scheduler(Choices choices, Func<int> waiting) : IDisposable
+internal sealed class Scheduler(Choices choices, bool holdsAnswers, Func<int> waiting) : IDisposable
 {
     /// <summary>An actor that asks again and again for what another has yet to do lets it, after so many steps.</summary>
     private const int MaxStepsInARow = 60;
@@ -108,28 +109,42 @@ internal sealed class Scheduler(Choices choices, Func<int> waiting) : IDisposabl
     {
         var number = runner.NextCall();
         await HoldAsync(runner, number, name, isCall: true);
-        T answer;
         try
         {
-            answer = await call();
+            var answer = await call();
+            await AnswerAsync(runner, number, $"  {name}: {tell(answer)}");
+            return answer;
         }
         catch (Exception e)
         {
-            await HoldAsync(runner, number, $"  {name}: {e.GetType().Name}", isCall: false, isAnswer: true);
+            await AnswerAsync(runner, number, $"  {name}: {e.GetType().Name}");
             throw;
         }
-
-        await HoldAsync(runner, number, $"  {name}: {tell(answer)}", isCall: false, isAnswer: true);
-        return answer;
     }
 
-    private Task HoldAsync(Runner runner, int number, string name, bool isCall, bool isAnswer = false)
+    private Task AnswerAsync(Runner runner, int number, string name)
+    {
+        lock (_sync)
+        {
+            runner.InStore--;
+            if (holdsAnswers)
+            {
+                return HoldAsync(runner, number, name, isCall: false);
+            }
+
+            _trace.Add($"{runner.Name}: {name}");
+        }
+
+        _moved.Release();
+        return Task.CompletedTask;
+    }
+
+    private Task HoldAsync(Runner runner, int number, string name, bool isCall)
     {
         var step = new Step(name, isCall);
         lock (_sync)
         {
             runner.Held.Add(number, step);
-            runner.InStore -= isAnswer ? 1 : 0;
         }
 
         _moved.Release();
