@@ -2,7 +2,7 @@
 # Builds everything once, checks the formatting, and runs every test suite. Ends with the line "N passed, N failed".
 #   ./test.sh                  all suites
 #   ./test.sh Sojourn.Tests    the named ones; "express" compares with the real express-session
-#   ./test.sh --full           races of 5000 rounds instead of 200
+#   ./test.sh --full           races of 5000 rounds instead of 200, and 10000 schedules of the race book on every store
 set -uo pipefail
 cd "$(dirname "$0")"
 export DOTNET_CLI_UI_LANGUAGE=en DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1
@@ -10,7 +10,7 @@ export DOTNET_CLI_UI_LANGUAGE=en DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1
 suites=()
 for argument in "$@"; do
   case $argument in
-    --full) export SOJOURN_RACE_ROUNDS=5000 ;;
+    --full) export SOJOURN_RACE_ROUNDS=5000 SOJOURN_RACES=10000 ;;
     -*) echo "Unknown option $argument" >&2; exit 2 ;;
     *) suites+=("$argument") ;;
   esac

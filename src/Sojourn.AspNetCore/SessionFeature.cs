@@ -65,6 +65,11 @@ internal sealed class SessionFeature(HttpContext context, SessionServices servic
 
     bool ISessionHost.CanSendCookie => !context.Response.HasStarted;
 
+    bool ISessionHost.CanRenewId => !context.Response.HasStarted;
+
+    /// <summary>Whoever has the session exclusively has it under its new id as well.</summary>
+    ValueTask ISessionHost.OnRenewingAsync(string newKey) => use == SessionUse.Exclusive ? services.TakeTurnAsync(context, newKey) : default;
+
     void ISessionHost.OnUsed() => SessionTokens.KeepFromOutputCache(context);
 
     SessionCookie ISessionHost.NewCookie()

@@ -73,12 +73,32 @@ internal sealed class SessionServices(SessionManager manager, SessionTokens toke
         var key = token.Key ??= manager.KeyOf(token.Id);
         if (use == SessionUse.Exclusive)
         {
-            // Nobody else can hold a session that does not exist yet. The turn ends with the request, whoever the request's session was begun by.
-            context.Response.RegisterForDisposeAsync(await WaitForTurnAsync(key, context.RequestAborted).ConfigureAwait(false));
+            // Nobody else can hold a session that does not exist yet.
+            await TakeTurnAsync(context, key).ConfigureAwait(false);
         }
 
-        return await manager.LoadAsync(token.Id, key, feature, isCopyEnough: use != SessionUse.Exclusive, context.RequestAborted).ConfigureAwait(false) ?? manager.Create(feature);
+        var session = await manager.LoadAsync(token.Id, key, feature, isCopyEnough: use != SessionUse.Exclusive, context.RequestAborted).ConfigureAwait(false);
+        while (use == SessionUse.Exclusive && session is not null && session.Key != key)
+        {
+            // The id was renewed just now: the turn of its new key counts, and what is there by then.
+            key = session.Key;
+            await TakeTurnAsync(context, key).ConfigureAwait(false);
+            try
+            {
+                await session.ReloadAsync(context.RequestAborted).ConfigureAwait(false);
+            }
+            catch (SessionEndedException)
+            {
+                session = null;
+            }
+        }
+
+        return session ?? manager.Create(feature);
     }
+
+    /// <summary>Waits for a session's turn, which ends with the request, whoever the request's session was begun by.</summary>
+    public async ValueTask TakeTurnAsync(HttpContext context, string key) =>
+        context.Response.RegisterForDisposeAsync(await WaitForTurnAsync(key, context.RequestAborted).ConfigureAwait(false));
 
     private static async ValueTask<SessionFeature?> LoadAsync(SessionFeature feature)
     {

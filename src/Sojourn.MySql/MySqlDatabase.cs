@@ -70,11 +70,7 @@ internal sealed class MySqlDatabase : IAsyncDisposable
             return await WithConnectionAsync(async connection =>
             {
                 using var command = Command(connection, sql, parameters);
-                if (_staysPrepared)
-                {
-                    await command.PrepareAsync(cancellationToken).ConfigureAwait(false);
-                }
-
+                await PrepareAsync(command, cancellationToken).ConfigureAwait(false);
                 return await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
             }, mayRepeat: false, cancellationToken).ConfigureAwait(false);
         }
@@ -105,6 +101,22 @@ internal sealed class MySqlDatabase : IAsyncDisposable
     /// <summary>Reads rows; asked again where the connection turns out to be one that the server has closed.</summary>
     public ValueTask<List<T>> QueryAsync<T>(string sql, Func<MySqlDataReader, T> row, CancellationToken cancellationToken, params (string Name, object? Value)[] parameters) =>
         WithConnectionAsync(connection => QueryAsync(connection, sql, row, cancellationToken, parameters), mayRepeat: true, cancellationToken);
+
+    /// <summary>
+    /// Reads one row, found by its key; the default where there is none. Prepared where the connection stays so: the server does not read the statement again, and the document comes
+    /// as it is.
+    /// </summary>
+    public ValueTask<T?> QueryRowAsync<T>(string sql, Func<MySqlDataReader, T> row, CancellationToken cancellationToken, params (string Name, object? Value)[] parameters) =>
+        WithConnectionAsync(async connection =>
+        {
+            using var command = Command(connection, sql, parameters);
+            await PrepareAsync(command, cancellationToken).ConfigureAwait(false);
+            var reader = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
+            await using (reader.ConfigureAwait(false))
+            {
+                return await reader.ReadAsync(cancellationToken).ConfigureAwait(false) ? row(reader) : default;
+            }
+        }, mayRepeat: true, cancellationToken);
 
     /// <summary>As <see cref="QueryAsync{T}(string, Func{MySqlDataReader, T}, CancellationToken, ValueTuple{string, object}[])"/>, of statements that change something first.</summary>
     public ValueTask<List<T>> ExecuteAndQueryAsync<T>(string sql, Func<MySqlDataReader, T> row, CancellationToken cancellationToken, params (string Name, object? Value)[] parameters) =>
@@ -195,6 +207,22 @@ internal sealed class MySqlDatabase : IAsyncDisposable
         return command;
     }
 
+    /// <summary>Where the connection keeps it, and the server has a place for it; otherwise the statement goes as text.</summary>
+    private async ValueTask PrepareAsync(MySqlCommand command, CancellationToken cancellationToken)
+    {
+        if (_staysPrepared)
+        {
+            try
+            {
+                await command.PrepareAsync(cancellationToken).ConfigureAwait(false);
+            }
+            catch (MySqlException e) when (e.ErrorCode == MySqlErrorCode.MaxPreparedStatementCountReached)
+            {
+                // It has one limit for all of its clients (max_prepared_stmt_count, 16,382 by default), which others may have used up.
+            }
+        }
+    }
+
     private static async Task<T> OrRollBackAsync<T>(MySqlConnection connection, Func<Task<T>> act)
     {
         try
@@ -227,9 +255,9 @@ internal sealed class MySqlDatabase : IAsyncDisposable
                 {
                     return await act(connection).ConfigureAwait(false);
                 }
-                catch (MySqlException e) when (e.ErrorCode == MySqlErrorCode.LockDeadlock && attempt < 5)
+                catch (MySqlException e) when (e.ErrorCode is MySqlErrorCode.LockDeadlock or MySqlErrorCode.NeedRePrepare && attempt < 5)
                 {
-                    // The one error that says that all of it was rolled back: it is safe to run again.
+                    // All of it was rolled back, or none of it begun, since the tables have changed under a prepared statement: it is safe to run again.
                 }
                 catch (Exception e) when (e is not OperationCanceledException && connection.State != ConnectionState.Open)
                 {

@@ -48,8 +48,7 @@ public sealed partial class MySqlSessionStore : ISessionStore, ISessionIndex, IE
     public async ValueTask<SessionRecord?> ReadAsync(string key, CancellationToken cancellationToken)
     {
         CheckKey(key);
-        var rows = await _database.QueryAsync(_sql.Read, ToRecord, cancellationToken, ("key", key)).ConfigureAwait(false);
-        return rows.Count == 0 ? null : rows[0].Value;
+        return (await _database.QueryRowAsync(_sql.Read, ToRecord, cancellationToken, ("key", key)).ConfigureAwait(false)).Value;
     }
 
     /// <inheritdoc/>

@@ -105,11 +105,11 @@ public abstract partial class SessionStoreConformance
         }
     }
 
-    private Processes NewProcesses(Action<SojournOptions>? configure = null)
+    private Processes NewProcesses(Action<SojournOptions>? configure = null, Action<IServiceCollection>? services = null)
     {
         _ = LabelIndex;
         _ = Subjects;
-        return new Processes(_stores, configure);
+        return new Processes(_stores, configure, services);
     }
 
     /// <summary>The engine in as many processes as there are instances of the store, and twice in one where there is but one.</summary>
@@ -117,7 +117,7 @@ public abstract partial class SessionStoreConformance
     {
         private readonly List<ServiceProvider> _processes;
 
-        public Processes(List<ISessionStore> stores, Action<SojournOptions>? configure)
+        public Processes(List<ISessionStore> stores, Action<SojournOptions>? configure, Action<IServiceCollection>? further)
         {
             Index = stores[0].As<ISessionIndex>()!;
             _processes = [NewProcess(stores[0]), NewProcess(stores[^1])];
@@ -128,6 +128,7 @@ public abstract partial class SessionStoreConformance
 
                 // As an instance, which the container does not dispose of.
                 services.AddSingleton(store);
+                further?.Invoke(services);
                 services.AddSojournCore();
                 services.Configure<SojournOptions>(options =>
                 {

@@ -39,6 +39,12 @@ internal interface ISessionHost
     /// <summary>Whether a cookie can still be sent: not once the response has started.</summary>
     bool CanSendCookie { get; }
 
+    /// <summary>Whether an id that renews itself can be sent with the response.</summary>
+    bool CanRenewId => false;
+
+    /// <summary>The session gets a new key, which nobody knows yet.</summary>
+    ValueTask OnRenewingAsync(string newKey) => default;
+
     /// <summary>The request has looked at its session for the first time: its response is not for others.</summary>
     void OnUsed();
 

@@ -10,6 +10,21 @@ internal sealed class KeyedQueue<T>
     private const int ShardCount = 64;
     private readonly Shard[] _shards = [.. Enumerable.Range(0, ShardCount).Select(_ => new Shard())];
 
+    /// <summary>How many wait for their turn just now. Looks at every key: for tests, which have to know who can go on only after another.</summary>
+    public int Waiting
+    {
+        get
+        {
+            var waiting = 0;
+            foreach (var shard in _shards)
+            {
+                lock (shard.Sync) waiting += shard.Waiting.Values.Sum(static queue => queue?.Count ?? 0);
+            }
+
+            return waiting;
+        }
+    }
+
     /// <summary>Waits for the key's turn. What is returned comes from the holder before, if there was one.</summary>
     /// <exception cref="OperationCanceledException">The wait was ended; the turn is not held.</exception>
     public ValueTask<T?> EnterAsync(string key, CancellationToken cancellationToken)

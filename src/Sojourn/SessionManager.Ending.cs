@@ -46,9 +46,9 @@ public sealed partial class SessionManager
             if (session?.Handle is { } handle && ended.Contains(handle))
             {
                 // While its id is renewed a session has two records, and ends once.
-                await _store.DeleteAsync(key, null, cancellationToken).ConfigureAwait(false);
+                await RemoveAsync(key, record, cancellationToken).ConfigureAwait(false);
             }
-            else if (await EndRecordAsync(key, session, reason, cancellationToken).ConfigureAwait(false))
+            else if (await EndRecordAsync(key, record, session, reason, cancellationToken).ConfigureAwait(false))
             {
                 ended.Add(session?.Handle ?? key);
             }
@@ -57,10 +57,10 @@ public sealed partial class SessionManager
         return ended.Count;
     }
 
-    /// <summary>Deletes a record, whatever its version: a change that was made meanwhile ends with the session.</summary>
-    internal async ValueTask<bool> EndRecordAsync(string key, SessionInfo? session, SessionEndReason reason, CancellationToken cancellationToken)
+    /// <summary>Deletes the record of a session, whatever its version: a change that was made meanwhile ends with the session.</summary>
+    internal async ValueTask<bool> EndRecordAsync(string key, SessionRecord? record, SessionInfo? session, SessionEndReason reason, CancellationToken cancellationToken)
     {
-        if ((await _store.DeleteAsync(key, null, cancellationToken).ConfigureAwait(false)).Outcome != WriteOutcome.Done)
+        if (!await RemoveAsync(key, _isKeyedById ? null : record, cancellationToken).ConfigureAwait(false))
         {
             return false;
         }

@@ -10,6 +10,9 @@ namespace Sojourn;
 /// <content>Everything that changes what the store holds, one commit of a session at a time.</content>
 public sealed partial class SessionManager
 {
+    /// <summary>How many commits wait for another one of their session.</summary>
+    internal int WaitingCommits => _commits.Waiting;
+
     /// <summary>The one compare-and-swap: on a conflict the changes are done again to the fresh record, and nothing is written over one that is gone.</summary>
     private async ValueTask WriteAsync(Session session, bool isResave, CancellationToken cancellationToken)
     {
@@ -35,21 +38,26 @@ public sealed partial class SessionManager
             for (var attempt = 1; ; attempt++)
             {
                 var (record, changes) = session.TakeBatch(now);
-                var result = await _store.ReplaceAsync(key, session.Record!, record, cancellationToken).ConfigureAwait(false);
+                var result = await _store.ReplaceAsync(session.Key, session.Record!, record, cancellationToken).ConfigureAwait(false);
                 if (result.Outcome == WriteOutcome.Done)
                 {
-                    handOn = result.Record;
+                    // Where the id was renewed meanwhile, the next in line has yet to find that out.
+                    handOn = session.Key == key ? result.Record : null;
                     session.MarkStored(result.Record ?? record, changes, isVersionUnknown: result.Record is null);
                     return;
                 }
 
-                var fresh = result.Outcome == WriteOutcome.Gone ? null : result.Record ?? await _store.ReadAsync(key, cancellationToken).ConfigureAwait(false);
+                var fresh = await GoOnAsync(session, await LateAsync(session.Key, result, cancellationToken).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
                 if (isResave)
                 {
                     // Nothing of this request's own is lost, whatever the other request did.
                     if (fresh is null)
                     {
                         session.MarkEnded();
+                    }
+                    else if (session.Key != key)
+                    {
+                        session.Rebase(fresh);
                     }
 
                     return;
@@ -139,9 +147,7 @@ public sealed partial class SessionManager
         var now = Time.GetUtcNow();
         if (session.IsVersionUnknown || session.Record!.ExpiresAt <= now || (!isCopyEnough && _store.KeepsCopies))
         {
-            var fresh = await _store.ReadAsync(key, cancellationToken).ConfigureAwait(false);
-            now = RequireAlive(session, fresh);
-            session.Rebase(fresh!);
+            now = await RebaseAsync(session, await _store.ReadAsync(key, cancellationToken).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
         }
 
         return now;
@@ -220,12 +226,12 @@ public sealed partial class SessionManager
             return;
         }
 
-        var oldKey = session.Key;
-        var handedOn = await _commits.EnterAsync(oldKey, cancellationToken).ConfigureAwait(false);
+        var key = session.Key;
+        var handedOn = await _commits.EnterAsync(key, cancellationToken).ConfigureAwait(false);
         try
         {
-            var now = await GetFreshAsync(session, oldKey, handedOn, isCopyEnough: false, cancellationToken).ConfigureAwait(false);
-            await MoveAsync(session, oldKey, newId, newKey, now, cancellationToken).ConfigureAwait(false);
+            var now = await GetFreshAsync(session, key, handedOn, isCopyEnough: false, cancellationToken).ConfigureAwait(false);
+            await MoveAsync(session, newId, newKey, now, cancellationToken).ConfigureAwait(false);
         }
         catch (Exception e) when (Unknown(e) is { } failure)
         {
@@ -234,7 +240,7 @@ public sealed partial class SessionManager
         }
         finally
         {
-            _commits.Leave(oldKey, null);
+            _commits.Leave(key, null);
         }
 
         _metrics.Renewed();
@@ -245,43 +251,52 @@ public sealed partial class SessionManager
         _events.HasHandlers ? _events.RaiseAsync(kind, session.KnownHandle, session.KnownSubject) : default;
 
     /// <summary>Creates the record under the new key, then removes the old one: never the other way, so that a crash in between signs nobody out.</summary>
-    private async ValueTask MoveAsync(Session session, string oldKey, string newId, string newKey, DateTimeOffset now, CancellationToken cancellationToken)
+    private async ValueTask MoveAsync(Session session, string newId, string newKey, DateTimeOffset now, CancellationToken cancellationToken)
     {
-        var (record, changes) = session.TakeBatch(now);
+        var oldKey = session.Key;
+        var (record, changes) = TakeBatchOfNewId(session, now);
         await CreateAsync(session, newKey, record, session.Labels(), cancellationToken).ConfigureAwait(false);
 
         // From here on the visitor has the new id, whatever becomes of the old record.
         session.TakeId(newId, newKey);
         for (var attempt = 1; ; attempt++)
         {
-            var condition = attempt < MaxRenewAttempts ? session.Record : null;
-            var deleted = await _store.DeleteAsync(oldKey, condition, cancellationToken).ConfigureAwait(false);
+            if (attempt == MaxRenewAttempts)
+            {
+                if (await RemoveAsync(oldKey, session.Record, cancellationToken).ConfigureAwait(false))
+                {
+                    break;
+                }
+
+                throw await UndoMoveAsync(session, newKey, cancellationToken).ConfigureAwait(false);
+            }
+
+            var deleted = await _store.DeleteAsync(oldKey, session.Record, cancellationToken).ConfigureAwait(false);
             if (deleted.Outcome == WriteOutcome.Done)
             {
-                MarkCreated(session, record, changes);
-                return;
+                break;
             }
 
-            var late = deleted.Outcome == WriteOutcome.Gone
-                ? null
-                : deleted.Record ?? await _store.ReadAsync(oldKey, cancellationToken).ConfigureAwait(false);
+            // The old id may have renewed itself meanwhile: then its next one is dead as well.
+            var late = await LateAsync(oldKey, deleted, cancellationToken).ConfigureAwait(false);
+            (oldKey, _, late) = await FollowAsync(oldKey, null, late, inGrace: false, cancellationToken).ConfigureAwait(false);
             if (late is null)
             {
-                // Destroyed meanwhile, and so must its successor be.
-                await _store.DeleteAsync(newKey, null, cancellationToken).ConfigureAwait(false);
-                session.MarkEnded();
-                throw new SessionEndedException();
+                throw await UndoMoveAsync(session, newKey, cancellationToken).ConfigureAwait(false);
             }
 
-            // A writer of the old id was faster: its work goes into the new record before the old one is removed.
-            session.Rebase(late);
-            (record, changes) = session.TakeBatch(now);
-            var stored = await _store.ReadAsync(newKey, cancellationToken).ConfigureAwait(false);
-            if (stored is null || (await _store.ReplaceAsync(newKey, stored, record, cancellationToken).ConfigureAwait(false)).Outcome != WriteOutcome.Done)
-            {
-                throw new SessionStoreException("The record of the new id was changed before anybody knew the id.");
-            }
+            (record, changes) = await CarryOverAsync(session, late, newKey, now, cancellationToken).ConfigureAwait(false);
         }
+
+        MarkCreated(session, record, changes);
+    }
+
+    /// <summary>Destroyed meanwhile, and so must its successor be.</summary>
+    private async ValueTask<SessionEndedException> UndoMoveAsync(Session session, string newKey, CancellationToken cancellationToken)
+    {
+        await _store.DeleteAsync(newKey, null, cancellationToken).ConfigureAwait(false);
+        session.MarkEnded();
+        return new SessionEndedException();
     }
 
     async ValueTask ISessionOperations.RegenerateAsync(Session session, CancellationToken cancellationToken)
@@ -303,7 +318,14 @@ public sealed partial class SessionManager
             await _commits.EnterAsync(key, cancellationToken).ConfigureAwait(false);
             try
             {
-                isDone = (await _store.DeleteAsync(key, null, cancellationToken).ConfigureAwait(false)).Outcome == WriteOutcome.Done;
+                // What may have been renewed meanwhile is deleted in the version that is known, so that it is found out.
+                var known = _isKeyedById ? null : session.IsVersionUnknown ? await _store.ReadAsync(key, cancellationToken).ConfigureAwait(false) : session.Record;
+                isDone = await RemoveAsync(key, known, cancellationToken).ConfigureAwait(false);
+                if (!isDone && handle is not null && Finder.FindsByLabel)
+                {
+                    // It may go on under an id that it was given since this request began. Its handle is the same.
+                    await EndAsync(SessionLabels.Handle(handle), new SessionFilter { Handle = handle }, reason, cancellationToken).ConfigureAwait(false);
+                }
             }
             catch (Exception e) when (Unknown(e) is { } failure)
             {

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Sojourn.Administration;
@@ -31,6 +32,7 @@ public sealed partial class SessionManager : ISessionOperations
     private readonly SessionEvents _events;
     private readonly SubjectEpochs _epochs;
     private readonly SubjectPlaces _places;
+    private readonly byte[][] _secrets;
 
     internal SessionManager(
         ISessionStore store, IOptions<SojournOptions> options, TimeProvider time, SessionMetrics metrics, SessionEvents events, ILogger<SessionManager> logger)
@@ -48,6 +50,15 @@ public sealed partial class SessionManager : ISessionOperations
                 ["IdleTimeout does not count in the layout of an npm store: sessions live as long as their cookie (Cookie.MaxAge), or as the layout's TimeToLive. Set one of these, and not IdleTimeout."]);
         }
 
+        if (Options.RenewIdAfter is not null && _isKeyedById)
+        {
+            throw new OptionsValidationException(
+                nameof(SojournOptions),
+                typeof(SojournOptions),
+                ["RenewIdAfter is not for a store that files sessions under their ids, as the layouts of npm stores do: Node applications know nothing of ids that were renewed. Take a native layout, or leave it null."]);
+        }
+
+        _secrets = [.. Options.SecretBytes()];
         _ids = new SessionId(Options.KeyScope);
         Exclusive = new ExclusiveSessions(store.As<ISessionLease>(), Options.StoreTimeout, time, logger);
         (_metrics, _events, _logger) = (metrics, events, logger);
@@ -134,6 +145,11 @@ public sealed partial class SessionManager : ISessionOperations
             return session.IsWorthStoring && (isChanged || Options.SaveUninitialized) ? WriteAsync(session, isResave: false, cancellationToken) : default;
         }
 
+        if (Options.RenewIdAfter is { } after && session.IsRenewalDue(after, Time.GetUtcNow()))
+        {
+            return RenewAndCommitAsync(session, after, isChanged, cancellationToken);
+        }
+
         if (isChanged)
         {
             return WriteAsync(session, isResave: false, cancellationToken);
@@ -173,12 +189,28 @@ public sealed partial class SessionManager : ISessionOperations
         if (await read.ConfigureAwait(false) is not { } record)
         {
             activity?.SetTag("sojourn.outcome", "unknown");
-            _metrics.TokenRefused("unknown");
-            _logger.UnknownId();
-            await _events.RaiseAsync(SessionEventKind.Suspicious, suspicion: SessionSuspicion.UnknownId).ConfigureAwait(false);
+            await MeetUnknownIdAsync().ConfigureAwait(false);
             return null;
         }
 
+        if (ForwardingOf(record) is { } forwarding)
+        {
+            activity?.SetTag("sojourn.outcome", "forwarded");
+            return await LoadForwardedAsync(id, key, record, forwarding, host, cancellationToken).ConfigureAwait(false);
+        }
+
+        return await OpenAsync(id, key, record, host, isCopy, activity, cancellationToken).ConfigureAwait(false);
+    }
+
+    private ValueTask MeetUnknownIdAsync()
+    {
+        _metrics.TokenRefused("unknown");
+        _logger.UnknownId();
+        return _events.RaiseAsync(SessionEventKind.Suspicious, suspicion: SessionSuspicion.UnknownId);
+    }
+
+    private async ValueTask<Session?> OpenAsync(string id, string key, SessionRecord record, ISessionHost? host, bool isCopy, Activity? activity, CancellationToken cancellationToken)
+    {
         var document = SessionDocument.Of(record);
         var metadata = document is null ? null : SessionMetadata.Parse(document.Metadata);
         if (document is null || metadata is null)
@@ -247,7 +279,7 @@ public sealed partial class SessionManager : ISessionOperations
 
     async ValueTask ISessionOperations.ReloadAsync(Session session, CancellationToken cancellationToken)
     {
-        var fresh = await _store.ReadAsync(session.Key, cancellationToken).ConfigureAwait(false);
+        var fresh = await GoOnAsync(session, await _store.ReadAsync(session.Key, cancellationToken).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
         if (fresh is null || fresh.ExpiresAt <= Time.GetUtcNow())
         {
             if (session.Record is not null)

@@ -108,6 +108,26 @@ public sealed class SojournOptions
     /// </summary>
     public TimeSpan? TouchInterval { get; set; }
 
+    /// <summary>
+    /// How old an id may become: a request that finds it older renews it, at its commit, and sends the new one with its response. Off by default (<see langword="null"/>); 15 minutes is a
+    /// good value; 1 minute or more. Not for stores that file sessions under their ids, as the layouts of npm stores do.
+    /// </summary>
+    /// <remarks>To be switched on when every process runs a version that knows it. Read-only requests, and cookie authentication's tickets, never renew an id.</remarks>
+    public TimeSpan? RenewIdAfter { get; set; }
+
+    /// <summary>
+    /// How long an id that was renewed by <see cref="RenewIdAfter"/> still finds its session, for requests that were sent before the answer with the new one arrived, or whose answer was lost: each
+    /// is sent the new one. 30 seconds by default; 1 second to 5 minutes, and less than <see cref="RenewIdAfter"/>. An id that a sign-in or <see cref="Session.RenewIdAsync"/>
+    /// replaced is dead at once.
+    /// </summary>
+    public TimeSpan RenewalGrace { get; set; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>
+    /// End the session when an id of it comes back that was renewed by <see cref="RenewIdAfter"/> and is past its <see cref="RenewalGrace"/>: two clients share it, one of them a thief
+    /// perhaps. False by default: the event <see cref="Events.SessionSuspicion.DeadId"/> tells of it, and the session goes on.
+    /// </summary>
+    public bool EndOnDeadId { get; set; }
+
     /// <summary>The deadlines of sessions whose user asked to be remembered (<see cref="SessionSignIn.IsPersistent"/>).</summary>
     public RememberMeOptions RememberMe { get; } = new();
 
@@ -172,6 +192,9 @@ public sealed class SojournOptions
 
     /// <summary>A method, so that the binder of configuration leaves it alone.</summary>
     internal JsonSerializerOptions GetJson() => _json;
+
+    /// <summary>The secrets as bytes, whichever way they were given.</summary>
+    internal IEnumerable<byte[]> SecretBytes() => SecretKeys ?? Secrets.Select(System.Text.Encoding.UTF8.GetBytes);
 
     internal bool IsIdleTimeoutSet => _idleTimeout is not null;
 

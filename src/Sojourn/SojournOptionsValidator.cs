@@ -24,6 +24,13 @@ internal sealed class SojournOptionsValidator : IValidateOptions<SojournOptions>
         Require(
             options.TouchInterval is null || (options.TouchInterval >= TimeSpan.Zero && options.TouchInterval < options.IdleTimeout),
             "TouchInterval must be null, or at least zero and shorter than IdleTimeout; else sessions in use would end.");
+        Require(options.RenewIdAfter is null || options.RenewIdAfter >= TimeSpan.FromMinutes(1), "RenewIdAfter must be null, or at least 1 minute.");
+        Require(
+            options.RenewalGrace >= TimeSpan.FromSeconds(1) && options.RenewalGrace <= TimeSpan.FromMinutes(5) && !(options.RenewalGrace >= options.RenewIdAfter),
+            "RenewalGrace must be 1 second to 5 minutes, and less than RenewIdAfter.");
+        Require(options.RenewIdAfter is null || !options.IsExpress, "RenewIdAfter is not for AddExpressSession, whose sessions Node applications share: they know nothing of ids that were renewed. Leave it null.");
+        Require(options.RenewIdAfter is null || options.IsExpress || options.SecretBytes().Any(), "RenewIdAfter needs a secret: ids that follow on others are made with it. Set Secrets.");
+        Require(!options.EndOnDeadId || options.RenewIdAfter is not null, "EndOnDeadId needs RenewIdAfter: without it ids do not renew themselves. Set both, or neither.");
         Require(options.RememberMe.IdleTimeout >= TimeSpan.FromSeconds(1) && options.RememberMe.IdleTimeout <= LongestCookie, "RememberMe.IdleTimeout must be 1 second to 400 days.");
         Require(options.RememberMe.AbsoluteTimeout is null || options.RememberMe.AbsoluteTimeout >= TimeSpan.FromSeconds(1), "RememberMe.AbsoluteTimeout must be null or at least 1 second.");
         Require(options.MaxSessionsPerSubject is null or >= 1, "MaxSessionsPerSubject must be null or at least 1.");

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Time.Testing;
+using Sojourn.Events;
 using Sojourn.Storage;
 using Sojourn.Testing;
 
@@ -26,6 +27,22 @@ public sealed class SignInTests
         Assert.Null(await _engine.Sessions.LoadAsync(before, Token));
         var stored = await _engine.LoadAsync(session.Id);
         Assert.Equal(("ada", "tea", _time.GetUtcNow()), (stored.Subject, stored.Get<string>("cart"), stored.SignedInAt));
+    }
+
+    [Fact]
+    public async Task A_session_that_is_destroyed_by_a_request_of_its_id_before_ends_under_its_new_one()
+    {
+        var log = new EventLog();
+        var engine = new Engine(_store, _time, handler: log);
+        foreach (var isSignIn in new[] { true, false })
+        {
+            var session = await engine.SignInAsync("ada");
+            var meanwhile = await engine.LoadAsync(session.Id);
+            await (isSignIn ? session.SignInAsync("ada", cancellationToken: Token) : session.RenewIdAsync(Token));
+            await meanwhile.DestroyAsync(Token);
+            Assert.False(await engine.IsAliveAsync(session));
+            Assert.Equal(SessionEndReason.Destroyed, Assert.Single(log.Events, each => each.Kind == SessionEventKind.Ended && each.Handle == session.Handle).Reason);
+        }
     }
 
     [Fact]

@@ -117,10 +117,11 @@ internal sealed class SessionTokens
 
     private bool IsDue(Session session, IncomingToken incoming) =>
         !session.IsCalled(incoming.Id)
-        || incoming.Token is not { IsSignedWithFirst: true }
-        || _options.Rolling
-        || session.HasChangedCookie
-        || (session.WasWritten && session.HasMaxAge);
+        || ((incoming.Token is not { IsSignedWithFirst: true }
+                || _options.Rolling
+                || session.HasChangedCookie
+                || (session.WasWritten && session.HasMaxAge))
+            && session.MaySendIdAgain);
 
     /// <summary>express-session's rule: a cookie that has an end is set again when the session's data changed.</summary>
     private bool IsExpressDue(Session session, IncomingToken incoming) =>

@@ -17,6 +17,7 @@ internal static class EventWords
         {
             SessionSuspicion.UnknownId => "suspicious: a signed id that nobody has",
             SessionSuspicion.AmbiguousTokens => "suspicious: two sessions in one request",
+            SessionSuspicion.DeadId => "suspicious: an id that was renewed came back",
             SessionSuspicion.UnreadableDocument => "suspicious: a stored session that does not read",
             _ => "suspicious",
         },
@@ -56,6 +57,7 @@ internal static class EventWords
         SessionEndReason.TooMany => "its user had too many",
         SessionEndReason.CredentialsChanged => "credentials changed",
         SessionEndReason.ByProvider => "by the identity provider",
+        SessionEndReason.DeadId => "an id of it came back that was dead",
         _ => "for a reason of a later version",
     };
 }

@@ -58,7 +58,7 @@ internal static class EndCommand
         return await FoundSession.FindAsync(store, name, cancellationToken) is not { } session ? 0
             : session.Info?.Handle is { } handle && !store.Description.Layout.IsKeyedById
                 ? await store.Administration.EndAsync(new SessionFilter { Handle = handle }, SessionEndReason.ByOperator, cancellationToken)
-            : await store.Sessions.EndRecordAsync(session.Key, session.Info, SessionEndReason.ByOperator, cancellationToken) ? 1 : 0;
+            : await store.Sessions.EndRecordAsync(session.Key, session.Record, session.Info, SessionEndReason.ByOperator, cancellationToken) ? 1 : 0;
     }
 
     private static string Describe(SessionFilter filter) => string.Join(", ", new (string, string?)[]

@@ -36,7 +36,7 @@ public interface ISessionAdministration
     /// <exception cref="NotSupportedException">The store has no index.</exception>
     ValueTask<SessionPage> PageAsync(string? after = null, int limit = 100, CancellationToken cancellationToken = default);
 
-    /// <summary>How many sessions are stored, those that have expired and are not removed yet among them.</summary>
+    /// <summary>How many sessions are stored, those that have expired and are not removed yet among them, and, where ids renew themselves, the forwarding records of ids that were renewed.</summary>
     /// <param name="cancellationToken">Ends the wait for the store.</param>
     /// <returns>How many.</returns>
     /// <exception cref="SessionStoreException">The store failed.</exception>

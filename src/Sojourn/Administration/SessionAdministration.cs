@@ -1,3 +1,4 @@
+using Sojourn.Document;
 using Sojourn.Events;
 
 namespace Sojourn.Administration;
@@ -86,11 +87,17 @@ internal sealed class SessionAdministration(SessionManager manager) : ISessionAd
             var endedBefore = ended;
             await foreach (var (key, record) in _finder.AllAsync(1_000, cancellationToken).ConfigureAwait(false))
             {
+                if (Forwarding.Of(record) is not null)
+                {
+                    // It leads to a session that is met by itself, or nowhere.
+                    continue;
+                }
+
                 // What began since is somebody's new session; what does not say when it began ends in the first pass.
                 var session = _finder.Describe(key, record);
                 if (session?.CreatedAt is { } created ? created <= began : pass == 0)
                 {
-                    ended += await manager.EndRecordAsync(key, session, reason, cancellationToken).ConfigureAwait(false) ? 1 : 0;
+                    ended += await manager.EndRecordAsync(key, record, session, reason, cancellationToken).ConfigureAwait(false) ? 1 : 0;
                 }
             }
 

@@ -10,6 +10,9 @@ internal sealed class SessionFinder(TimedStore store, ISessionOperations operati
 {
     private readonly ISessionIndex? _index = store.As<ISessionIndex>();
 
+    /// <summary>Whether the store can find records by their labels: one without an index cannot, nor can the layouts of npm stores, which have no place for them.</summary>
+    public bool FindsByLabel { get; } = store.As<ISessionIndex>() is not null && store.As<INodeLayout>() is null;
+
     /// <summary>The sessions that bear a label and have not expired.</summary>
     public async ValueTask<IReadOnlyList<SessionInfo>> FindAsync(string label, CancellationToken cancellationToken) =>
         [.. (await FindLiveAsync(label, cancellationToken).ConfigureAwait(false)).Select(static found => found.Session)];
@@ -87,7 +90,7 @@ internal sealed class SessionFinder(TimedStore store, ISessionOperations operati
     public ImmutableArray<string>? LabelsOf(string key, SessionRecord record) => Open(key, record)?.Labels();
 
     private Session? Open(string key, SessionRecord record) =>
-        SessionDocument.Of(record) is { } document && SessionMetadata.Parse(document.Metadata) is { } metadata
+        Forwarding.Of(record) is null && SessionDocument.Of(record) is { } document && SessionMetadata.Parse(document.Metadata) is { } metadata
             ? new Session(operations, null, null, key, record, document, metadata)
             : null;
 

@@ -56,6 +56,12 @@ internal static partial class Log
     [LoggerMessage(17, LogLevel.Warning, "The near cache could not subscribe to changes by other processes. It is tried again; until then they are seen when copies are as old as they may be.")]
     public static partial void NearCacheNotSubscribed(this ILogger logger, Exception exception);
 
+    [LoggerMessage(18, LogLevel.Warning, "An id came back that was renewed and is past its time. Two clients share the session, or the answer with the new id was lost. It is not adopted.")]
+    public static partial void DeadId(this ILogger logger);
+
+    [LoggerMessage(19, LogLevel.Warning, "Renewing the id of session {KeyStart}… failed. The visitor goes on; the next request tries again.")]
+    public static partial void RenewalFailed(this ILogger logger, string keyStart, Exception exception);
+
     [LoggerMessage(51, LogLevel.Error, "The stored document of session {KeyStart}… does not open: {Reason}. Somebody wrote to the database, or the key was removed too early.")]
     public static partial void DocumentRefused(this ILogger logger, string keyStart, string reason);
 

@@ -44,10 +44,10 @@ internal sealed class SessionMetrics
     {
         var meter = meters.Create(SojournDiagnostics.MeterName);
         _created = meter.CreateCounter<long>("sojourn.sessions.created", "{session}", "Sessions stored for the first time.");
-        _ended = meter.CreateCounter<long>("sojourn.sessions.ended", "{session}", "Sessions that ended, by reason: destroyed, signed-out, by-user, by-operator, too-many, credentials-changed, by-provider, expired.");
+        _ended = meter.CreateCounter<long>("sojourn.sessions.ended", "{session}", "Sessions that ended, by reason: destroyed, signed-out, by-user, by-operator, too-many, credentials-changed, by-provider, dead-id, expired.");
         _renewed = meter.CreateCounter<long>("sojourn.ids.renewed", "{id}", "Ids that were replaced by a new one, at sign-in or otherwise.");
         _signedIn = meter.CreateCounter<long>("sojourn.sign_ins", "{sign-in}", "Users who signed in to a session.");
-        _refused = meter.CreateCounter<long>("sojourn.tokens.refused", "{token}", "Tokens that opened nothing, by reason: malformed, signature, ambiguous, unknown.");
+        _refused = meter.CreateCounter<long>("sojourn.tokens.refused", "{token}", "Tokens that opened nothing, by reason: malformed, signature, ambiguous, unknown, dead.");
         _conflicts = meter.CreateCounter<long>("sojourn.commit.conflicts", "{conflict}", "Commits that met another process's change and were merged with it.");
         _failures = meter.CreateCounter<long>("sojourn.store.failures", "{failure}", "Calls of the store that failed or were late, by verb.");
         _storeDuration = meter.CreateHistogram<double>(
@@ -75,6 +75,7 @@ internal sealed class SessionMetrics
         SessionEndReason.TooMany => "too-many",
         SessionEndReason.CredentialsChanged => "credentials-changed",
         SessionEndReason.ByProvider => "by-provider",
+        SessionEndReason.DeadId => "dead-id",
         _ => "other",
     });
 

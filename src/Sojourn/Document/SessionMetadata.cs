@@ -9,6 +9,8 @@ internal sealed record SessionMetadata
     private readonly long _createdAt;
     private readonly long _absoluteExpiresAt;
     private readonly long _signedInAt;
+    private readonly long _idSince;
+    private readonly long _idleTimeout;
 
     public string? Handle { get; init; }
 
@@ -33,7 +35,18 @@ internal sealed record SessionMetadata
     }
 
     /// <summary>How long this session lives without use, where its sign-in said so.</summary>
-    public TimeSpan? IdleTimeout { get; init; }
+    public TimeSpan? IdleTimeout
+    {
+        get => _idleTimeout == 0 ? null : TimeSpan.FromTicks(_idleTimeout);
+        init => _idleTimeout = value?.Ticks ?? 0;
+    }
+
+    /// <summary>Since when the session has its id, where that was renewed and ids renew themselves; else since its sign-in, or since it was made.</summary>
+    public DateTimeOffset? IdSince
+    {
+        get => Time(_idSince == 0 ? Math.Max(_createdAt, _signedInAt) : _idSince);
+        init => _idSince = Ticks(value);
+    }
 
     /// <summary>What the session is found by besides its subject and its handle, such as <c>sid:…</c> of an OpenID provider.</summary>
     public string[] Labels { get; init; } = [];
@@ -75,7 +88,7 @@ internal sealed record SessionMetadata
     {
         var members = new MemberReader(utf8);
         string? handle = null, subject = null;
-        DateTimeOffset? created = null, absolute = null, signedIn = null;
+        DateTimeOffset? created = null, absolute = null, signedIn = null, idSince = null;
         TimeSpan? idle = null;
         string[] labels = [];
         SessionDevice? device = null;
@@ -91,6 +104,7 @@ internal sealed record SessionMetadata
                 : members.Is("handle"u8) ? members.TryReadText(out handle)
                 : members.Is("subject"u8) ? members.TryReadText(out subject)
                 : members.Is("signedIn"u8) ? members.TryReadTime(out signedIn)
+                : members.Is("idSince"u8) ? members.TryReadTime(out idSince)
                 : members.Is("idle"u8) ? members.TryReadSeconds(out idle)
                 : members.Is("labels"u8) ? members.TryReadTexts(out labels)
                 : members.Is("device"u8) ? SessionDevice.TryParse(members.ReadRaw(), out device)
@@ -111,6 +125,7 @@ internal sealed record SessionMetadata
             AbsoluteExpiresAt = absolute,
             Subject = subject,
             SignedInAt = signedIn,
+            IdSince = idSince,
             IdleTimeout = idle,
             Labels = labels,
             Device = device,
@@ -129,6 +144,7 @@ internal sealed record SessionMetadata
         JsonText.WriteTime(writer, "absolute"u8, metadata.AbsoluteExpiresAt);
         JsonText.WriteText(writer, "subject"u8, metadata.Subject);
         JsonText.WriteTime(writer, "signedIn"u8, metadata.SignedInAt);
+        JsonText.WriteTime(writer, "idSince"u8, Time(metadata._idSince));
         if (metadata.IdleTimeout is { } idle)
         {
             writer.WriteNumber("idle"u8, (long)idle.TotalSeconds);

@@ -48,6 +48,9 @@ public enum SessionEndReason
 
     /// <summary>The identity provider ended it.</summary>
     ByProvider,
+
+    /// <summary>An id of it came back that had been renewed, and was dead; see <see cref="SojournOptions.EndOnDeadId"/>.</summary>
+    DeadId,
 }
 
 /// <summary>What was tried.</summary>
@@ -61,6 +64,12 @@ public enum SessionSuspicion
 
     /// <summary>The stored session is not readable: damaged, altered, or moved to a place where it does not belong.</summary>
     UnreadableDocument,
+
+    /// <summary>
+    /// An id that was renewed and is past its time (<see cref="SojournOptions.RenewIdAfter"/>): two clients share the session, one of them a thief perhaps; or the one that it was renewed for
+    /// never got the answer.
+    /// </summary>
+    DeadId,
 
     /// <summary>A session that is bound to a device was used without that device's proof, as a copied cookie is; or a proof was sent that is none.</summary>
     UnboundUse,

@@ -135,8 +135,11 @@ public sealed class MigratingStore : ISessionStore, ISessionIndex, IExpiringStor
         }
 
         // Should a crash have left the record in the old store when it moved, it must not show up again.
-        await _from.DeleteAsync(FromKey(key), null, cancellationToken).ConfigureAwait(false);
-        return Judge(await _to.DeleteAsync(ToKey(key), current, cancellationToken).ConfigureAwait(false));
+        var left = await _from.DeleteAsync(FromKey(key), null, cancellationToken).ConfigureAwait(false);
+        var result = Judge(await _to.DeleteAsync(ToKey(key), current, cancellationToken).ConfigureAwait(false));
+
+        // Whoever was moving it finds it gone from the old store, and takes back what they wrote: it was deleted all the same, and here.
+        return result.Outcome == WriteOutcome.Gone && left.Outcome == WriteOutcome.Done ? left : result;
     }
 
     /// <inheritdoc/>

@@ -54,6 +54,26 @@ public sealed class MigratingStoreTests : SessionStoreConformance
         Assert.Equal(WriteOutcome.Done, (await Store.ReplaceAsync("key", answer.Record!, Record("""{"n":4}"""), Cancel)).Outcome);
     }
 
+    [Fact]
+    public async Task Whoever_takes_a_record_out_of_the_old_store_while_it_moves_has_deleted_it()
+    {
+        await OldAsync("key", "{}");
+        var (from, to) = (new FaultInjectingStore(_from), new FaultInjectingStore(_to));
+        var old = await ReadAsync("key");
+        var store = new MigratingStore(from, to, "app");
+        var leaving = from.On(StoreVerb.Delete).Hold();
+        var move = store.TouchAsync("key", old, InAnHour, Cancel).AsTask();
+        await leaving.Arrived;
+        var deleting = to.On(StoreVerb.Delete).Hold();
+        var delete = store.DeleteAsync("key", await _to.ReadAsync("key", Cancel), Cancel).AsTask();
+        await deleting.Arrived;
+        leaving.Release();
+        Assert.Equal(WriteOutcome.Gone, (await move).Outcome);
+        deleting.Release();
+        Assert.Equal(WriteOutcome.Done, (await delete).Outcome);
+        Assert.Null(await store.ReadAsync("key", Cancel));
+    }
+
     [Theory]
     [InlineData(true)]
     [InlineData(false)]

@@ -1,0 +1,102 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using Microsoft.Extensions.Time.Testing;
+
+namespace Sojourn.Races;
+
+/// <summary>One schedule: two actors, each with its verb, on one session. What is not a step is a choice, too: whether they share a process, whether somebody is signed in.</summary>
+internal sealed class Race(Course course, RaceVerb one, RaceVerb other, Choices choices)
+{
+    /// <summary>How many sessions a subject may have.</summary>
+    public const int Limit = 1;
+
+    /// <summary>Ten seconds into a session, past the deadline that it was given then and before the one that it is given by a use.</summary>
+    public static readonly TimeSpan PastDeadline = Course.IdleTimeout - TimeSpan.FromSeconds(5);
+
+    private static readonly TimeSpan Age = TimeSpan.FromSeconds(10);
+
+    private IReadOnlyList<string> _trace = [];
+
+    public Course Course => course;
+
+    public FakeTimeProvider Clock => course.Clock;
+
+    public string Subject { get; } = "ada " + RandomNumberGenerator.GetHexString(16, lowercase: true);
+
+    /// <summary>The id that both begin with.</summary>
+    public string Id { get; private set; } = "";
+
+    public string Handle { get; private set; } = "";
+
+    /// <summary>Whether the session is the subject's at the start.</summary>
+    public bool IsSignedIn { get; private set; }
+
+    public bool IsMigration => one.Migrates || other.Migrates;
+
+    public Actor[] Actors { get; private set; } = [];
+
+    /// <summary>A process to look at the outcome from.</summary>
+    public Process Observer => (IsMigration ? course.Migrating : course.Processes)[0];
+
+    /// <summary>Runs it.</summary>
+    /// <returns>What is wrong with the outcome; empty when nothing is.</returns>
+    public async Task<IReadOnlyList<string>> RunAsync()
+    {
+        var shareProcess = choices.Next(2) == 1;
+        IsSignedIn = !(one.SignsIn || other.SignsIn) || choices.Next(2) == 0;
+        await BeginAsync();
+        var processes = IsMigration ? course.Migrating : course.Processes;
+        Actors = [new Actor(this, one, 1, processes[0]), new Actor(this, other, 2, processes[shareProcess ? 0 : 1])];
+        using var scheduler = new Scheduler(choices, () => course.WaitingCommits);
+        try
+        {
+            await scheduler.RunAsync([.. Actors.Select(actor => ($"{actor.Number} {actor.Verb.Name}", (Func<Task>)actor.RunAsync))]);
+            return await new Outcome(this).JudgeAsync();
+        }
+        catch (Exception e) when (e is not TimeoutException)
+        {
+            return [$"{e.GetType().Name}: {e.Message}"];
+        }
+        finally
+        {
+            _trace = scheduler.Trace;
+            await CleanUpAsync();
+        }
+    }
+
+    /// <summary>How to see it again, and how it went.</summary>
+    public string Tell() => string.Create(CultureInfo.InvariantCulture, $"""
+        SOJOURN_RACE="{one},{other},{choices}"  ({(choices.Made[0].Choice == 1 ? "one process" : "two processes")}, {(IsSignedIn ? "signed in" : "nobody signed in")})
+          {string.Join("\n  ", _trace)}
+          {string.Join(", ", Actors.Select(actor => $"{actor.Number} {actor.Verb}: {actor.Answer.Outcome}"))}
+        """);
+
+    private async Task BeginAsync()
+    {
+        course.Keys.Clear();
+        Clock.Advance(TimeSpan.FromMinutes(2));
+        var session = (IsMigration ? course.BeforeMigration : course.Processes[0]).Sessions.Create();
+        session.Set("begun", true);
+        if (IsSignedIn)
+        {
+            await session.SignInAsync(Subject);
+        }
+        else
+        {
+            await session.SaveAsync();
+        }
+
+        (Id, Handle) = (session.Id, session.Handle);
+        Clock.Advance(Age);
+        course.Events.Clear();
+    }
+
+    private async Task CleanUpAsync()
+    {
+        foreach (var key in course.Keys.All)
+        {
+            await course.Store.DeleteAsync(key, null, CancellationToken.None);
+            await course.Old.DeleteAsync(key, null, CancellationToken.None);
+        }
+    }
+}
