@@ -321,7 +321,11 @@ public sealed class DeviceBindingTests
         Assert.False((await browser.GetAsync("/page", page)).Headers.Contains("Secure-Session-Registration"));
         app.Time.Advance(TimeSpan.FromSeconds(10));
         Assert.False((await browser.GetAsync("/who")).Headers.Contains("Secure-Session-Registration"));
-        await browser.GetAsync("/page", page);
+        using (var offer = await browser.GetAsync("/page", page))
+        {
+            Assert.Equal("no-store", offer.Headers.CacheControl?.ToString());
+        }
+
         Assert.NotEqual(first, browser.Offer);
         app.Time.Advance(TimeSpan.FromMinutes(2));
         Assert.False((await browser.GetAsync("/page", page)).Headers.Contains("Secure-Session-Registration"));
