@@ -11,6 +11,11 @@ public static class CheckoutEndpoints
     {
         app.MapPut("/checkout/draft/{field}", KeepField).RequireSignIn();
         app.MapPost("/checkout/order", PlaceOrderAsync).RequireFreshSignIn(freshSignIn, "/confirm?ReturnUrl=/checkout/review");
+
+        // Closes when the session ends, wherever it is ended. That a page is open is no activity of the user's.
+        app.MapGet("/order/feed", (Session session, OrderFeed feed) => TypedResults.ServerSentEvents(feed.OfAsync(session.Subject!).UntilEnded(session)))
+            .RequireSignIn()
+            .WithoutActivity();
     }
 
     /// <summary>What a visitor types is kept field by field, so that a closed tab or a restarted server costs them nothing.</summary>
@@ -30,7 +35,7 @@ public static class CheckoutEndpoints
         return Results.NoContent();
     }
 
-    private static async Task<IResult> PlaceOrderAsync(Session session)
+    private static async Task<IResult> PlaceOrderAsync(Session session, OrderFeed feed)
     {
         if (session.Get<Draft>("checkout") is not { HasAddress: true } draft)
         {
@@ -41,8 +46,10 @@ public static class CheckoutEndpoints
         if (await session.PopAsync<Cart>("cart") is { Lines.IsEmpty: false } cart)
         {
             session.Remove("checkout");
-            session.Set("order", new Order(RandomNumberGenerator.GetString("ABCDEFGHJKLMNPQRSTUVWXYZ23456789", 6), cart, draft));
+            var order = new Order(RandomNumberGenerator.GetString("ABCDEFGHJKLMNPQRSTUVWXYZ23456789", 6), cart, draft);
+            session.Set("order", order);
             session.Flash("notice", "Thank you. Your order is placed.");
+            feed.Tell(session.Subject!, $"Order {order.Number} is placed: {Preferences.Of(session).Show(order.Total)}.");
         }
 
         return Results.LocalRedirect("/order");

@@ -23,6 +23,7 @@ builder.Services.AddAuthentication().AddSojourn(options =>
 });
 builder.Services.AddAuthorizationBuilder().AddPolicy(Users.Operator, policy => policy.RequireRole(Users.Operator));
 builder.Services.AddSingleton<Users>();
+builder.Services.AddSingleton<OrderFeed>();
 
 // Operators see all sessions and end them; what is in the carts they do not see.
 builder.Services.AddSojournDashboard(options => (options.ReadPolicy, options.EndPolicy) = (Users.Operator, Users.Operator));

@@ -33,6 +33,21 @@ internal static class EndpointSession
     public static bool Names(HttpContext context, string name) =>
         context.GetEndpoint() is { } endpoint && NamedBy.GetValue(endpoint, static endpoint => SessionNames.Of(endpoint)).Contains(name);
 
+    /// <summary>Whether a request to it counts as use of the session of a name.</summary>
+    public static bool CountsAsActivity(HttpContext context, string name)
+    {
+        var said = context.GetEndpoint()?.Metadata.GetOrderedMetadata<NoSessionActivityAttribute>() ?? [];
+        for (var i = 0; i < said.Count; i++)
+        {
+            if (said[i].Session == name)
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
     /// <summary>What it requires of the session of a name and does not find; without a session, whatever it requires.</summary>
     public static SessionRequirementAttribute? FindUnmet(HttpContext context, string name, Session? session, TimeProvider time)
     {

@@ -83,6 +83,12 @@ internal sealed class SessionFeature(HttpContext context, SessionServices servic
 
     DateTimeOffset? ISessionHost.BeganAt => _beganAt;
 
+    bool ISessionHost.CountsAsActivity => EndpointSession.CountsAsActivity(context, Name);
+
+    CancellationToken ISessionHost.Aborted => context.RequestAborted;
+
+    void ISessionHost.OnWatched(IDisposable watch) => context.Response.RegisterForDispose(watch);
+
     string ISessionHost.NewId() => services.Express?.NewId(context) ?? SessionId.New();
 
     /// <summary>Loads the session, unless that was done or tried before. A store that fails is remembered and not thrown.</summary>

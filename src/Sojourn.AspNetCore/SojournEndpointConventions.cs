@@ -36,6 +36,18 @@ public static class SojournEndpointConventions
     public static TBuilder WithExclusiveSession<TBuilder>(this TBuilder builder, string session = "")
         where TBuilder : IEndpointConventionBuilder => builder.Uses(SessionUse.Exclusive, session);
 
+    /// <summary>Requests to these endpoints are no activity of the user's: they do not move the session's idle deadline. See <see cref="NoSessionActivityAttribute"/>.</summary>
+    /// <param name="builder">The endpoints.</param>
+    /// <param name="session">The session's name; empty for the default session.</param>
+    /// <returns>The same.</returns>
+    public static TBuilder WithoutActivity<TBuilder>(this TBuilder builder, string session = "")
+        where TBuilder : IEndpointConventionBuilder
+    {
+        ArgumentNullException.ThrowIfNull(session);
+        builder.Add(endpoint => endpoint.Metadata.Add(new NoSessionActivityAttribute { Session = session }));
+        return builder;
+    }
+
     /// <summary>The endpoints let a request through only if its session has the given entries; others get 401. See <see cref="RequireSessionAttribute"/>.</summary>
     /// <param name="builder">The endpoints.</param>
     /// <param name="entries">The names of the entries; without any, a session that an earlier request has stored is enough.</param>

@@ -34,6 +34,11 @@ internal sealed class SojournMiddleware(RequestDelegate next, SessionServices se
         try
         {
             await (EndpointSession.FindUnmet(context, services.Name, feature.Session, services.Time)?.RefuseAsync(context) ?? next(context)).ConfigureAwait(false);
+            if (feature.Session?.Connection is { } connection)
+            {
+                await connection.DisposeAsync().ConfigureAwait(false);
+            }
+
             if (!context.Response.HasStarted)
             {
                 await feature.CommitAsync().ConfigureAwait(false);
@@ -48,6 +53,11 @@ internal sealed class SojournMiddleware(RequestDelegate next, SessionServices se
         }
         catch
         {
+            if (feature.Session?.Connection is { } connection)
+            {
+                await connection.DisposeAsync().ConfigureAwait(false);
+            }
+
             guard.DropHeld();
             feature.MarkThrown();
             if (services.Options.CommitOnException && !context.Response.HasStarted)

@@ -2,7 +2,7 @@ using Microsoft.AspNetCore.Antiforgery;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
-using Sojourn.AspNetCore.Endpoints;
+using Sojourn.AspNetCore;
 using Sojourn.Dashboard;
 using Sojourn.Dashboard.Endpoints;
 

@@ -1,3 +1,4 @@
+using Sojourn.Ending;
 using Sojourn.Events;
 
 namespace Sojourn;
@@ -19,6 +20,9 @@ internal interface ISessionOperations
 
     /// <summary>Whether sessions get a handle when they are first stored.</summary>
     bool NamesEverySession { get; }
+
+    /// <summary>Notices the end of sessions that somebody waits for.</summary>
+    SessionWatcher Watcher { get; }
 
     ValueTask SaveAsync(Session session, bool evenIfEmpty, CancellationToken cancellationToken);
 
@@ -53,6 +57,17 @@ internal interface ISessionHost
 
     /// <summary>The attributes that a session begun by this request has.</summary>
     SessionCookie NewCookie();
+
+    /// <summary>Whether the request counts as use of the session.</summary>
+    bool CountsAsActivity => true;
+
+    /// <summary>Cancelled when the client went away.</summary>
+    CancellationToken Aborted => CancellationToken.None;
+
+    /// <summary>The request waits for the end of the session, and no longer when it is over itself.</summary>
+    void OnWatched(IDisposable watch)
+    {
+    }
 
     /// <summary>When the request began.</summary>
     DateTimeOffset? BeganAt { get; }

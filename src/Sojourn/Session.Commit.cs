@@ -57,6 +57,9 @@ public sealed partial class Session
     internal DateTimeOffset FreshExpiry(DateTimeOffset now) =>
         Deadlines.ExpiresAt(now, Lifetime, Metadata.AbsoluteExpiresAt ?? (HasBegun ? null : NewAbsoluteDeadline()));
 
+    /// <summary>Whether a write of the request is none of the user's, and leaves the deadline as it is stored.</summary>
+    private bool IsNoActivity => Record is not null && !_hasSignedIn && !IsTouchAsked && !CountsAsActivity;
+
     /// <summary>Whether the session has the members that it is stored with.</summary>
     private bool HasBegun => Record is not null || !_document.Cookie.IsEmpty;
 
@@ -134,7 +137,8 @@ public sealed partial class Session
         {
             CollectChanges();
             EnsureBegun();
-            if (HasMaxAge && !KeepsExpiry)
+            var keepsExpiry = KeepsExpiry || IsNoActivity;
+            if (HasMaxAge && !keepsExpiry)
             {
                 // The browser is told anew how long to keep the cookie, and so is whoever reads the record.
                 CookieUnlocked.Touch(now);
@@ -147,7 +151,7 @@ public sealed partial class Session
                 throw new SessionTooLargeException(length, _operations.Options.MaxDocumentBytes);
             }
 
-            var expiresAt = KeepsExpiry && Record is { } stored ? stored.ExpiresAt : FreshExpiry(now);
+            var expiresAt = keepsExpiry && Record is { } stored ? stored.ExpiresAt : FreshExpiry(now);
             return (new SessionRecord(_document.ToUtf8(), expiresAt, Labels()).MarkWellFormed(), _changes?.Count ?? 0);
         }
     }
@@ -175,6 +179,7 @@ public sealed partial class Session
             IsVersionUnknown = isVersionUnknown;
             WasWritten = true;
             _changes?.RemoveRange(0, changes);
+            WatchStored();
         }
     }
 
@@ -263,6 +268,7 @@ public sealed partial class Session
         lock (_sync)
         {
             State = SessionState.Ended;
+            WatchGone();
         }
     }
 
@@ -271,6 +277,7 @@ public sealed partial class Session
         lock (_sync)
         {
             State = SessionState.Destroyed;
+            _watch?.Fire();
             if (Record is not null)
             {
                 DestroyedCookie ??= CookieJson.Parse((SessionDocument.Of(Record) ?? new SessionDocument()).Cookie.Span, _operations.Time);
@@ -300,6 +307,7 @@ public sealed partial class Session
             _metadata = null;
             _id = NewId();
             _key = null;
+            _watch = null;
         }
     }
 

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Sojourn.Document;
 
 namespace Sojourn;
@@ -5,6 +6,9 @@ namespace Sojourn;
 /// <content>Whose session it is: signing in, proving it again, acting as somebody else. Each gives the session a new id.</content>
 public sealed partial class Session
 {
+    /// <summary>Kept apart: few requests sign in, and all of them have a session.</summary>
+    private StrongBox<DateTimeOffset>? _provedAt;
+
     /// <summary>What the authentication scheme keeps of the user; empty when nobody signed in by one.</summary>
     internal ReadOnlyMemory<byte> Ticket => Read(static session => session.Metadata.Ticket);
 
@@ -131,7 +135,11 @@ public sealed partial class Session
     }
 
     /// <summary>When the user who is just signing in proved who they are, at the latest; <see langword="null"/> when nobody is.</summary>
-    internal DateTimeOffset? ProvedAt { get; private set; }
+    internal DateTimeOffset? ProvedAt
+    {
+        get => _provedAt?.Value;
+        private set => _provedAt = value is { } at ? new(at) : null;
+    }
 
     /// <summary>The handle that the session will have. Whoever was signed in before knows its handle, and must not know another subject's.</summary>
     internal string PlannedHandle(string subject)
@@ -147,6 +155,7 @@ public sealed partial class Session
         lock (_sync)
         {
             CollectChanges();
+            _hasSignedIn = true;
             var now = _operations.Time.GetUtcNow();
             var options = _operations.Options;
             var idle = how.IdleTimeout ?? (how.IsPersistent ? options.RememberMe.IdleTimeout : null);

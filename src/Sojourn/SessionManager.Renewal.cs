@@ -144,6 +144,7 @@ public sealed partial class SessionManager
             if (replaced.Outcome == WriteOutcome.Done)
             {
                 session.TakeId(newId, forwarding.To);
+                Watches.HaveMoved(oldKey, forwarding.To, session.KnownHandle);
                 MarkCreated(session, record, changes);
                 return true;
             }
@@ -248,13 +249,24 @@ public sealed partial class SessionManager
     /// <param name="key">The key that it had.</param>
     /// <param name="known">The record as it is known; <see langword="null"/> to delete what is there under this very key.</param>
     /// <param name="cancellationToken">Ends the wait for the store.</param>
-    private async ValueTask<bool> RemoveAsync(string key, SessionRecord? known, CancellationToken cancellationToken)
+    /// <param name="isMoving">Whether it goes on under another key, to which those who wait for its end have moved.</param>
+    private async ValueTask<bool> RemoveAsync(string key, SessionRecord? known, CancellationToken cancellationToken, bool isMoving = false)
     {
         for (var attempt = 1; ; attempt++)
         {
             var deleted = await _store.DeleteAsync(key, attempt < MaxAttempts ? known : null, cancellationToken).ConfigureAwait(false);
             if (deleted.Outcome != WriteOutcome.Conflict)
             {
+                if (deleted.Outcome == WriteOutcome.Gone)
+                {
+                    // Ended by somebody else, or renewed.
+                    Watches.AskToLook(key);
+                }
+                else if (!isMoving)
+                {
+                    Watches.HaveEnded(key);
+                }
+
                 return deleted.Outcome == WriteOutcome.Done;
             }
 

@@ -261,9 +261,10 @@ public sealed partial class SessionManager
         session.TakeId(newId, newKey);
         for (var attempt = 1; ; attempt++)
         {
+            Watches.HaveMoved(oldKey, newKey, session.KnownHandle);
             if (attempt == MaxRenewAttempts)
             {
-                if (await RemoveAsync(oldKey, session.Record, cancellationToken).ConfigureAwait(false))
+                if (await RemoveAsync(oldKey, session.Record, cancellationToken, isMoving: true).ConfigureAwait(false))
                 {
                     break;
                 }
@@ -295,6 +296,7 @@ public sealed partial class SessionManager
     private async ValueTask<SessionEndedException> UndoMoveAsync(Session session, string newKey, CancellationToken cancellationToken)
     {
         await _store.DeleteAsync(newKey, null, cancellationToken).ConfigureAwait(false);
+        Watches.HaveEnded(newKey);
         session.MarkEnded();
         return new SessionEndedException();
     }

@@ -4,6 +4,7 @@ using Microsoft.Extensions.Options;
 using Sojourn.Administration;
 using Sojourn.Diagnostics;
 using Sojourn.Document;
+using Sojourn.Ending;
 using Sojourn.Events;
 using Sojourn.Storage;
 using Sojourn.Subjects;
@@ -35,7 +36,7 @@ public sealed partial class SessionManager : ISessionOperations
     private readonly byte[][] _secrets;
 
     internal SessionManager(
-        ISessionStore store, IOptions<SojournOptions> options, TimeProvider time, SessionMetrics metrics, SessionEvents events, ILogger<SessionManager> logger)
+        ISessionStore store, IOptions<SojournOptions> options, TimeProvider time, SessionMetrics metrics, SessionEvents events, SessionWatcher watcher, ILogger<SessionManager> logger)
     {
         Options = options.Value;
         Time = time;
@@ -61,7 +62,7 @@ public sealed partial class SessionManager : ISessionOperations
         _secrets = [.. Options.SecretBytes()];
         _ids = new SessionId(Options.KeyScope);
         Exclusive = new ExclusiveSessions(store.As<ISessionLease>(), Options.StoreTimeout, time, logger);
-        (_metrics, _events, _logger) = (metrics, events, logger);
+        (_metrics, _events, _watcher, _logger) = (metrics, events, watcher, logger);
         Finder = new SessionFinder(_store, this);
         Places = new PagePlaces(_isKeyedById);
         _epochs = new SubjectEpochs(_store, Options.StoreTimeout, time);
@@ -241,6 +242,7 @@ public sealed partial class SessionManager : ISessionOperations
         {
             if ((await _store.DeleteAsync(key, record, cancellationToken).ConfigureAwait(false)).Outcome == WriteOutcome.Done)
             {
+                Watches.HaveEnded(key);
                 _metrics.Expired();
                 await _events.RaiseAsync(SessionEventKind.Expired, metadata.Handle, metadata.Subject).ConfigureAwait(false);
             }
@@ -309,7 +311,7 @@ public sealed partial class SessionManager : ISessionOperations
 
         var expiresAt = session.FreshExpiry(now);
         var interval = session.IsTouchAsked ? TimeSpan.Zero : session.TouchInterval;
-        return Deadlines.TouchIsDue(record.ExpiresAt, expiresAt, interval) ? TouchAsync(session, record, now, expiresAt, cancellationToken) : default;
+        return Deadlines.TouchIsDue(record.ExpiresAt, expiresAt, interval) && (session.IsTouchAsked || session.CountsAsActivity) ? TouchAsync(session, record, now, expiresAt, cancellationToken) : default;
     }
 
     private async ValueTask TouchAsync(Session session, SessionRecord record, DateTimeOffset now, DateTimeOffset expiresAt, CancellationToken cancellationToken)

@@ -1,7 +1,7 @@
 namespace Sojourn;
 
 /// <summary>Where a session is in its life.</summary>
-internal enum SessionState
+internal enum SessionState : byte
 {
     Live,
 

@@ -5,6 +5,7 @@ using Microsoft.Extensions.Options;
 using Sojourn;
 using Sojourn.Administration;
 using Sojourn.Diagnostics;
+using Sojourn.Ending;
 using Sojourn.Events;
 using Sojourn.Storage;
 
@@ -56,7 +57,15 @@ public static class SojournCoreExtensions
             provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<SessionMetrics>(),
             provider.GetFor<SessionEvents>(name),
+            provider.GetFor<SessionWatcher>(name),
             provider.GetService<ILogger<SessionManager>>() ?? Logging.Abstractions.NullLogger<SessionManager>.Instance));
+        services.TryAddFor(name, provider => new SessionWatcher(
+            provider.GetFor<ISessionStore>(name),
+            () => provider.GetFor<SessionManager>(name),
+            provider.OptionsFor(name),
+            provider.GetRequiredService<TimeProvider>(),
+            provider.GetRequiredService<SessionMetrics>(),
+            (ILogger?)provider.GetService<ILogger<SessionWatcher>>() ?? Logging.Abstractions.NullLogger.Instance));
         var builder = new SojournBuilder(services, name);
         return services.IsRegisteredFor(typeof(ISessionStore), name) ? builder : builder.UseMemory();
     }

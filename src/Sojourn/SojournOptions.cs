@@ -175,6 +175,12 @@ public sealed class SojournOptions
     /// <summary>The cookie that carries the token.</summary>
     public SessionCookieOptions Cookie { get; } = new();
 
+    /// <summary>
+    /// How soon <see cref="Session.Ended"/> notices what another process ended, where the store does not tell: so often the record of each session that somebody waits for is read. 5 seconds
+    /// by default; 100 milliseconds to 1 hour.
+    /// </summary>
+    public TimeSpan EndedCheckInterval { get; set; } = TimeSpan.FromSeconds(5);
+
     /// <summary>How often expired sessions are removed from a store that does not do so by itself. 1 minute by default; more than zero.</summary>
     public TimeSpan PruneInterval { get; set; } = TimeSpan.FromMinutes(1);
 

@@ -39,6 +39,7 @@ internal sealed class SojournOptionsValidator : IValidateOptions<SojournOptions>
         Require(options.MaxDocumentBytes is >= 1024 and <= 16 * 1024 * 1024, "MaxDocumentBytes must be 1,024 to 16,777,216.");
         Require(options.StoreTimeout > TimeSpan.Zero, "StoreTimeout must be more than zero.");
         Require(options.ExclusiveTimeout > TimeSpan.Zero, "ExclusiveTimeout must be more than zero.");
+        Require(options.EndedCheckInterval >= TimeSpan.FromMilliseconds(100) && options.EndedCheckInterval <= TimeSpan.FromHours(1), "EndedCheckInterval must be 100 milliseconds to 1 hour.");
         Require(options.PruneInterval > TimeSpan.Zero, "PruneInterval must be more than zero.");
         Require(Enum.IsDefined(options.Load), "Load must be BeforeHandler or OnFirstUse.");
         Require(

@@ -214,6 +214,35 @@ public sealed class ShopTests(ShopFixture fixture) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Signing_a_device_out_closes_its_live_orders_while_its_user_watches()
+    {
+        await SignInAsync();
+        await using var phone = await NewPhoneAsync();
+        var other = await phone.NewPageAsync();
+        await SignInAsync(other);
+        await other.RunAndWaitForResponseAsync(() => other.GotoAsync("/order"), response => response.Url.EndsWith("/order/feed", StringComparison.Ordinal) && response.Status == 200);
+        var told = other.GetByRole(AriaRole.Region, new() { Name = "As it happens" });
+
+        await AddAsync(_page, "mug");
+        await _page.GotoAsync("/checkout");
+        await CheckOutAsync();
+        await PlaceAsync();
+        await Expect(told.GetByRole(AriaRole.Listitem)).ToContainTextAsync("is placed: €23.50.");
+        await Expect(told.GetByRole(AriaRole.Status)).ToContainTextAsync("while this page is open");
+
+        await _page.GotoAsync("/account");
+        await _page.GetByRole(AriaRole.Button, new() { Name = "End all others" }).ClickAsync();
+        await Expect(told.GetByRole(AriaRole.Status)).ToHaveTextAsync("You were signed out on this device, so nothing more is told here.");
+
+        await AddAsync(_page, "mug");
+        await _page.GotoAsync("/checkout");
+        await CheckOutAsync();
+        await PlaceAsync();
+        await Expect(_page.GetByRole(AriaRole.Region, new() { Name = "As it happens" })).ToBeVisibleAsync();
+        await Expect(told.GetByRole(AriaRole.Listitem)).ToHaveCountAsync(1);
+    }
+
+    [Fact]
     public async Task A_changed_password_ends_the_other_devices_and_the_old_password()
     {
         await SignInAsync();

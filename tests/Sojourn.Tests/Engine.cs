@@ -11,22 +11,23 @@ internal sealed class Engine
 {
     private readonly ServiceProvider _services;
 
-    public Engine(ISessionStore store, TimeProvider time, Action<SojournOptions>? options = null, ISessionEventHandler? handler = null)
+    public Engine(ISessionStore store, TimeProvider time, Action<SojournOptions>? options = null, ISessionEventHandler? handler = null, Action<IServiceCollection>? services = null)
     {
-        var services = new ServiceCollection();
-        services.AddSingleton(time);
-        services.AddSojournCore().UseStore(_ => store);
-        services.Configure<SojournOptions>(o =>
+        var all = new ServiceCollection();
+        all.AddSingleton(time);
+        all.AddSojournCore().UseStore(_ => store);
+        all.Configure<SojournOptions>(o =>
         {
             o.ApplicationName = "tests";
             options?.Invoke(o);
         });
         if (handler is not null)
         {
-            services.AddSingleton(handler);
+            all.AddSingleton(handler);
         }
 
-        _services = services.BuildServiceProvider();
+        services?.Invoke(all);
+        _services = all.BuildServiceProvider();
     }
 
     public SessionManager Sessions => _services.GetRequiredService<SessionManager>();

@@ -37,3 +37,24 @@ for (const form of document.querySelectorAll("form[data-draft]")) {
     form.addEventListener("submit", () => settle(false));
     addEventListener("pagehide", () => settle(true));
 }
+
+// Tells of orders for as long as the user is signed in on this device. A stream that ended is asked for again, and refused to whoever is not.
+for (const feed of document.querySelectorAll("[data-feed]")) {
+    const status = feed.querySelector("[role=status]");
+    const lines = feed.querySelector("ul");
+    const source = new EventSource(feed.dataset.feed);
+    const close = () => source.close();
+
+    source.addEventListener("order", ({ data }) => {
+        const line = document.createElement("li");
+        line.textContent = data;
+        lines.prepend(line);
+    });
+    source.addEventListener("error", () => {
+        if (source.readyState === EventSource.CLOSED) {
+            status.textContent = "You were signed out on this device, so nothing more is told here.";
+            status.classList.add("problem");
+        }
+    });
+    addEventListener("pagehide", close);
+}

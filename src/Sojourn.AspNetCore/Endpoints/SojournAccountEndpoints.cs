@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Sojourn.Administration;
+using Sojourn.AspNetCore;
 using Sojourn.AspNetCore.Endpoints;
 using Sojourn.Events;
 

@@ -89,7 +89,8 @@ internal sealed class SessionFinder(TimedStore store, ISessionOperations operati
     /// <summary>The labels that a record's document asks for, as a sign-in would give them; <see langword="null"/> when it is no session.</summary>
     public ImmutableArray<string>? LabelsOf(string key, SessionRecord record) => Open(key, record)?.Labels();
 
-    private Session? Open(string key, SessionRecord record) =>
+    /// <summary>The session as it is stored, for its deadlines and labels; <see langword="null"/> when it is none.</summary>
+    public Session? Open(string key, SessionRecord record) =>
         Forwarding.Of(record) is null && SessionDocument.Of(record) is { } document && SessionMetadata.Parse(document.Metadata) is { } metadata
             ? new Session(operations, null, null, key, record, document, metadata)
             : null;

@@ -62,6 +62,15 @@ internal static partial class Log
     [LoggerMessage(19, LogLevel.Warning, "Renewing the id of session {KeyStart}… failed. The visitor goes on; the next request tries again.")]
     public static partial void RenewalFailed(this ILogger logger, string keyStart, Exception exception);
 
+    [LoggerMessage(31, LogLevel.Error, "A callback on Session.Ended failed. The session has ended all the same.")]
+    public static partial void EndedCallbackFailed(this ILogger logger, Exception exception);
+
+    [LoggerMessage(32, LogLevel.Warning, "Whether sessions with open connections have ended could not be looked up. It is tried again; until then they are taken to be alive.")]
+    public static partial void NotLookedAt(this ILogger logger, Exception exception);
+
+    [LoggerMessage(33, LogLevel.Warning, "The session store could not be subscribed to for the end of sessions with open connections. It is tried again; until then their records are read every EndedCheckInterval.")]
+    public static partial void NewsNotSubscribed(this ILogger logger, Exception exception);
+
     [LoggerMessage(51, LogLevel.Error, "The stored document of session {KeyStart}… does not open: {Reason}. Somebody wrote to the database, or the key was removed too early.")]
     public static partial void DocumentRefused(this ILogger logger, string keyStart, string reason);
 

@@ -39,6 +39,7 @@ internal sealed class SessionMetrics
     private readonly Counter<long> _nearCacheMisses;
     private readonly Counter<long> _nearCacheInvalidations;
     private readonly Counter<long> _nearCacheEvictions;
+    private readonly UpDownCounter<long> _watched;
 
     public SessionMetrics(IMeterFactory meters)
     {
@@ -62,6 +63,7 @@ internal sealed class SessionMetrics
         _nearCacheMisses = meter.CreateCounter<long>("sojourn.near_cache.misses", "{reading}", "Readings for which the near cache had no copy that was young enough.");
         _nearCacheInvalidations = meter.CreateCounter<long>("sojourn.near_cache.invalidations", "{copy}", "Copies that were dropped because the store told of a change, or may have missed to.");
         _nearCacheEvictions = meter.CreateCounter<long>("sojourn.near_cache.evictions", "{copy}", "Copies that were dropped to make room for others.");
+        _watched = meter.CreateUpDownCounter<long>("sojourn.sessions.watched", "{watch}", "Requests and connections that wait for the end of their session.");
     }
 
     public void Created() => _created.Add(1);
@@ -114,6 +116,8 @@ internal sealed class SessionMetrics
     public void NearCacheInvalidated(int copies) => AddSome(_nearCacheInvalidations, copies);
 
     public void NearCacheEvicted(int copies) => AddSome(_nearCacheEvictions, copies);
+
+    public void Watched(int more) => _watched.Add(more);
 
     public void DocumentRefused(string reason) => _documentsRefused.Add(1, new KeyValuePair<string, object?>("reason", reason));
 

@@ -17,6 +17,8 @@ internal sealed class TicketRequest(HttpContext context, SessionServices service
     /// <summary>The cookie is the cookie handler's, which has one to send whenever it asks the store.</summary>
     public bool CanSendCookie => true;
 
+    public CancellationToken Aborted => context.RequestAborted;
+
     public static TicketRequest Begin(HttpContext context, SessionServices services, string scheme)
     {
         var request = new TicketRequest(context, services);
@@ -28,9 +30,13 @@ internal sealed class TicketRequest(HttpContext context, SessionServices service
 
     public static TicketRequest Of(HttpContext context, SessionServices services, string scheme) => Find(context, scheme) ?? Begin(context, services, scheme);
 
+    public bool CountsAsActivity => EndpointSession.CountsAsActivity(context, services.Name);
+
     public void OnUsed()
     {
     }
+
+    public void OnWatched(IDisposable watch) => context.Response.RegisterForDispose(watch);
 
     public string NewId() => SessionId.New();
 

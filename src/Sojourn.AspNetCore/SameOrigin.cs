@@ -1,6 +1,6 @@
 using Microsoft.AspNetCore.Http;
 
-namespace Sojourn.AspNetCore.Endpoints;
+namespace Sojourn.AspNetCore;
 
 /// <summary>
 /// Whether a request that changes something was sent by a page of this very origin, or by no page at all: by what the browser says of it (Fetch Metadata), and by
