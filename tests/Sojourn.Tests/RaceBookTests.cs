@@ -23,7 +23,7 @@ public sealed class RaceBookTests(ITestOutputHelper output)
     [InlineData(StoreFault.TouchesWhatIsGone, "The session was ended, and lives.")]
     [InlineData(StoreFault.DeletesWhatHasChanged, "An acknowledged change is lost.")]
     [InlineData(StoreFault.DeletesTwice, "The end was told 2 times.")]
-    [InlineData(StoreFault.FindsNothingByHandle, "The session was ended, and lives.")]
+    [InlineData(StoreFault.FindsNothingByHandle, "The subject has more sessions than they may.")]
     [InlineData(StoreFault.ForgetsWhoSignsIn, "The subject has more sessions than they may.")]
     public async Task A_store_that_breaks_its_contract_is_found_out(StoreFault fault, string wrong)
     {

@@ -8,36 +8,54 @@ internal sealed class Choices
 {
     private readonly IReadOnlyList<int> _given;
     private readonly Random? _random;
+    private readonly int[] _lengths = [];
     private readonly double _stays;
 
     /// <param name="given">The first choices; every later one is the first of what there is.</param>
     public Choices(IReadOnlyList<int> given) => _given = given;
 
-    private Choices(Random random, double stays) => (_given, _random, _stays) = ([], random, stays);
+    private Choices(IReadOnlyList<int> given, Random random, int[] lengths, double stays) => (_given, _random, _lengths, _stays) = (given, random, lengths, stays);
 
     /// <summary>What was chosen, and of how many.</summary>
     public List<(int Choice, int Of)> Made { get; } = [];
 
     public static Choices Parse(string digits) => new([.. digits.Select(static digit => digit - '0')]);
 
+    /// <summary>
+    /// Draws them. In one half of all schedules every order of the steps is as likely as another; in the other half actors change seldom, which finds what goes wrong
+    /// when one stands still while another does all that it has to do.
+    /// </summary>
     /// <param name="seed">The same seed gives the same choices.</param>
-    /// <param name="changesOften">
-    /// Whether each is as likely as the others. Else some schedules seldom change actors, and find what goes wrong when one stands still while another does all that it has to do.
-    /// </param>
-    public static Choices Draw(int seed, bool changesOften)
+    /// <param name="lengths">About how many steps each actor takes.</param>
+    /// <param name="holdsAnswers">Whether answers are held in any case.</param>
+    public static Choices Draw(int seed, int[] lengths, bool holdsAnswers)
     {
         var random = new Random(seed);
-        return new Choices(random, changesOften ? 0 : new[] { 0, 0.6, 0.8, 0.95 }[random.Next(4)]);
+        return new Choices(holdsAnswers ? [Mode.PlainCount + random.Next(Mode.PlainCount)] : [], random, lengths, new[] { 0, 0, 0.6, 0.9 }[random.Next(4)]);
     }
 
-    /// <param name="of">How many there are to choose from.</param>
-    /// <param name="stay">Which of them would go on with what was chosen before.</param>
-    public int Next(int of, int stay = -1)
+    /// <summary>Chooses one of so many.</summary>
+    public int Next(int of) => Make(of, random => random.Next(of));
+
+    /// <summary>Chooses who goes on.</summary>
+    /// <param name="ready">The actors that can, each by its number and how many steps it has taken.</param>
+    /// <param name="last">Which of them took the step before; less than zero: none.</param>
+    public int NextActor(IReadOnlyList<(int Number, int Steps)> ready, int last) => Make(ready.Count, random =>
     {
-        var choice = Made.Count < _given.Count ? Math.Min(_given[Made.Count], of - 1)
-            : _random is null ? 0
-            : stay >= 0 && _random.NextDouble() < _stays ? stay
-            : _random.Next(of);
+        if (last >= 0 && random.NextDouble() < _stays)
+        {
+            return last;
+        }
+
+        // By the steps that each has left: so those of a short one are spread over all of a long one's.
+        var left = ready.Select(actor => Math.Max(_lengths[actor.Number] - actor.Steps, 1)).ToList();
+        var drawn = random.Next(left.Sum());
+        return left.FindIndex(steps => (drawn -= steps) < 0);
+    });
+
+    private int Make(int of, Func<Random, int> draw)
+    {
+        var choice = Made.Count < _given.Count ? Math.Min(_given[Made.Count], of - 1) : _random is null ? 0 : draw(_random);
         Made.Add((choice, of));
         return choice;
     }

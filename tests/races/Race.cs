@@ -4,7 +4,7 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace Sojourn.Races;
 
-/// <summary>One schedule: two actors, each with its verb, on one session. What is not a step is a choice, too: whether they share a process, whether somebody is signed in.</summary>
+/// <summary>One schedule: two actors, each with its verb, on one session. What is not a step is a choice, too: the mode, and whether somebody is signed in.</summary>
 internal sealed class Race(Course course, RaceVerb one, RaceVerb other, Choices choices)
 {
     /// <summary>How many sessions a subject may have.</summary>
@@ -35,6 +35,9 @@ internal sealed class Race(Course course, RaceVerb one, RaceVerb other, Choices 
 
     public Actor[] Actors { get; private set; } = [];
 
+    /// <summary>How many steps each took.</summary>
+    public int[] Steps { get; private set; } = [];
+
     /// <summary>A process to look at the outcome from.</summary>
     public Process Observer => (IsMigration ? course.Migrating : course.Processes)[0];
 
@@ -42,12 +45,12 @@ internal sealed class Race(Course course, RaceVerb one, RaceVerb other, Choices 
     /// <returns>What is wrong with the outcome; empty when nothing is.</returns>
     public async Task<IReadOnlyList<string>> RunAsync()
     {
-        var shareProcess = choices.Next(2) == 1;
+        var (shareProcess, holdsAnswers) = Mode.Of(choices.Next(Mode.Count));
         IsSignedIn = !(one.SignsIn || other.SignsIn) || choices.Next(2) == 0;
         await BeginAsync();
         var processes = IsMigration ? course.Migrating : course.Processes;
         Actors = [new Actor(this, one, 1, processes[0]), new Actor(this, other, 2, processes[shareProcess ? 0 : 1])];
-        using var scheduler = new Scheduler(choices, () => course.WaitingCommits);
+        using var scheduler = new Scheduler(choices, holdsAnswers, () => course.WaitingCommits);
         try
         {
             await scheduler.RunAsync([.. Actors.Select(actor => ($"{actor.Number} {actor.Verb.Name}", (Func<Task>)actor.RunAsync))]);
@@ -59,14 +62,14 @@ internal sealed class Race(Course course, RaceVerb one, RaceVerb other, Choices 
         }
         finally
         {
-            _trace = scheduler.Trace;
+            (_trace, Steps) = (scheduler.Trace, scheduler.Steps);
             await CleanUpAsync();
         }
     }
 
     /// <summary>How to see it again, and how it went.</summary>
     public string Tell() => string.Create(CultureInfo.InvariantCulture, $"""
-        SOJOURN_RACE="{one},{other},{choices}"  ({(choices.Made[0].Choice == 1 ? "one process" : "two processes")}, {(IsSignedIn ? "signed in" : "nobody signed in")})
+        SOJOURN_RACE="{one},{other},{choices}"  ({Mode.Tell(choices.Made[0].Choice)}, {(IsSignedIn ? "signed in" : "nobody signed in")})
           {string.Join("\n  ", _trace)}
           {string.Join(", ", Actors.Select(actor => $"{actor.Number} {actor.Verb}: {actor.Answer.Outcome}"))}
         """);
@@ -99,4 +102,18 @@ internal sealed class Race(Course course, RaceVerb one, RaceVerb other, Choices 
             await course.Old.DeleteAsync(key, null, CancellationToken.None);
         }
     }
+}
+
+/// <summary>Whether the actors share a process, and whether they are held before they learn what a call did: then another may act in between, which counts most within a process.</summary>
+internal static class Mode
+{
+    /// <summary>How many there are. Those that hold no answers come first.</summary>
+    public const int Count = 2 * PlainCount;
+
+    /// <summary>How many hold no answers.</summary>
+    public const int PlainCount = 2;
+
+    public static (bool SharesProcess, bool HoldsAnswers) Of(int mode) => (mode % 2 == 1, mode >= PlainCount);
+
+    public static string Tell(int mode) => (Of(mode).SharesProcess ? "one process" : "two processes") + (Of(mode).HoldsAnswers ? ", answers held" : "");
 }

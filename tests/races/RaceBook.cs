@@ -4,13 +4,11 @@ using System.Globalization;
 namespace Sojourn.Races;
 
 /// <summary>
-/// Every pair of verbs on one session, in as many schedules as are asked for. Pairs that have no more schedules than their share are run in all of them; the others
-/// share what is left, drawn by number: schedule 17 of a pair is the same today and tomorrow.
+/// Every pair of verbs on one session, in as many schedules as are asked for. Of pairs that take few steps every order is run; what is left is drawn by number:
+/// schedule 17 of a pair is the same today and tomorrow.
 /// </summary>
 internal sealed class RaceBook(Course course)
 {
-    private const int Probes = 8;
-
     private readonly List<Page> _pages = [.. Pairs(course).Select(static (pair, number) => new Page(pair.One, pair.Other, number))];
     private readonly List<string> _failures = [];
     private string? _until;
@@ -42,25 +40,33 @@ internal sealed class RaceBook(Course course)
     {
         var began = Stopwatch.GetTimestamp();
         _until = until;
-        var share = schedules / _pages.Count;
-        foreach (var page in _pages.TakeWhile(_ => !IsOver))
+        foreach (var page in _pages)
         {
-            await BeginAsync(page, share);
+            await MeasureAsync(page);
         }
 
-        var open = _pages.FindAll(page => !page.IsComplete);
-        while (_run < schedules && open.Count > 0 && !IsOver)
+        // As many pairs in full as half of the schedules allow, the others by drawing.
+        foreach (var page in _pages.OrderBy(static page => page.Orders).ToList())
         {
-            foreach (var page in open.Take(schedules - _run))
+            if (!IsOver && _run + page.Orders <= schedules / 2)
             {
-                await DrawAsync(page);
+                await RunInFullAsync(page);
             }
         }
 
-        var complete = _pages.FindAll(page => page.IsComplete);
+        for (var round = 0; _run < schedules && !IsOver; round++)
+        {
+            // What was run in full lacks only the schedules that hold answers.
+            foreach (var page in _pages.Where(page => !page.IsFull || round % 3 == 0).Take(schedules - _run))
+            {
+                await RunAsync(page, Choices.Draw((1000 * page.Drawn++) + page.Number, page.Lengths, page.IsFull));
+            }
+        }
+
+        var full = _pages.FindAll(page => page.IsFull);
         return new RaceReport(
             string.Create(CultureInfo.InvariantCulture, $"{_run} schedules of {_pages.Count} pairs in {Stopwatch.GetElapsedTime(began).TotalSeconds:0.0} s, {_failed} failed")
-            + (complete.Count == 0 ? "" : $"; in all that they have: {string.Join(", ", complete.Select(page => $"{page.One} and {page.Other} ({page.Run})"))}"),
+            + (full.Count == 0 ? "" : $"; every order of calls of {full.Count} pairs: {string.Join(", ", full.Select(page => $"{page.One} and {page.Other}"))}"),
             _failed,
             _failures);
     }
@@ -72,24 +78,21 @@ internal sealed class RaceBook(Course course)
         return verbs.SelectMany((one, number) => verbs.Skip(number).Select(other => (one, other)));
     }
 
-    /// <summary>A few schedules tell about how many there are: as many as the choices on the way multiply to, on average.</summary>
-    private async Task BeginAsync(Page page, int share)
+    /// <summary>Runs the actors one after the other, either first: that tells how many steps they take.</summary>
+    private async Task MeasureAsync(Page page)
     {
-        var (probes, expected) = (Math.Min(Probes, share), 0.0);
-        for (var i = 0; i < probes; i++)
-        {
-            expected += (await DrawAsync(page, changesOften: true)).Made.Aggregate(1.0, static (product, made) => product * made.Of) / probes;
-        }
+        var first = await RunAsync(page, new Choices([]));
+        var second = await RunAsync(page, new Choices([0, .. Enumerable.Repeat(1, 200)]));
+        page.Lengths = [Math.Max(first[0], second[0]), Math.Max(first[1], second[1])];
+    }
 
-        if (share <= Probes || expected > 2 * share)
+    /// <summary>Runs every order of calls, in two processes and in one, unless they turn out to be far more than they seemed to be.</summary>
+    private async Task RunInFullAsync(Page page)
+    {
+        var most = page.Run + (2 * page.Orders) + 50;
+        for (IReadOnlyList<int>? next = []; next is not null && (next.Count == 0 || next[0] < Mode.PlainCount);)
         {
-            return;
-        }
-
-        var run = page.Run;
-        for (IReadOnlyList<int>? next = []; next is not null;)
-        {
-            if (page.Run - run > 4 * share)
+            if (page.Run > most)
             {
                 return;
             }
@@ -99,24 +102,18 @@ internal sealed class RaceBook(Course course)
             next = choices.Following();
         }
 
-        (page.IsComplete, page.Run) = (true, page.Run - run);
+        page.IsFull = true;
     }
 
-    private async Task<Choices> DrawAsync(Page page, bool changesOften = false)
-    {
-        var choices = Choices.Draw((1000 * page.Drawn++) + page.Number, changesOften);
-        await RunAsync(page, choices);
-        return choices;
-    }
-
-    private async Task RunAsync(Page page, Choices choices)
+    /// <returns>How many steps each actor took.</returns>
+    private async Task<int[]> RunAsync(Page page, Choices choices)
     {
         _run++;
         page.Run++;
         var race = new Race(course, page.One, page.Other, choices);
         if (await race.RunAsync() is not { Count: > 0 } wrong)
         {
-            return;
+            return race.Steps;
         }
 
         _failed++;
@@ -125,6 +122,8 @@ internal sealed class RaceBook(Course course)
             page.HasFailed = true;
             _failures.Add($"{string.Join(' ', wrong)}\n{race.Tell()}");
         }
+
+        return race.Steps;
     }
 
     /// <summary>One pair.</summary>
@@ -138,11 +137,17 @@ internal sealed class RaceBook(Course course)
 
         public int Run { get; set; }
 
+        /// <summary>About how many steps each actor takes.</summary>
+        public int[] Lengths { get; set; } = [];
+
+        /// <summary>About how many schedules there are that hold no answers.</summary>
+        public double Orders => Mode.PlainCount * (One.SignsIn || Other.SignsIn ? 2 : 1) * Enumerable.Range(1, Lengths[0]).Aggregate(1.0, (orders, step) => orders * (Lengths[1] + step) / step);
+
         /// <summary>How many schedules were drawn; the next one's number.</summary>
         public int Drawn { get; set; }
 
-        /// <summary>Whether every schedule that there is was run.</summary>
-        public bool IsComplete { get; set; }
+        /// <summary>Whether every order of calls was run.</summary>
+        public bool IsFull { get; set; }
 
         public bool HasFailed { get; set; }
     }

@@ -3,12 +3,13 @@ using System.Diagnostics;
 namespace Sojourn.Races;
 
 /// <summary>
-/// Lets actors take one step at a time. An actor is held before every call of a store and again before it has the answer; which of those that are held goes on, the
-/// schedule chooses. Nobody takes a step before the one before it has come to rest, so the same choices make the same race.
+/// Lets actors take one step at a time. An actor is held before every call of a store; which of those that are held goes on, the schedule chooses. Nobody takes a
+/// step before the one before it has come to rest, so the same choices make the same race.
 /// </summary>
 /// <param name="choices">The schedule.</param>
+/// <param name="holdsAnswers">Whether an actor is held a second time, when the call has been done and it has yet to learn of it.</param>
 /// <param name="waiting">How many actors wait in the engine for another one, which nobody but that one can end.</param>
-internal sealed class Scheduler(Choices choices, Func<int> waiting) : IDisposable
+internal sealed class Scheduler(Choices choices, bool holdsAnswers, Func<int> waiting) : IDisposable
 {
     /// <summary>An actor that asks again and again for what another has yet to do lets it, after so many steps.</summary>
     private const int MaxStepsInARow = 60;
@@ -25,6 +26,9 @@ internal sealed class Scheduler(Choices choices, Func<int> waiting) : IDisposabl
 
     /// <summary>The steps that were taken.</summary>
     public IReadOnlyList<string> Trace => _trace;
+
+    /// <summary>How many each actor took.</summary>
+    public int[] Steps => [.. _runners.Select(runner => runner.Steps)];
 
     /// <summary>Takes part in the schedule with a call; outside a race the call is just made.</summary>
     /// <param name="name">What the trace calls it.</param>
@@ -53,7 +57,7 @@ internal sealed class Scheduler(Choices choices, Func<int> waiting) : IDisposabl
     /// <exception cref="TimeoutException">They stood still: none was held, and not all were through.</exception>
     public async Task RunAsync(params (string Name, Func<Task> Act)[] actors)
     {
-        _runners.AddRange(actors.Select(runner => new Runner(this, runner.Name)));
+        _runners.AddRange(actors.Select((actor, number) => new Runner(this, number, actor.Name)));
         for (var i = 0; i < actors.Length; i++)
         {
             _runners[i].HasBegun = true;
@@ -105,28 +109,42 @@ internal sealed class Scheduler(Choices choices, Func<int> waiting) : IDisposabl
     {
         var number = runner.NextCall();
         await HoldAsync(runner, number, name, isCall: true);
-        T answer;
         try
         {
-            answer = await call();
+            var answer = await call();
+            await AnswerAsync(runner, number, $"  {name}: {tell(answer)}");
+            return answer;
         }
         catch (Exception e)
         {
-            await HoldAsync(runner, number, $"  {name}: {e.GetType().Name}", isCall: false, isAnswer: true);
+            await AnswerAsync(runner, number, $"  {name}: {e.GetType().Name}");
             throw;
         }
-
-        await HoldAsync(runner, number, $"  {name}: {tell(answer)}", isCall: false, isAnswer: true);
-        return answer;
     }
 
-    private Task HoldAsync(Runner runner, int number, string name, bool isCall, bool isAnswer = false)
+    private Task AnswerAsync(Runner runner, int number, string name)
+    {
+        lock (_sync)
+        {
+            runner.InStore--;
+            if (holdsAnswers)
+            {
+                return HoldAsync(runner, number, name, isCall: false);
+            }
+
+            _trace.Add($"{runner.Name}: {name}");
+        }
+
+        _moved.Release();
+        return Task.CompletedTask;
+    }
+
+    private Task HoldAsync(Runner runner, int number, string name, bool isCall)
     {
         var step = new Step(name, isCall);
         lock (_sync)
         {
             runner.Held.Add(number, step);
-            runner.InStore -= isAnswer ? 1 : 0;
         }
 
         _moved.Release();
@@ -151,7 +169,8 @@ internal sealed class Scheduler(Choices choices, Func<int> waiting) : IDisposabl
                 last = -1;
             }
 
-            var runner = ready[ready.Count == 1 ? 0 : choices.Next(ready.Count, last)];
+            var runner = ready.Count == 1 ? ready[0] : ready[choices.NextActor(ready.ConvertAll(static runner => (runner.Number, runner.Steps)), last)];
+            runner.Steps++;
             _inARow = runner == _last ? _inARow + 1 : 1;
             _last = runner;
 
@@ -204,14 +223,18 @@ internal sealed class Scheduler(Choices choices, Func<int> waiting) : IDisposabl
         }
     }
 
-    private sealed class Runner(Scheduler scheduler, string name)
+    private sealed class Runner(Scheduler scheduler, int number, string name)
     {
         private readonly TaskCompletionSource _ended = new();
         private int _calls;
 
         public Scheduler Scheduler => scheduler;
 
+        public int Number => number;
+
         public string Name => name;
+
+        public int Steps { get; set; }
 
         public bool HasBegun { get; set; }
 

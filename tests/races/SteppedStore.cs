@@ -83,7 +83,7 @@ internal sealed class KeyNames
     private readonly ConcurrentDictionary<string, int> _numbers = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, int> _labels = new(StringComparer.Ordinal);
 
-    public IEnumerable<string> All => _numbers.Keys;
+    public IEnumerable<string> All => _numbers.OrderBy(static key => key.Value).Select(static key => key.Key);
 
     public void Clear()
     {

@@ -19,6 +19,7 @@ internal static class EventWords
             SessionSuspicion.AmbiguousTokens => "suspicious: two sessions in one request",
             SessionSuspicion.DeadId => "suspicious: an id that was renewed came back",
             SessionSuspicion.UnreadableDocument => "suspicious: a stored session that does not read",
+            SessionSuspicion.UnboundUse => "suspicious: used without its device",
             _ => "suspicious",
         },
         _ => what.Kind.ToString(),
