@@ -12,7 +12,7 @@ public sealed class RenewalScheduleTests(ITestOutputHelper output)
 {
     private const string Old = "old";
 
-    private static readonly int Schedules = int.TryParse(Environment.GetEnvironmentVariable("SOJOURN_RACES"), NumberStyles.None, CultureInfo.InvariantCulture, out var asked) ? asked : 300;
+    private static readonly int Schedules = int.TryParse(Environment.GetEnvironmentVariable("SOJOURN_RACES"), NumberStyles.None, CultureInfo.InvariantCulture, out var asked) ? asked : 150;
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
