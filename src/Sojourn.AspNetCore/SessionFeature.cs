@@ -68,7 +68,15 @@ internal sealed class SessionFeature(HttpContext context, SessionServices servic
     bool ISessionHost.CanRenewId => !context.Response.HasStarted;
 
     /// <summary>Whoever has the session exclusively has it under its new id as well.</summary>
-    ValueTask ISessionHost.OnRenewingAsync(string newKey) => use == SessionUse.Exclusive ? services.TakeTurnAsync(context, newKey) : default;
+    async ValueTask<bool> ISessionHost.OnRenewingAsync(string newKey)
+    {
+        if (use == SessionUse.Exclusive)
+        {
+            await services.TakeTurnAsync(context, newKey).ConfigureAwait(false);
+        }
+
+        return use == SessionUse.Exclusive;
+    }
 
     void ISessionHost.OnUsed() => SessionTokens.KeepFromOutputCache(context);
 

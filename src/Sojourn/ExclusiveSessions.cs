@@ -49,6 +49,35 @@ internal sealed class ExclusiveSessions(ISessionLease? leases, TimeSpan storeTim
         }
     }
 
+    /// <summary>Takes the session's turn, unless somebody has it or the leases fail; <see langword="null"/> then.</summary>
+    public async ValueTask<IAsyncDisposable?> TryEnterAsync(string key, CancellationToken cancellationToken)
+    {
+        if (!_queue.TryEnter(key))
+        {
+            return null;
+        }
+
+        var owner = leases is null ? null : SessionId.NewHandle();
+        var isOurs = false;
+        try
+        {
+            isOurs = owner is null || await TryAcquireAsync(key, owner, cancellationToken).ConfigureAwait(false);
+            return isOurs ? new Turn(this, key, owner) : null;
+        }
+        catch (SessionStoreException e)
+        {
+            logger.LeaseNotKept(e);
+            return null;
+        }
+        finally
+        {
+            if (!isOurs)
+            {
+                _queue.Leave(key, null);
+            }
+        }
+    }
+
     private async Task<bool> TryAcquireAsync(string key, string owner, CancellationToken cancellationToken)
     {
         try

@@ -47,7 +47,8 @@ internal interface ISessionHost
     bool CanRenewId => false;
 
     /// <summary>The session gets a new key, which nobody knows yet.</summary>
-    ValueTask OnRenewingAsync(string newKey) => default;
+    /// <returns>Whether the request has the session exclusively; it has it under the new key as well then.</returns>
+    ValueTask<bool> OnRenewingAsync(string newKey) => default;
 
     /// <summary>The request has looked at its session for the first time: its response is not for others.</summary>
     void OnUsed();

@@ -51,6 +51,16 @@ internal sealed class KeyedQueue<T>
         return cancellationToken.CanBeCanceled ? WaitAsync(turn, cancellationToken) : new ValueTask<T?>(turn.Task);
     }
 
+    /// <summary>Takes the key's turn, unless somebody holds it.</summary>
+    public bool TryEnter(string key)
+    {
+        var shard = ShardOf(key);
+        lock (shard.Sync)
+        {
+            return shard.Waiting.TryAdd(key, null);
+        }
+    }
+
     public void Leave(string key, T? handOn)
     {
         var shard = ShardOf(key);

@@ -38,7 +38,8 @@ public sealed partial class Session
     }
 
     /// <summary>Tells the request of the id's new key, before anybody can know it.</summary>
-    internal ValueTask PrepareRenewalAsync(string newKey) => _host?.OnRenewingAsync(newKey) ?? default;
+    /// <returns>Whether the request has the session exclusively.</returns>
+    internal ValueTask<bool> PrepareRenewalAsync(string newKey) => _host?.OnRenewingAsync(newKey) ?? default;
 
     /// <summary>Goes on under the id that the session has now, <see langword="null"/> where that cannot be told.</summary>
     internal Session GoOnAs(string? id, string key)

@@ -31,30 +31,44 @@ public sealed partial class SessionManager
 
     private async ValueTask<int> EndFoundAsync(string label, SessionFilter filter, SessionEndReason reason, CancellationToken cancellationToken)
     {
-        var ended = new HashSet<string>(StringComparer.Ordinal);
+        var (count, ended) = (0, new HashSet<string>(StringComparer.Ordinal));
         foreach (var (key, record) in await Finder.FindRecordsAsync(label, cancellationToken).ConfigureAwait(false))
         {
             var session = Finder.Describe(key, record);
             var isMeant = (filter.Except is null || session?.Handle != filter.Except)
                 && (filter.Subject is null || record.Labels.Contains(SessionLabels.Subject(filter.Subject), StringComparer.Ordinal))
                 && (filter.Label is null || record.Labels.Contains(filter.Label, StringComparer.Ordinal));
-            if (!isMeant)
+            if (isMeant)
             {
-                continue;
-            }
-
-            if (session?.Handle is { } handle && ended.Contains(handle))
-            {
-                // While its id is renewed a session has two records, and ends once.
-                await RemoveAsync(key, record, cancellationToken).ConfigureAwait(false);
-            }
-            else if (await EndRecordAsync(key, record, session, reason, cancellationToken).ConfigureAwait(false))
-            {
-                ended.Add(session?.Handle ?? key);
+                count += await EndOnceAsync(key, record, session, ended, reason, cancellationToken).ConfigureAwait(false) ? 1 : 0;
             }
         }
 
-        return ended.Count;
+        return count;
+    }
+
+    /// <summary>Ends the session of a record that was found. While its id is renewed a session has two records, and ends once.</summary>
+    /// <param name="key">What the record is filed under.</param>
+    /// <param name="record">The record.</param>
+    /// <param name="session">What is in it.</param>
+    /// <param name="ended">The handles of those that ended so far; what ends is added.</param>
+    /// <param name="reason">What handlers of events are told.</param>
+    /// <param name="cancellationToken">Ends the wait for the store.</param>
+    /// <returns>Whether it ended by this.</returns>
+    internal async ValueTask<bool> EndOnceAsync(string key, SessionRecord record, SessionInfo? session, HashSet<string> ended, SessionEndReason reason, CancellationToken cancellationToken)
+    {
+        if (session?.Handle is not { } handle)
+        {
+            return await EndRecordAsync(key, record, session, reason, cancellationToken).ConfigureAwait(false);
+        }
+
+        if (ended.Contains(handle))
+        {
+            await RemoveAsync(key, record, cancellationToken).ConfigureAwait(false);
+            return false;
+        }
+
+        return await EndRecordAsync(key, record, session, reason, cancellationToken).ConfigureAwait(false) && ended.Add(handle);
     }
 
     /// <summary>Deletes the record of a session, whatever its version: a change that was made meanwhile ends with the session.</summary>

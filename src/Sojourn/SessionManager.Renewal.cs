@@ -127,15 +127,33 @@ public sealed partial class SessionManager
         }
     }
 
-    /// <summary>Creates the record of the next id, then lets the old one's lead there: never the other way, so that a crash in between signs nobody out.</summary>
+    /// <summary>Renews the id, unless another request has the session exclusively, by the id as it is.</summary>
     /// <returns>False where it is left to others: the session goes on from what is stored, its changes still to be saved.</returns>
     private async ValueTask<bool> ForwardAsync(Session session, DateTimeOffset now, CancellationToken cancellationToken)
     {
-        var oldKey = session.Key;
         var nonce = SessionId.New();
         var newId = SessionId.After(session.KnownId, nonce, _secrets[0]);
         var forwarding = new Forwarding(KeyOf(newId), nonce, now + Options.RenewalGrace);
-        await session.PrepareRenewalAsync(forwarding.To).ConfigureAwait(false);
+        if (await session.PrepareRenewalAsync(forwarding.To).ConfigureAwait(false))
+        {
+            return await ForwardAsync(session, newId, forwarding, now, cancellationToken).ConfigureAwait(false);
+        }
+
+        if (await Exclusive.TryEnterAsync(session.Key, cancellationToken).ConfigureAwait(false) is not { } turn)
+        {
+            return false;
+        }
+
+        await using (turn.ConfigureAwait(false))
+        {
+            return await ForwardAsync(session, newId, forwarding, now, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Creates the record of the next id, then lets the old one's lead there: never the other way, so that a crash in between signs nobody out.</summary>
+    private async ValueTask<bool> ForwardAsync(Session session, string newId, Forwarding forwarding, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        var oldKey = session.Key;
         var (record, changes) = TakeBatchOfNewId(session, now);
         await CreateAsync(session, forwarding.To, record, session.Labels(), cancellationToken).ConfigureAwait(false);
         for (var attempt = 1; ; attempt++)

@@ -272,6 +272,22 @@ public sealed class RenewalTests : ISessionEventHandler
     }
 
     [Fact]
+    public async Task No_id_is_renewed_while_another_request_has_the_session_exclusively()
+    {
+        await using var app = await StartAsync();
+        using var client = app.NewBareClient();
+        var (old, _) = await SendAsync(client, "/set?name=ada");
+        _time.Advance(After);
+        var slow = SendAsync(client, "/slow-exclusive", old);
+        await _arrived.Task;
+        Assert.Equal((null, "ada"), await SendAsync(client, "/count", old));
+        _released.SetResult();
+        var (renewed, _) = await slow;
+        Assert.NotNull(renewed);
+        Assert.Equal("1", (await SendAsync(client, "/get?entry=count", renewed)).Body);
+    }
+
+    [Fact]
     public async Task Lists_show_a_session_once_and_forwarding_records_never()
     {
         await using var app = await StartAsync();
@@ -396,6 +412,7 @@ public sealed class RenewalTests : ISessionEventHandler
                 await Task.Delay(1);
                 session.Set("count", count + 1);
             }).WithExclusiveSession();
+            app.MapGet("/slow-exclusive", (Session _) => WaitAsync()).WithExclusiveSession();
             app.MapGet("/slow-read", async (Session session) =>
             {
                 await WaitAsync();

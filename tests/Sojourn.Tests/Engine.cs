@@ -49,6 +49,26 @@ internal sealed class Engine
     public async Task<bool> IsAliveAsync(Session session) => await Sessions.LoadAsync(session.Id, TestContext.Current.CancellationToken) is not null;
 }
 
+/// <summary>A request that can send a new id.</summary>
+internal sealed class Visit(TimeProvider time) : ISessionHost
+{
+    public bool CanSendCookie => true;
+
+    public bool CanRenewId => true;
+
+    public DateTimeOffset? BeganAt => null;
+
+    public SessionDevice? Device => null;
+
+    public void OnUsed()
+    {
+    }
+
+    public string NewId() => SessionId.New();
+
+    public SessionCookie NewCookie() => new SessionCookieOptions().ToSessionCookie(isSecure: true, time);
+}
+
 /// <summary>Keeps what it hears.</summary>
 internal sealed class EventLog : ISessionEventHandler
 {

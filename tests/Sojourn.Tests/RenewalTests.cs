@@ -189,24 +189,4 @@ public sealed class RenewalTests
 
     private static void Configure(SojournOptions options) =>
         (options.Secrets, options.RenewIdAfter, options.RenewalGrace) = (["secret"], After, Grace);
-
-    /// <summary>A request that can send a new id.</summary>
-    private sealed class Visit(TimeProvider time) : ISessionHost
-    {
-        public bool CanSendCookie => true;
-
-        public bool CanRenewId => true;
-
-        public DateTimeOffset? BeganAt => null;
-
-        public SessionDevice? Device => null;
-
-        public void OnUsed()
-        {
-        }
-
-        public string NewId() => SessionId.New();
-
-        public SessionCookie NewCookie() => new SessionCookieOptions().ToSessionCookie(isSecure: true, time);
-    }
 }

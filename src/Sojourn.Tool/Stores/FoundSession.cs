@@ -4,6 +4,7 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json.Nodes;
 using Sojourn.Administration;
+using Sojourn.Document;
 using Sojourn.Storage;
 
 namespace Sojourn.Tool.Stores;
@@ -20,13 +21,13 @@ internal sealed record FoundSession(string Key, SessionRecord Record, SessionInf
     /// <summary>What it is called: its handle, or, without one, its fingerprint.</summary>
     public string Name => Info?.Handle ?? Fingerprint(Key);
 
-    /// <summary>All records, as far as they can be read or not, in no meaningful order.</summary>
+    /// <summary>All records of sessions, as far as they can be read or not, in no meaningful order.</summary>
     public static async IAsyncEnumerable<FoundSession> AllAsync(OpenStore store, int limit = 1_000, [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
         var finder = store.Sessions.Finder;
         await foreach (var (key, record) in finder.AllAsync(limit, cancellationToken))
         {
-            if (!MigratingStore.IsTombstone(record))
+            if (!MigratingStore.IsTombstone(record) && Forwarding.Of(record) is null)
             {
                 yield return new FoundSession(key, record, finder.Describe(key, record));
             }

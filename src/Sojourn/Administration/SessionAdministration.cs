@@ -81,10 +81,10 @@ internal sealed class SessionAdministration(SessionManager manager) : ISessionAd
 
     public async ValueTask<long> EndEverythingAsync(SessionEndReason reason = SessionEndReason.ByOperator, CancellationToken cancellationToken = default)
     {
-        var (began, ended) = (manager.Time.GetUtcNow(), 0L);
-        for (var pass = 0; pass < MaxPasses; pass++)
+        var (began, ended, handles) = (manager.Time.GetUtcNow(), 0L, new HashSet<string>(StringComparer.Ordinal));
+        for (var (pass, hasMet) = (0, true); hasMet && pass < MaxPasses; pass++)
         {
-            var endedBefore = ended;
+            hasMet = false;
             await foreach (var (key, record) in _finder.AllAsync(1_000, cancellationToken).ConfigureAwait(false))
             {
                 if (Forwarding.Of(record) is not null)
@@ -97,13 +97,9 @@ internal sealed class SessionAdministration(SessionManager manager) : ISessionAd
                 var session = _finder.Describe(key, record);
                 if (session?.CreatedAt is { } created ? created <= began : pass == 0)
                 {
-                    ended += await manager.EndRecordAsync(key, record, session, reason, cancellationToken).ConfigureAwait(false) ? 1 : 0;
+                    hasMet = true;
+                    ended += await manager.EndOnceAsync(key, record, session, handles, reason, cancellationToken).ConfigureAwait(false) ? 1 : 0;
                 }
-            }
-
-            if (ended == endedBefore)
-            {
-                break;
             }
         }
 
