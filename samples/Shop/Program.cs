@@ -12,7 +12,8 @@ builder.Services
         options.IdleTimeout = TimeSpan.FromHours(2);
         options.MaxSessionsPerSubject = 20;
     })
-    .UseSqlite($"Data Source={database}");
+    .UseSqlite($"Data Source={database}")
+    .WithDeviceBinding();
 
 // The user is kept in the session: there is no other cookie.
 builder.Services.AddAuthentication().AddSojourn(options =>

@@ -8,6 +8,7 @@ builder.Services.ConfigureHttpJsonOptions(json => json.SerializerOptions.TypeInf
 builder.Services
     .AddSojourn(o => o.UseJson(new JsonSerializerOptions(JsonSerializerDefaults.Web) { TypeInfoResolver = AppJson.Default }))
     .UseSqlite(builder.Configuration["Database"] ?? "Data Source=sessions.db")
+    .WithDeviceBinding()
     .WithEncryption();
 
 var app = builder.Build();

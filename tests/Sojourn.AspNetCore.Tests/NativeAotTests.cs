@@ -80,7 +80,7 @@ public sealed class NativeAotTests
             ["Sojourn__Encryption__Keys__0__Name"] = "first",
             ["Sojourn__Encryption__Keys__0__Key"] = Convert.ToBase64String(new byte[32]),
             ["Sojourn__Cookie__Name"] = "aot",
-            ["Sojourn__Cookie__Secure"] = "Never",
+            ["Sojourn__Cookie__Secure"] = "AsRequest",
         },
     })!;
 

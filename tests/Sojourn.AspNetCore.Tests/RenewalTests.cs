@@ -156,7 +156,7 @@ public sealed class RenewalTests : ISessionEventHandler
     [InlineData(false, false)]
     [InlineData(true, false)]
     [InlineData(true, true)]
-    public async Task A_browser_whose_parallel_answers_arrive_in_any_order_is_never_signed_out_and_never_sent_a_dead_id(bool isRolling, bool hasMaxAge)
+    public async Task O19_A_browser_whose_parallel_answers_arrive_in_any_order_is_never_signed_out_and_never_sent_a_dead_id(bool isRolling, bool hasMaxAge)
     {
         var random = new Random(4711);
         await using var app = await StartAsync(o =>

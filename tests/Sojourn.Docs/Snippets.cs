@@ -232,6 +232,15 @@ internal static class Snippets
 
     public static void NearCache(SojournBuilder builder)
     {
+        #region renewal
+        builder.Services.AddSojourn(o =>
+        {
+            o.RenewIdAfter = TimeSpan.FromMinutes(15);      // off by default
+            o.RenewalGrace = TimeSpan.FromSeconds(30);      // the default
+            o.EndOnDeadId = true;                           // off by default
+        });
+        #endregion
+
         #region near-cache
         builder.UseRedis("localhost:6379", o => o.Notifications = true).WithNearCache(TimeSpan.FromSeconds(5));
         #endregion

@@ -84,6 +84,7 @@ internal sealed class DeviceBinder(DeviceBindingOptions options, BoundCookie coo
         {
             // At the sign-in; and with later pages, since a browser tries once for each time that it is told.
             var challenge = seal.Write(Registration, AboutOf(session), now + options.ChallengeLifetime);
+            context.Response.Headers.CacheControl = "no-store";
             context.Response.Headers["Secure-Session-Registration"] = $"{DeviceProof.Algorithms};path=\"{options.Path}/register\";challenge=\"{challenge}\"";
         }
     }

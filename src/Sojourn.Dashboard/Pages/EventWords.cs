@@ -19,6 +19,7 @@ internal static class EventWords
             SessionSuspicion.AmbiguousTokens => "suspicious: two sessions in one request",
             SessionSuspicion.DeadId => "suspicious: an id that was renewed came back",
             SessionSuspicion.UnreadableDocument => "suspicious: a stored session that does not read",
+            SessionSuspicion.UnboundUse => "suspicious: used without its device",
             _ => "suspicious",
         },
         _ => what.Kind.ToString(),
@@ -34,6 +35,7 @@ internal static class EventWords
         "too-many" => "Ended by the limit",
         "credentials-changed" => "Ended by changed credentials",
         "by-provider" => "Ended by the identity provider",
+        "dead-id" => "Ended by a dead id that came back",
         "expired" => "Found past its deadline",
         _ => "Ended, " + reason,
     };
@@ -45,6 +47,7 @@ internal static class EventWords
         "signature" => "Token refused: not signed here",
         "ambiguous" => "Tokens refused: two sessions at once",
         "unknown" => "Token refused: its session is not there",
+        "dead" => "Token refused: its id was renewed",
         _ => "Token refused: " + reason,
     };
 

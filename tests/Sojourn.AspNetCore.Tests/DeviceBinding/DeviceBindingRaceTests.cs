@@ -157,6 +157,24 @@ public sealed class DeviceBindingRaceTests
         Assert.Equal("200 proved", await browser.TextAsync("/proved"));
     }
 
+    [Fact]
+    public async Task A_refresh_with_an_id_that_renewed_itself_is_answered_in_the_grace()
+    {
+        await using var app = await BindingApp.StartAsync(options: o => o.RenewIdAfter = TimeSpan.FromMinutes(5));
+        using var browser = await app.SignInAsync();
+        app.Time.Advance(TimeSpan.FromMinutes(8));
+        using var old = Request(app, browser, browser.Binding!.RefreshPath, browser.Key.Proof(browser.Binding.Challenge!, withKey: false));
+        var before = browser.Cookies["__Host-sid"];
+        Assert.Equal("200 ada", await browser.TextAsync("/who"));
+        Assert.NotEqual(before, browser.Cookies["__Host-sid"]);
+        using var answer = await Client.SendAsync(old, Token);
+        Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+        browser.Binding.Challenge = ChallengeOf(answer);
+        app.Time.Advance(TimeSpan.FromMinutes(10));
+        Assert.Equal("200 proved", await browser.TextAsync("/proved"));
+        Assert.Equal(1, browser.RefreshRequests);
+    }
+
     /// <summary>As the browser, but by itself, so that several may be under way.</summary>
     private static async Task<HttpResponseMessage> SendAsync(BindingApp app, BindingBrowser browser, string path, string proof)
     {

@@ -3,6 +3,7 @@ using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json;
 using System.Threading.RateLimiting;
+using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
@@ -108,6 +109,59 @@ public sealed class DeviceBindingTests
             // The one who asks may be the user, whose key is lost: they can sign in anew.
             Assert.Equal(["__Host-sid=", "__Host-sidb="], answer.Headers.GetValues("Set-Cookie").Select(each => each[..each.IndexOf(';', StringComparison.Ordinal)]));
         }
+    }
+
+    [Fact]
+    public async Task O26_O32_It_is_the_devices_key_that_counts_and_not_what_the_device_calls_itself()
+    {
+        await using var app = await BindingApp.StartAsync();
+        using var browser = await app.SignInAsync();
+        foreach (var agent in (string[])["Chrome/146", "Chrome/147", "Somebody/1.0"])
+        {
+            app.Time.Advance(CookieLifetime);
+            using var answer = await browser.GetAsync("/who", ("User-Agent", agent), ("Accept-Language", "xx"));
+            Assert.Equal("ada", await answer.Content.ReadAsStringAsync(Token));
+        }
+
+        using var copy = await app.SendAsync("/who", $"__Host-sid={browser.Cookies["__Host-sid"]}", ("User-Agent", "Somebody/1.0"), ("Accept-Language", "xx"));
+        Assert.Equal(HttpStatusCode.Unauthorized, copy.StatusCode);
+    }
+
+    [Theory]
+    [InlineData(SessionLoad.BeforeHandler)]
+    [InlineData(SessionLoad.OnFirstUse)]
+    public async Task A_copy_is_refused_whoever_asks_for_the_session_first(SessionLoad load)
+    {
+        await using var app = await BindingApp.StartAsync(
+            options: o => o.Load = load,
+            services: all =>
+            {
+                all.AddAuthentication().AddSojourn();
+                all.AddAuthorization();
+            },
+            useSojourn: false,
+            configure: each =>
+            {
+                each.UseAuthentication();
+                each.UseAuthorization();
+                each.UseSojourn();
+                each.MapGet("/members", () => "members").RequireAuthorization();
+                each.MapGet("/late", async (HttpContext context) => (await context.GetSessionAsync()).Subject);
+                each.MapPost("/scheme/ada", (HttpContext context) => context.SignInAsync(new(new System.Security.Claims.ClaimsIdentity([new("sub", "ada")], "password"))));
+            });
+        using var browser = app.NewBrowser();
+        await browser.PostAsync("/scheme/ada");
+        app.Time.Advance(TimeSpan.FromSeconds(11));
+        Assert.Equal("200 members", await browser.TextAsync("/members"));
+        foreach (var path in (string[])["/members", "/late", "/who", "/proved"])
+        {
+            using var answer = await app.SendAsync(path, $"__Host-sid={browser.Cookies["__Host-sid"]}");
+            Assert.Equal((path, HttpStatusCode.Unauthorized), (path, answer.StatusCode));
+            Assert.Equal("urn:sojourn:device-proof-required", (await answer.Content.ReadFromJsonAsync<JsonElement>(Token)).GetProperty("type").GetString());
+        }
+
+        using var plain = await app.SendAsync("/plain", $"__Host-sid={browser.Cookies["__Host-sid"]}");
+        Assert.Equal(HttpStatusCode.OK, plain.StatusCode);
     }
 
     [Fact]
@@ -267,7 +321,11 @@ public sealed class DeviceBindingTests
         Assert.False((await browser.GetAsync("/page", page)).Headers.Contains("Secure-Session-Registration"));
         app.Time.Advance(TimeSpan.FromSeconds(10));
         Assert.False((await browser.GetAsync("/who")).Headers.Contains("Secure-Session-Registration"));
-        await browser.GetAsync("/page", page);
+        using (var offer = await browser.GetAsync("/page", page))
+        {
+            Assert.Equal("no-store", offer.Headers.CacheControl?.ToString());
+        }
+
         Assert.NotEqual(first, browser.Offer);
         app.Time.Advance(TimeSpan.FromMinutes(2));
         Assert.False((await browser.GetAsync("/page", page)).Headers.Contains("Secure-Session-Registration"));

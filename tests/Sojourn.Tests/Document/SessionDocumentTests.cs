@@ -109,17 +109,31 @@ public sealed class SessionDocumentTests
     [Fact]
     public void Metadata_of_a_later_version_are_kept()
     {
-        var metadata = SessionMetadata.Parse(Bytes("""{"handle":"h","created":"2030-01-02T03:04:05.678Z","binding":{"os":"x"},"subject":"42"}"""))!;
+        var metadata = SessionMetadata.Parse(Bytes("""{"handle":"h","created":"2030-01-02T03:04:05.678Z","later":{"os":"x"},"subject":"42"}"""))!;
         Assert.Equal("42", metadata.Subject);
         Assert.Equal(
-            """{"handle":"h","created":"2030-01-02T03:04:05.678Z","subject":"43","binding":{"os":"x"}}""",
+            """{"handle":"h","created":"2030-01-02T03:04:05.678Z","subject":"43","later":{"os":"x"}}""",
             Encoding.UTF8.GetString((metadata with { Subject = "43" }).ToUtf8()));
+    }
+
+    [Fact]
+    public void The_device_that_a_session_is_bound_to_is_written_as_it_was_read()
+    {
+        const string Stored = """{"handle":"h","subject":"42","binding":{"id":"i","alg":"ES256","key":"k","at":"2030-01-02T03:04:05.678Z","challenge":"c","until":"2030-01-02T03:19:05.678Z"}}""";
+        var metadata = SessionMetadata.Parse(Bytes(Stored))!;
+        Assert.Equal(("i", "ES256", "k", "c"), (metadata.Binding!.Id, metadata.Binding.Algorithm, metadata.Binding.PublicKey, metadata.Binding.Challenge));
+        Assert.Equal(TimeSpan.FromMinutes(15), metadata.Binding.ChallengeExpiresAt - metadata.Binding.BoundAt);
+        Assert.Equal(Stored, Encoding.UTF8.GetString(metadata.ToUtf8()));
     }
 
     [Theory]
     [InlineData("[]")]
     [InlineData("""{"handle":1}""")]
     [InlineData("""{"absolute":"tomorrow"}""")]
+    [InlineData("""{"binding":null}""")]
+    [InlineData("""{"binding":{}}""")]
+    [InlineData("""{"binding":{"id":"i","alg":"ES256","key":"k","at":"2030-01-02T03:04:05.678Z","challenge":"c"}}""")]
+    [InlineData("""{"binding":{"id":"i","alg":"ES256","key":"k","at":"2030-01-02T03:04:05.678Z","challenge":"c","until":"2030-01-02T03:04:05.678Z","later":1}}""")]
     public void Metadata_of_an_unknown_format_are_not_guessed_at(string stored) => Assert.Null(SessionMetadata.Parse(Bytes(stored)));
 
     [Fact]

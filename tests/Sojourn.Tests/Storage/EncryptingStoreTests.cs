@@ -325,7 +325,7 @@ public sealed class EncryptingStoreTests : SessionStoreConformance
         }
     }
 
-    private sealed class NpmStore(ISessionStore inner) : BareStore(inner), INodeLayout
+    internal sealed class NpmStore(ISessionStore inner) : BareStore(inner), INodeLayout
     {
         public TimeSpan TimeToLive => TimeSpan.FromDays(1);
 

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics.Metrics;
 using System.Net;
 using System.Security.Cryptography;
@@ -14,7 +15,7 @@ using Sojourn.Events;
 namespace Sojourn.Browser.Tests;
 
 /// <summary>Device Bound Session Credentials by Chromium itself, which keeps the key in software here: what a TPM would do is its own affair.</summary>
-public sealed class DeviceBindingTests : IAsyncLifetime
+public sealed class ChromiumBindingTests : IAsyncLifetime
 {
     private readonly Refreshes _refreshes = new();
     private readonly ShiftedTime _time = new();
@@ -127,9 +128,14 @@ public sealed class DeviceBindingTests : IAsyncLifetime
         var page = await SignInAsync(context);
         await context.ClearCookiesAsync(new() { Name = "__Host-sidb" });
         await page.GotoAsync($"https://elsewhere.test:{_port}/elsewhere");
+        var answers = new ConcurrentQueue<int>();
+        page.Response += (_, response) => answers.Enqueue(response.Status);
         await page.ClickAsync("a");
         await Assertions.Expect(page.Locator("#who")).ToHaveTextAsync("ada");
         Assert.Equal(Address + "/page", page.Url);
+
+        // Chromium does not refresh for another site's page: the first answer only makes it ask again, as a page of ours.
+        Assert.Equal([401, 200], answers);
         Assert.Equal(1, _refreshes.Count);
     }
 
