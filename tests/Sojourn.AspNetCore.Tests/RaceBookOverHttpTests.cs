@@ -29,7 +29,7 @@ public sealed class RaceBookOverHttpTests(ITestOutputHelper output)
         private const string VisitHeader = "Visit";
         private const string HandleHeader = "Handle";
 
-        private static readonly SessionToken Token = new(Options.Create(new SojournOptions { Secrets = [TestApp.Secret] }));
+        private static readonly SessionToken Token = new(Options.Create(new SojournOptions { Secrets = [Secret] }));
 
         private readonly TestApp _app;
         private readonly HttpClient _client;
@@ -38,7 +38,7 @@ public sealed class RaceBookOverHttpTests(ITestOutputHelper output)
         private HttpProcess(ISessionStore store, TestApp app, ConcurrentDictionary<string, Visit> visits)
             : base(store, app.Services) => (_app, _client, _visits) = (app, app.NewBareClient(), visits);
 
-        public static async Task<Process> StartAsync(ISessionStore store, TimeProvider clock, RaceEvents events)
+        public static async Task<Process> StartAsync(ISessionStore store, Action<SojournOptions> configure, TimeProvider clock, RaceEvents events)
         {
             var visits = new ConcurrentDictionary<string, Visit>(StringComparer.Ordinal);
             var app = await TestApp.StartAsync(
@@ -63,7 +63,7 @@ public sealed class RaceBookOverHttpTests(ITestOutputHelper output)
                     });
                 },
                 store,
-                Configure,
+                configure,
                 services => services.AddSingleton<ISessionEventHandler>(events),
                 clock,
                 useSojourn: false);

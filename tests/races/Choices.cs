@@ -9,12 +9,13 @@ internal sealed class Choices
     private readonly IReadOnlyList<int> _given;
     private readonly Random? _random;
     private readonly int[] _lengths = [];
-    private readonly double _stays;
+    private readonly HashSet<int>? _changes;
+    private int _steps;
 
     /// <param name="given">The first choices; every later one is the first of what there is.</param>
     public Choices(IReadOnlyList<int> given) => _given = given;
 
-    private Choices(IReadOnlyList<int> given, Random random, int[] lengths, double stays) => (_given, _random, _lengths, _stays) = (given, random, lengths, stays);
+    private Choices(IReadOnlyList<int> given, Random random, int[] lengths, HashSet<int>? changes) => (_given, _random, _lengths, _changes) = (given, random, lengths, changes);
 
     /// <summary>What was chosen, and of how many.</summary>
     public List<(int Choice, int Of)> Made { get; } = [];
@@ -22,8 +23,8 @@ internal sealed class Choices
     public static Choices Parse(string digits) => new([.. digits.Select(static digit => digit - '0')]);
 
     /// <summary>
-    /// Draws them. In one half of all schedules every order of the steps is as likely as another; in the other half actors change seldom, which finds what goes wrong
-    /// when one stands still while another does all that it has to do.
+    /// Draws them. In one half of all schedules every order of the steps is as likely as another; in the other half actors change once to three times, which finds what
+    /// goes wrong when one stands still while another does much.
     /// </summary>
     /// <param name="seed">The same seed gives the same choices.</param>
     /// <param name="lengths">About how many steps each actor takes.</param>
@@ -31,7 +32,8 @@ internal sealed class Choices
     public static Choices Draw(int seed, int[] lengths, bool holdsAnswers)
     {
         var random = new Random(seed);
-        return new Choices(holdsAnswers ? [Mode.PlainCount + random.Next(Mode.PlainCount)] : [], random, lengths, new[] { 0, 0, 0.6, 0.9 }[random.Next(4)]);
+        HashSet<int>? changes = random.Next(2) == 0 ? null : [.. Enumerable.Range(0, 1 + random.Next(3)).Select(_ => 1 + random.Next(lengths.Sum()))];
+        return new Choices(holdsAnswers ? [Mode.PlainCount + random.Next(Mode.PlainCount)] : [], random, lengths, changes);
     }
 
     /// <summary>Chooses one of so many.</summary>
@@ -42,9 +44,9 @@ internal sealed class Choices
     /// <param name="last">Which of them took the step before; less than zero: none.</param>
     public int NextActor(IReadOnlyList<(int Number, int Steps)> ready, int last) => Make(ready.Count, random =>
     {
-        if (last >= 0 && random.NextDouble() < _stays)
+        if (_changes is not null)
         {
-            return last;
+            return last < 0 ? random.Next(ready.Count) : _changes.Contains(_steps++) ? (last + 1) % ready.Count : last;
         }
 
         // By the steps that each has left: so those of a short one are spread over all of a long one's.

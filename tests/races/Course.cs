@@ -6,9 +6,8 @@ namespace Sojourn.Races;
 /// <summary>Where races are run: two processes on one store, and two more that move sessions to it from an old one. One race at a time.</summary>
 internal sealed class Course : IAsyncDisposable
 {
-    public static readonly TimeSpan IdleTimeout = TimeSpan.FromSeconds(30);
-
     private readonly ISessionStore[] _instances;
+    private readonly Dictionary<(bool Migrate, bool RenewIds), List<Process>> _processes = [];
 
     private Course(Func<TimeProvider, ISessionStore> open, bool isShared)
     {
@@ -24,10 +23,6 @@ internal sealed class Course : IAsyncDisposable
 
     public RaceEvents Events { get; } = new();
 
-    public Process[] Processes { get; private set; } = [];
-
-    public Process[] Migrating { get; private set; } = [];
-
     /// <summary>A process that knows the old store alone.</summary>
     public Process BeforeMigration { get; private set; } = null!;
 
@@ -40,32 +35,41 @@ internal sealed class Course : IAsyncDisposable
     public bool Prunes => Store.As<IExpiringStore>() is not null;
 
     /// <summary>How many commits wait for another one of the same process.</summary>
-    public int WaitingCommits => Processes.Concat(Migrating).Sum(process => process.Sessions.WaitingCommits);
+    public int WaitingCommits => _processes.Values.Sum(static both => both.Sum(static process => process.Sessions.WaitingCommits));
 
     /// <summary>Makes one.</summary>
     /// <param name="open">Opens the store under test; called twice, as by two processes.</param>
     /// <param name="isShared">Whether there can be but one of it, which both use.</param>
     /// <param name="start">Starts a process; by default the engine alone.</param>
-    public static async Task<Course> OpenAsync(
-        Func<TimeProvider, ISessionStore> open, bool isShared = false, Func<ISessionStore, TimeProvider, RaceEvents, Task<Process>>? start = null)
+    public static async Task<Course> OpenAsync(Func<TimeProvider, ISessionStore> open, bool isShared = false, StartProcess? start = null)
     {
         start ??= EngineProcess.StartAsync;
         var course = new Course(open, isShared);
         var old = new SteppedStore(course.Old, course.Keys, "old:");
-        course.BeforeMigration = await EngineProcess.StartAsync(old, course.Clock, course.Events);
-        foreach (var store in course._instances)
+        course.BeforeMigration = await EngineProcess.StartAsync(old, Process.Configure, course.Clock, course.Events);
+        foreach (var (migrate, renewIds) in new[] { (false, false), (false, true), (true, false), (true, true) })
         {
-            course.Processes = [.. course.Processes, await start(new SteppedStore(store, course.Keys), course.Clock, course.Events)];
-            var migrating = new MigratingStore(old, new SteppedStore(store, course.Keys, "new:"), Process.ApplicationName, course.Clock);
-            course.Migrating = [.. course.Migrating, await start(migrating, course.Clock, course.Events)];
+            var both = course._processes[(migrate, renewIds)] = [];
+            foreach (var instance in course._instances)
+            {
+                ISessionStore store = migrate
+                    ? new MigratingStore(old, new SteppedStore(instance, course.Keys, "new:"), Process.ApplicationName, course.Clock)
+                    : new SteppedStore(instance, course.Keys);
+                both.Add(await start(store, renewIds ? Process.ConfigureRenewal : Process.Configure, course.Clock, course.Events));
+            }
         }
 
         return course;
     }
 
+    /// <summary>Two processes.</summary>
+    /// <param name="migrate">Whether they move sessions from the old store.</param>
+    /// <param name="renewIds">Whether ids renew themselves.</param>
+    public IReadOnlyList<Process> Processes(bool migrate, bool renewIds) => _processes[(migrate, renewIds)];
+
     public async ValueTask DisposeAsync()
     {
-        foreach (var process in Processes.Concat(Migrating).Append(BeforeMigration))
+        foreach (var process in _processes.Values.SelectMany(static both => both).Append(BeforeMigration))
         {
             await process.DisposeAsync();
         }

@@ -128,7 +128,7 @@ internal sealed class Outcome(Race race)
                 $"The end was told with a reason that nobody gave: {end.Reason}.");
         }
 
-        RequireTold(SessionEventKind.Renewed, Done.Count(actor => actor.Verb is { GivesNewId: true, SignsIn: false }));
+        RequireTold(SessionEventKind.Renewed, Done.Count(actor => actor.Verb is { GivesNewId: true, SignsIn: false }) + Renewed(byItself: true).Distinct().Count());
         RequireTold(SessionEventKind.SignedIn, Done.Count(actor => actor.Verb is { GivesNewId: true, SignsIn: true }));
         RequireTold(SessionEventKind.Created, 0);
         foreach (var actor in Done.Where(actor => actor.Verb.BeginsAnother))
@@ -154,22 +154,38 @@ internal sealed class Outcome(Race race)
         foreach (var actor in _actors)
         {
             var isGiven = actor.IsDone && (actor.Verb.GivesNewId || actor.Verb.BeginsAnother);
-            Require(isGiven == (actor.Answer.NewId is not null), isGiven ? "No cookie was sent for the new id." : $"{actor.Verb} was {actor.Answer.Outcome}, and a cookie was sent.");
+            var mayBeGiven = isGiven || (actor.IsDone && race.RenewsIds);
+            Require(!isGiven || actor.Answer.NewId is not null, "No cookie was sent for the new id.");
+            Require(mayBeGiven || actor.Answer.NewId is null, $"{actor.Verb} was {actor.Answer.Outcome}, and a cookie was sent.");
         }
 
-        var renewed = Done.Where(actor => actor.Verb.GivesNewId).Select(actor => actor.Answer.NewId!).ToList();
-        Require(renewed.Count < 2, "Two requests were given a new id.");
-        Require(aliveKey is null || aliveKey == sessions.KeyOf(renewed.FirstOrDefault(race.Id)), "The session lives under an id that no cookie holds.");
-        foreach (var id in _actors.Select(actor => actor.Answer.NewId).OfType<string>().Append(race.Id))
+        Require(Renewed(byItself: false).Distinct().Count() < 2 && Renewed(byItself: true).Distinct().Count() < 2, "The session was given two new ids.");
+        Require(aliveKey is null || CurrentId != race.Id || !Done.Any(actor => actor.Verb.RenewsItself), "The id was due, and was not renewed.");
+        Require(aliveKey is null || aliveKey == sessions.KeyOf(CurrentId), "The session lives under an id that no cookie holds.");
+        foreach (var id in _actors.Select(actor => actor.Answer.NewId).OfType<string>().Append(race.Id).Distinct())
         {
             var answers = await sessions.LoadAsync(id) is not null;
+            if (id == race.Id && CurrentId == Renewed(byItself: true).FirstOrDefault())
+            {
+                // Within the grace the old id leads to the session. The clock may have passed that.
+                Require(answers == (aliveKey is not null) || _actors.Any(actor => actor.Verb.PassesDeadline), "The old id does not lead to the session, or leads elsewhere.");
+                continue;
+            }
+
             Require(answers == _alive.Exists(each => each.Key == sessions.KeyOf(id)), answers ? "A dead id answers." : "The id of a session that lives does not answer.");
         }
     }
 
+    /// <summary>The id that the session has, or had last.</summary>
+    private string CurrentId => Renewed(byItself: false).Concat(Renewed(byItself: true)).FirstOrDefault(race.Id);
+
+    /// <summary>The ids that requests of the session were given.</summary>
+    private IEnumerable<string> Renewed(bool byItself) =>
+        Done.Where(actor => !actor.Verb.BeginsAnother && actor.Verb.GivesNewId != byItself).Select(actor => actor.Answer.NewId).OfType<string>();
+
     private async Task JudgeDocumentAsync(SessionInfo info)
     {
-        if (await race.Observer.Sessions.LoadAsync(Done.Where(actor => actor.Verb.GivesNewId).Select(actor => actor.Answer.NewId!).FirstOrDefault(race.Id)) is not { } session)
+        if (await race.Observer.Sessions.LoadAsync(CurrentId) is not { } session)
         {
             return;
         }

@@ -10,10 +10,13 @@ internal sealed class Race(Course course, RaceVerb one, RaceVerb other, Choices 
     /// <summary>How many sessions a subject may have.</summary>
     public const int Limit = 1;
 
-    /// <summary>Ten seconds into a session, past the deadline that it was given then and before the one that it is given by a use.</summary>
-    public static readonly TimeSpan PastDeadline = Course.IdleTimeout - TimeSpan.FromSeconds(5);
+    public static readonly TimeSpan IdleTimeout = TimeSpan.FromMinutes(3);
 
-    private static readonly TimeSpan Age = TimeSpan.FromSeconds(10);
+    /// <summary>How old the session is at the start; its id is due then, where ids renew themselves.</summary>
+    public static readonly TimeSpan Age = TimeSpan.FromMinutes(1);
+
+    /// <summary>From there past the deadline that the session had at the start, and not past the one that a use gives it.</summary>
+    public static readonly TimeSpan PastDeadline = IdleTimeout - (Age / 2);
 
     private IReadOnlyList<string> _trace = [];
 
@@ -39,7 +42,12 @@ internal sealed class Race(Course course, RaceVerb one, RaceVerb other, Choices 
     public int[] Steps { get; private set; } = [];
 
     /// <summary>A process to look at the outcome from.</summary>
-    public Process Observer => (IsMigration ? course.Migrating : course.Processes)[0];
+    public Process Observer => Processes[0];
+
+    /// <summary>Whether ids renew themselves.</summary>
+    public bool RenewsIds => one.RenewsItself || other.RenewsItself;
+
+    private IReadOnlyList<Process> Processes => course.Processes(IsMigration, RenewsIds);
 
     /// <summary>Runs it.</summary>
     /// <returns>What is wrong with the outcome; empty when nothing is.</returns>
@@ -48,8 +56,7 @@ internal sealed class Race(Course course, RaceVerb one, RaceVerb other, Choices 
         var (shareProcess, holdsAnswers) = Mode.Of(choices.Next(Mode.Count));
         IsSignedIn = !(one.SignsIn || other.SignsIn) || choices.Next(2) == 0;
         await BeginAsync();
-        var processes = IsMigration ? course.Migrating : course.Processes;
-        Actors = [new Actor(this, one, 1, processes[0]), new Actor(this, other, 2, processes[shareProcess ? 0 : 1])];
+        Actors = [new Actor(this, one, 1, Processes[0]), new Actor(this, other, 2, Processes[shareProcess ? 0 : 1])];
         using var scheduler = new Scheduler(choices, holdsAnswers, () => course.WaitingCommits);
         try
         {
@@ -77,8 +84,8 @@ internal sealed class Race(Course course, RaceVerb one, RaceVerb other, Choices 
     private async Task BeginAsync()
     {
         course.Keys.Clear();
-        Clock.Advance(TimeSpan.FromMinutes(2));
-        var session = (IsMigration ? course.BeforeMigration : course.Processes[0]).Sessions.Create();
+        Clock.Advance(TimeSpan.FromMinutes(10));
+        var session = (IsMigration ? course.BeforeMigration : Processes[0]).Sessions.Create();
         session.Set("begun", true);
         if (IsSignedIn)
         {

@@ -45,6 +45,7 @@ internal sealed record RaceVerb(string Name, Func<Actor, Task> Act)
             }
         })
         { Migrates = true },
+        new("renew itself", static actor => actor.RequestAsync(static _ => default)) { RenewsItself = true },
     ];
 
     /// <summary>Changes entries: the one of <see cref="Actor.EntryName"/>, and the count.</summary>
@@ -70,6 +71,9 @@ internal sealed record RaceVerb(string Name, Func<Actor, Task> Act)
 
     /// <summary>The session is in an old store at the start, and moves to the new one.</summary>
     public bool Migrates { get; init; }
+
+    /// <summary>The id is renewed by whichever request comes upon it.</summary>
+    public bool RenewsItself { get; init; }
 
     /// <summary>Whether another actor may find that the session has ended, or is not called so any more.</summary>
     public bool MayTakeAway => GivesNewId || Ends is not null || PassesDeadline;
