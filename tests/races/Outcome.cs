@@ -25,6 +25,7 @@ internal sealed class Outcome(Race race)
             await LookAsync(key);
         }
 
+        Require(!race.Course.Keys.HasRevived, "The session had expired, and was given a new deadline.");
         JudgeAnswers();
         var survivor = JudgeLife();
         JudgeOthers();

@@ -41,6 +41,9 @@ internal sealed class Race(Course course, RaceVerb one, RaceVerb other, Choices 
     /// <summary>How many steps each took.</summary>
     public int[] Steps { get; private set; } = [];
 
+    /// <summary>Whether it did not come to its end: then nothing more can be run on its course.</summary>
+    public bool StandsStill { get; private set; }
+
     /// <summary>A process to look at the outcome from.</summary>
     public Process Observer => Processes[0];
 
@@ -63,8 +66,9 @@ internal sealed class Race(Course course, RaceVerb one, RaceVerb other, Choices 
             await scheduler.RunAsync([.. Actors.Select(actor => ($"{actor.Number} {actor.Verb.Name}", (Func<Task>)actor.RunAsync))]);
             return await new Outcome(this).JudgeAsync();
         }
-        catch (Exception e) when (e is not TimeoutException)
+        catch (Exception e)
         {
+            StandsStill = e is TimeoutException;
             return [$"{e.GetType().Name}: {e.Message}"];
         }
         finally

@@ -14,8 +14,9 @@ internal sealed class RaceBook(Course course)
     private string? _until;
     private int _run;
     private int _failed;
+    private bool _standsStill;
 
-    private bool IsOver => _until is not null && _failures.Exists(failure => failure.Contains(_until, StringComparison.Ordinal));
+    private bool IsOver => _standsStill || (_until is not null && _failures.Exists(failure => failure.Contains(_until, StringComparison.Ordinal)));
 
     /// <summary>Runs the races as the environment asks for them: <c>SOJOURN_RACE</c> names one, <c>SOJOURN_RACES</c> says how many.</summary>
     /// <param name="schedules">How many, where nothing is asked for.</param>
@@ -40,7 +41,7 @@ internal sealed class RaceBook(Course course)
     {
         var began = Stopwatch.GetTimestamp();
         _until = until;
-        foreach (var page in _pages)
+        foreach (var page in _pages.TakeWhile(_ => !IsOver))
         {
             await MeasureAsync(page);
         }
@@ -57,7 +58,7 @@ internal sealed class RaceBook(Course course)
         for (var round = 0; _run < schedules && !IsOver; round++)
         {
             // What was run in full lacks only the schedules that hold answers.
-            foreach (var page in _pages.Where(page => !page.IsFull || round % 3 == 0).Take(schedules - _run))
+            foreach (var page in _pages.Where(page => !page.IsFull || round % 3 == 0).Take(schedules - _run).TakeWhile(_ => !IsOver))
             {
                 await RunAsync(page, Choices.Draw((1000 * page.Drawn++) + page.Number, page.Lengths, page.IsFull));
             }
@@ -92,7 +93,7 @@ internal sealed class RaceBook(Course course)
         var most = page.Run + (2 * page.Orders) + 50;
         for (IReadOnlyList<int>? next = []; next is not null && (next.Count == 0 || next[0] < Mode.PlainCount);)
         {
-            if (page.Run > most)
+            if (page.Run > most || IsOver)
             {
                 return;
             }
@@ -117,6 +118,7 @@ internal sealed class RaceBook(Course course)
         }
 
         _failed++;
+        _standsStill |= race.StandsStill;
         if (!page.HasFailed)
         {
             page.HasFailed = true;
@@ -138,7 +140,7 @@ internal sealed class RaceBook(Course course)
         public int Run { get; set; }
 
         /// <summary>About how many steps each actor takes.</summary>
-        public int[] Lengths { get; set; } = [];
+        public int[] Lengths { get; set; } = [0, 0];
 
         /// <summary>About how many schedules there are that hold no answers.</summary>
         public double Orders => Mode.PlainCount * (One.SignsIn || Other.SignsIn ? 2 : 1) * Enumerable.Range(1, Lengths[0]).Aggregate(1.0, (orders, step) => orders * (Lengths[1] + step) / step);

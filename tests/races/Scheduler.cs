@@ -77,14 +77,14 @@ internal sealed class Scheduler(Choices choices, bool holdsAnswers, Func<int> wa
         }
     }
 
+    public void Dispose() => _moved.Dispose();
+
     private int Chosen(int of)
     {
         var choice = choices.Next(of);
         _trace.Add($"chosen: {choice} of {of}");
         return choice;
     }
-
-    public void Dispose() => _moved.Dispose();
 
     private async Task ActAsync(Runner runner, Func<Task> act)
     {

@@ -29,10 +29,10 @@ internal sealed class SteppedStore(ISessionStore inner, KeyNames keys, string na
     }
 
     public ValueTask<WriteResult> ReplaceAsync(string key, SessionRecord current, SessionRecord next, CancellationToken cancellationToken) =>
-        StepAsync("replace", key, () => inner.ReplaceAsync(key, current, next, cancellationToken), Tell);
+        StepAsync("replace", key, async () => Look(await inner.ReplaceAsync(key, current, next, cancellationToken), current, next.ExpiresAt), Tell);
 
     public ValueTask<WriteResult> TouchAsync(string key, SessionRecord current, DateTimeOffset expiresAt, CancellationToken cancellationToken) =>
-        StepAsync("touch", key, () => inner.TouchAsync(key, current, expiresAt, cancellationToken), Tell);
+        StepAsync("touch", key, async () => Look(await inner.TouchAsync(key, current, expiresAt, cancellationToken), current, expiresAt), Tell);
 
     public ValueTask<WriteResult> DeleteAsync(string key, SessionRecord? current, CancellationToken cancellationToken) =>
         StepAsync(current is null ? "delete" : "delete unchanged", key, () => inner.DeleteAsync(key, current, cancellationToken), Tell);
@@ -58,6 +58,13 @@ internal sealed class SteppedStore(ISessionStore inner, KeyNames keys, string na
         $"{_prefix}replace entry of {keys.NameOfLabel(subject)}", () => _subjects!.ReplaceSubjectAsync(subject, current, next, keepUntil, cancellationToken), Tell);
 
     private ValueTask<T> StepAsync<T>(string verb, string key, Func<ValueTask<T>> call, Func<T, string> tell) => Scheduler.CallAsync($"{_prefix}{verb} {keys.NameOf(key)}", call, tell);
+
+    /// <summary>A deadline counts from when the session was used, which was too late if the one before had passed by then.</summary>
+    private WriteResult Look(WriteResult result, SessionRecord current, DateTimeOffset expiresAt)
+    {
+        keys.HasRevived |= result.Outcome == WriteOutcome.Done && expiresAt - Race.IdleTimeout >= current.ExpiresAt;
+        return result;
+    }
 
     /// <summary>The order in which an index finds records is its own; here it is the schedule's.</summary>
     private async ValueTask<IReadOnlyList<KeyValuePair<string, SessionRecord>>> FindInOrderAsync(string label, CancellationToken cancellationToken)
@@ -85,10 +92,14 @@ internal sealed class KeyNames
 
     public IEnumerable<string> All => _numbers.OrderBy(static key => key.Value).Select(static key => key.Key);
 
+    /// <summary>Whether a record that had expired was given a new deadline.</summary>
+    public bool HasRevived { get; set; }
+
     public void Clear()
     {
         _numbers.Clear();
         _labels.Clear();
+        HasRevived = false;
     }
 
     public void Add(string key) => _numbers.TryAdd(key, _numbers.Count + 1);

@@ -29,6 +29,7 @@ internal static class ConfigurationTable
         new("MaxDocumentBytes", Words.Bytes(options.MaxDocumentBytes)),
         new("StoreTimeout", Words.Span(options.StoreTimeout)),
         new("ExclusiveTimeout", Words.Span(options.ExclusiveTimeout)),
+        new("EndedCheckInterval", store.As<ISessionNotifications>() is null ? Words.Span(options.EndedCheckInterval) : "not used: the store tells"),
         new("PruneInterval", store.As<IExpiringStore>() is null ? "not used: the database removes what has expired" : Words.Span(options.PruneInterval)),
         new("Cookie.Name", options.Cookie.Name ?? ""),
         new("Cookie.Path", options.Cookie.Path),
