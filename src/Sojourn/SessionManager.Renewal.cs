@@ -14,13 +14,6 @@ public sealed partial class SessionManager
     /// <summary>How many forwarding records are followed, one after the other.</summary>
     private const int MaxHops = 1_000;
 
-    /// <summary>The key that a session has now which had this one before; <see langword="null"/> when it has ended. Does not ask whether the id still finds it.</summary>
-    internal async ValueTask<string?> FindKeyAsync(string key, CancellationToken cancellationToken)
-    {
-        var found = await FollowAsync(key, null, await _store.ReadAsync(key, cancellationToken).ConfigureAwait(false), inGrace: false, cancellationToken).ConfigureAwait(false);
-        return found.Record?.ExpiresAt > Time.GetUtcNow() ? found.Key : null;
-    }
-
     /// <summary>Loads the session of an id that was renewed; within the grace, or not at all.</summary>
     private async ValueTask<Session?> LoadForwardedAsync(string id, string key, SessionRecord record, Forwarding forwarding, ISessionHost? host, CancellationToken cancellationToken)
     {

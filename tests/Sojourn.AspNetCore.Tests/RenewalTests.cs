@@ -317,13 +317,13 @@ public sealed class RenewalTests : ISessionEventHandler
         var current = old;
         for (var i = 0; i < 3; i++)
         {
-            Assert.Equal(sessions.KeyOf(IdOf(current!)), await sessions.FindKeyAsync(sessions.KeyOf(IdOf(old!)), Token));
+            Assert.Equal(sessions.KeyOf(IdOf(current!)), (await sessions.LocateAsync(sessions.KeyOf(IdOf(old!)), handle: null, Token))?.Key);
             _time.Advance(After);
             (current, _) = await SendAsync(client, "/get", current);
         }
 
         await SendAsync(client, "/destroy", current);
-        Assert.Null(await sessions.FindKeyAsync(sessions.KeyOf(IdOf(old!)), Token));
+        Assert.Null(await sessions.LocateAsync(sessions.KeyOf(IdOf(old!)), handle: null, Token));
     }
 
     [Fact]
