@@ -137,8 +137,7 @@ public sealed partial class Session
         {
             CollectChanges();
             EnsureBegun();
-            var keepsExpiry = KeepsExpiry || IsNoActivity;
-            if (HasMaxAge && !keepsExpiry)
+            if (HasMaxAge && !IsNoActivity)
             {
                 // The browser is told anew how long to keep the cookie, and so is whoever reads the record.
                 CookieUnlocked.Touch(now);
@@ -151,7 +150,7 @@ public sealed partial class Session
                 throw new SessionTooLargeException(length, _operations.Options.MaxDocumentBytes);
             }
 
-            var expiresAt = keepsExpiry && Record is { } stored ? stored.ExpiresAt : FreshExpiry(now);
+            var expiresAt = IsNoActivity ? Record!.ExpiresAt : FreshExpiry(now);
             return (new SessionRecord(_document.ToUtf8(), expiresAt, Labels()).MarkWellFormed(), _changes?.Count ?? 0);
         }
     }

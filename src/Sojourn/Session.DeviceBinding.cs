@@ -29,9 +29,6 @@ public sealed partial class Session
     /// <summary>Whether the request proved that it comes from the device.</summary>
     internal bool HasDeviceProof { get; set; }
 
-    /// <summary>Whether a commit leaves the deadline where it is.</summary>
-    internal bool KeepsExpiry { get; private set; }
-
     /// <summary>Binds the session to a device, once for a sign-in, and saves it.</summary>
     /// <returns>False where it is bound already, or somebody signed in meanwhile.</returns>
     internal ValueTask<bool> BindAsync(SessionBinding binding, CancellationToken cancellationToken) =>
@@ -46,7 +43,7 @@ public sealed partial class Session
     {
         lock (_sync)
         {
-            KeepsExpiry = true;
+            CountsAsActivity = false;
             Do(change);
         }
 

@@ -16,7 +16,7 @@ internal sealed class TimedSeal(SojournOptions options)
     private const int Length = TimeLength + HMACSHA256.HashSizeInBytes;
     private static readonly int TextLength = Base64Url.GetEncodedLength(Length);
     private readonly byte[][] _keys =
-        [.. (options.SecretKeys ?? options.Secrets.Select(Encoding.UTF8.GetBytes)).Select(static secret => HMACSHA256.HashData(secret, "sojourn device binding"u8))];
+        [.. options.SecretBytes().Select(static secret => HMACSHA256.HashData(secret, "sojourn device binding"u8))];
 
     public string Write(string purpose, string about, DateTimeOffset until)
     {
