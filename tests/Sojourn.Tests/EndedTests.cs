@@ -377,6 +377,64 @@ public sealed class EndedTests
         Assert.False(await _here.IsAliveAsync(signsIn));
     }
 
+    /// <summary>Renewals, ends and connections that come and go, all at once: who waits for what has ended is told, nobody else is, and nothing is left behind.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Whatever_happens_at_once_those_whose_session_ended_are_told_and_nobody_else(bool isTold)
+    {
+        await using var provider = Services(isTold ? _telling : _memory, o => o.EndedCheckInterval = TimeSpan.FromMilliseconds(100), TimeProvider.System).BuildServiceProvider();
+        using var watched = new MetricCollector<long>(provider.GetRequiredService<System.Diagnostics.Metrics.IMeterFactory>(), SojournDiagnostics.MeterName, "sojourn.sessions.watched");
+        var here = provider.GetRequiredService<SessionManager>();
+        var there = new Engine(_memory, TimeProvider.System);
+        var outcomes = await Task.WhenAll(Enumerable.Range(0, 200).Select(number => Task.Run(
+            async () =>
+            {
+                var session = here.Create();
+                await session.SignInAsync($"user{number}", cancellationToken: Token);
+                var ended = session.Ended;
+                using (var leaves = session.WatchApart())
+                {
+                    for (var step = 0; step < 1 + (number % 5); step++)
+                    {
+                        var manager = (number + step) % 2 == 0 ? here : there.Sessions;
+                        var key = session.Key;
+                        session = (await manager.LoadAsync(session.Id, Token))!;
+                        await session.RenewIdAsync(Token);
+                        if (isTold)
+                        {
+                            _telling.Tell(SessionNotificationKind.Ended, key);
+                        }
+
+                        await Task.Yield();
+                    }
+                }
+
+                if (number % 2 == 0)
+                {
+                    await (await (number % 4 == 0 ? here : there.Sessions).LoadAsync(session.Id, Token))!.DestroyAsync(Token);
+                    if (isTold)
+                    {
+                        _telling.Tell(SessionNotificationKind.Ended, session.Key);
+                    }
+                }
+
+                return (ended, IsOver: number % 2 == 0);
+            },
+            Token)));
+        foreach (var (ended, _) in outcomes.Where(static outcome => outcome.IsOver))
+        {
+            await CancelledAsync(ended);
+        }
+
+        Assert.All(outcomes, static outcome => Assert.Equal(outcome.IsOver, outcome.ended.IsCancellationRequested));
+        Assert.Equal(100, watched.GetMeasurementSnapshot().Sum(static measured => measured.Value));
+
+        // One that has its id from elsewhere may still be waited for under the one before, and is found out by the next look.
+        await provider.GetRequiredService<ISessionAdministration>().EndEverythingAsync(cancellationToken: Token);
+        await WaitUntilAsync(() => watched.GetMeasurementSnapshot().Sum(static measured => measured.Value) == 0);
+    }
+
     [Fact]
     public async Task A_callback_that_throws_is_logged_and_others_are_called()
     {
@@ -435,10 +493,10 @@ public sealed class EndedTests
             }
         });
 
-    private ServiceCollection Services(ISessionStore store, Action<SojournOptions>? options = null)
+    private ServiceCollection Services(ISessionStore store, Action<SojournOptions>? options = null, TimeProvider? time = null)
     {
         var services = new ServiceCollection();
-        services.AddSingleton<TimeProvider>(_time);
+        services.AddSingleton(time ?? _time);
         services.AddSojournCore().UseStore(_ => store);
         services.Configure<SojournOptions>(o =>
         {

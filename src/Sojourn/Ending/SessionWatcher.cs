@@ -85,6 +85,11 @@ internal sealed class SessionWatcher : IDisposable, IAsyncDisposable
                     // A timer may be a moment early by the clock that deadlines are judged by.
                     var wait = next - _time.GetUtcNow() + TimeSpan.FromMilliseconds(1);
                     timer.Change(wait < TimeSpan.Zero ? TimeSpan.Zero : wait < LongestWait ? wait : LongestWait, Timeout.InfiniteTimeSpan);
+                    if (next <= _time.GetUtcNow())
+                    {
+                        // The clock was moved in between.
+                        _wakes.Writer.TryWrite(true);
+                    }
                 }
             }
         }

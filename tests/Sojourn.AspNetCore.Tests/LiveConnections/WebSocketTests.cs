@@ -4,6 +4,7 @@ using System.Net.WebSockets;
 using System.Text;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Time.Testing;
 using Sojourn.Storage;
@@ -39,6 +40,23 @@ public sealed class WebSocketTests
 
         Assert.Equal("left by NormalClosure, closed", await _handler.Task.WaitAsync(LiveApp.Patience, Token));
         Assert.Equal("still here", await EchoAsync(bobs, "still here"));
+    }
+
+    [Fact]
+    public async Task Over_HTTP2_it_is_the_same()
+    {
+        await using var app = await StartAsync(protocols: HttpProtocols.Http2);
+        var cookies = new CookieContainer();
+        using var client = new HttpMessageInvoker(new SocketsHttpHandler { CookieContainer = cookies });
+        using var signsIn = new HttpRequestMessage(HttpMethod.Post, new Uri(app.Address, "/in/ada")) { Version = HttpVersion.Version20, VersionPolicy = HttpVersionPolicy.RequestVersionExact };
+        using var signedIn = await client.SendAsync(signsIn, Token);
+        using var socket = new ClientWebSocket();
+        (socket.Options.HttpVersion, socket.Options.HttpVersionPolicy) = (HttpVersion.Version20, HttpVersionPolicy.RequestVersionExact);
+        await socket.ConnectAsync(new UriBuilder(new Uri(app.Address, "/echo")) { Scheme = "ws" }.Uri, client, Token);
+        Assert.Equal("hello", await EchoAsync(socket, "hello"));
+        await app.EndAsync();
+        await UntilClosedAsync(socket);
+        Assert.Equal(WebSocketCloseStatus.PolicyViolation, socket.CloseStatus);
     }
 
     [Fact]
@@ -206,12 +224,13 @@ public sealed class WebSocketTests
         Assert.Equal("nobody", await ada.GetStringAsync("/who", Token));
     }
 
-    private Task<TestApp> StartAsync(ISessionStore? store = null, TimeProvider? time = null, Action<IServiceCollection>? services = null) => TestApp.StartAsync(
+    private Task<TestApp> StartAsync(
+        ISessionStore? store = null, TimeProvider? time = null, Action<IServiceCollection>? services = null, HttpProtocols protocols = HttpProtocols.Http1) => TestApp.StartAsync(
         app =>
         {
             app.UseWebSockets();
             app.MapSigningIn();
-            app.MapGet("/echo", context => EchoAsync(context, keepAlive: false));
+            app.Map("/echo", context => EchoAsync(context, keepAlive: false));
             app.MapGet("/stays", context => EchoAsync(context, keepAlive: true));
             app.MapGet("/counts", CountAsync);
             app.MapGet("/ticks", TickAsync);
@@ -229,7 +248,8 @@ public sealed class WebSocketTests
         store,
         o => o.IdleTimeout = TimeSpan.FromMinutes(20),
         services,
-        time);
+        time,
+        protocols: protocols);
 
     /// <summary>As ASP.NET Core's documentation writes it.</summary>
     private async Task EchoAsync(HttpContext context, bool keepAlive)
