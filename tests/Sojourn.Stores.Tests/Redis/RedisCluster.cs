@@ -65,6 +65,7 @@ public sealed class RedisCluster : IAsyncLifetime
         var primary = await PortOfPrimaryAsync(key);
         foreach (var server in connection.GetServers())
         {
+            await ConnectedAsync(server);
             var role = await server.ExecuteAsync("ROLE");
             if (role[0].ToString() != "slave" || (int)role[2] != primary) continue;
             await server.ConfigSetAsync("masterauth", "refused");
@@ -97,6 +98,12 @@ public sealed class RedisCluster : IAsyncLifetime
         }
 
         _directory.Dispose();
+    }
+
+    /// <summary>Waits for the tests' connection to a node: to those that it was not told of it comes later, as to one that was started again.</summary>
+    private static async Task ConnectedAsync(IServer server)
+    {
+        for (var attempt = 0; !server.IsConnected && attempt < 300; attempt++) await Task.Delay(TimeSpan.FromMilliseconds(100), TimeProvider.System);
     }
 
     private async Task<int> PortOfPrimaryAsync(RedisKey key) =>
