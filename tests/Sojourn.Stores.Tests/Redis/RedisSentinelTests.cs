@@ -22,8 +22,14 @@ public sealed class RedisSentinelTests
             string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{sentinel.Port},serviceName=mymaster,connectTimeout=500"), o => o.WaitForReplicas = waitForReplicas));
         for (var count = 0; count < 3; count++) Assert.Equal(HttpStatusCode.OK, await app.CountAsync());
 
-        // Without waiting for replicas, this is what an operator can only hope for.
-        if (waitForReplicas == 0) await primary.Connection.GetDatabase().ExecuteAsync("WAIT", 1, 0);
+        if (waitForReplicas == 0)
+        {
+            // This is what an operator can only hope for then. WAIT answers for what its own connection wrote, and so for all that was written before it.
+            var database = primary.Connection.GetDatabase();
+            await database.StringSetAsync("written", 1);
+            await database.ExecuteAsync("WAIT", 1, 0);
+        }
+
         await primary.KillAsync();
         Assert.NotEqual(HttpStatusCode.OK, await app.CountAsync());
         while (!await IsPrimaryAsync(replica))
