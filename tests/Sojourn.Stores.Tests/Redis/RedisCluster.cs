@@ -61,16 +61,14 @@ public sealed class RedisCluster : IAsyncLifetime
     /// <returns>What lets it.</returns>
     public async Task<Func<Task>> CutReplicaOfAsync(RedisKey key)
     {
-        var connection = await ConnectAsync();
-        var primary = await PortOfPrimaryAsync(key);
-        foreach (var server in connection.GetServers())
+        var primary = (await PortOfPrimaryAsync(key)).ToString(CultureInfo.InvariantCulture);
+        foreach (var port in _ports)
         {
-            await ConnectedAsync(server);
-            var role = await server.ExecuteAsync("ROLE");
-            if (role[0].ToString() != "slave" || (int)role[2] != primary) continue;
-            await server.ConfigSetAsync("masterauth", "refused");
-            Assert.Equal(1, (int)await server.ExecuteAsync("CLIENT", "KILL", "TYPE", "master"));
-            return () => server.ConfigSetAsync("masterauth", "");
+            // Not by the tests' connection, which may have no way to a replica yet.
+            if ((await CommandAsync(port, "role")).Split('\n') is not ["slave", _, var of, ..] || of != primary) continue;
+            await CommandAsync(port, "config", "set", "masterauth", "refused");
+            Assert.Equal("1", await CommandAsync(port, "client", "kill", "type", "master"));
+            return () => CommandAsync(port, "config", "set", "masterauth", "");
         }
 
         throw new InvalidOperationException("There is none.");
@@ -100,12 +98,6 @@ public sealed class RedisCluster : IAsyncLifetime
         _directory.Dispose();
     }
 
-    /// <summary>Waits for the tests' connection to a node: to those that it was not told of it comes later, as to one that was started again.</summary>
-    private static async Task ConnectedAsync(IServer server)
-    {
-        for (var attempt = 0; !server.IsConnected && attempt < 300; attempt++) await Task.Delay(TimeSpan.FromMilliseconds(100), TimeProvider.System);
-    }
-
     private async Task<int> PortOfPrimaryAsync(RedisKey key) =>
         ((IPEndPoint)(await ConnectAsync()).GetServer(key, flags: CommandFlags.DemandMaster).EndPoint).Port;
 
@@ -117,7 +109,9 @@ public sealed class RedisCluster : IAsyncLifetime
         foreach (var (port, process) in _ports.Zip(_processes)) await process!.UpAsync(() => PingAsync(port));
         await ServerProcess.RunAsync("redis-cli", ["--cluster", "create", .. _ports.Select(Address), "--cluster-replicas", "1", "--cluster-yes"]);
         foreach (var (port, process) in _ports.Zip(_processes)) await process!.UpAsync(() => StandsAsync(port));
-        return await ConnectionMultiplexer.ConnectAsync(Configuration + ",allowAdmin=true");
+
+        // All of them: a node that the driver has to find first may not be connected to for a long time.
+        return await ConnectionMultiplexer.ConnectAsync(string.Join(',', _ports.Select(Address)) + ",allowAdmin=true");
     }
 
     private void Start(int node)
@@ -131,13 +125,15 @@ public sealed class RedisCluster : IAsyncLifetime
         ]);
     }
 
-    private static Task<string> PingAsync(int port) => ServerProcess.RunAsync("redis-cli", "-p", port.ToString(CultureInfo.InvariantCulture), "ping");
+    private static Task<string> PingAsync(int port) => CommandAsync(port, "ping");
+
+    private static async Task<string> CommandAsync(int port, params string[] command) =>
+        (await ServerProcess.RunAsync("redis-cli", ["-p", port.ToString(CultureInfo.InvariantCulture), .. command])).Trim();
 
     private static async Task StandsAsync(int port)
     {
-        var number = port.ToString(CultureInfo.InvariantCulture);
-        var cluster = await ServerProcess.RunAsync("redis-cli", "-p", number, "cluster", "info");
-        var replication = await ServerProcess.RunAsync("redis-cli", "-p", number, "info", "replication");
+        var cluster = await CommandAsync(port, "cluster", "info");
+        var replication = await CommandAsync(port, "info", "replication");
         if (!cluster.Contains("cluster_state:ok", StringComparison.Ordinal)
             || !(replication.Contains("master_link_status:up", StringComparison.Ordinal) || replication.Contains("state=online", StringComparison.Ordinal)))
         {
