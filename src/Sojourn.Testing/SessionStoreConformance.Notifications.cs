@@ -54,13 +54,17 @@ public abstract partial class SessionStoreConformance
         {
             var (key, stale) = await CreatedAsync(Record("1"));
             await Store.ReplaceAsync(key, stale, Record("2"), Cancel);
-            await HeardAsync(news, new(SessionNotificationKind.Changed, key));
+            var told = await HeardAsync(news, new(SessionNotificationKind.Changed, key));
             await Store.ReplaceAsync(key, stale, Record("never"), Cancel);
             await Store.DeleteAsync(key, stale, Cancel);
             await Store.TouchAsync(key, await ReadAsync(key), Now + Hours(3), Cancel);
             var (last, _) = await CreatedAsync(Record("last"));
             await Store.DeleteAsync(last, null, Cancel);
-            for (var heard = await news.ReadAsync(Cancel); heard.Key != last; heard = await news.ReadAsync(Cancel)) Assert.NotEqual(key, heard.Key);
+            for (var heard = await news.ReadAsync(Cancel); heard.Key != last; heard = await news.ReadAsync(Cancel))
+            {
+                // What happened is told at least once.
+                Assert.True(heard.Key != key || heard == told);
+            }
         }
     }
 
