@@ -15,7 +15,6 @@ internal sealed class SessionWatcher : IDisposable, IAsyncDisposable
     private const int ParallelLooks = 8;
 
     private static readonly TimeSpan LongestWait = TimeSpan.FromDays(1);
-    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(30);
     private readonly ISessionStore _store;
     private readonly Func<SessionManager> _manager;
     private readonly TimeSpan _interval;
@@ -140,38 +139,16 @@ internal sealed class SessionWatcher : IDisposable, IAsyncDisposable
     private static DateTimeOffset Earlier(DateTimeOffset one, DateTimeOffset other) => one < other ? one : other;
 
     /// <summary>Listens to the store where it tells. Until the subscription stands, sessions are looked at as where it does not.</summary>
-    private async Task ListenAsync()
-    {
-        if (_store.As<ISessionNotifications>() is not { } notifications)
+    private Task ListenAsync() => _store.As<ISessionNotifications>()?.ListenAsync(
+        Hear,
+        () =>
         {
-            return;
-        }
-
-        for (var pause = TimeSpan.FromSeconds(1); !_stop.IsCancellationRequested; pause = pause < LongestPause ? pause * 2 : LongestPause)
-        {
-            try
-            {
-                // A connection that is lost later is the subscription's to make anew.
-                var subscription = await notifications.SubscribeAsync(Hear, _stop.Token).ConfigureAwait(false);
-                await using (subscription.ConfigureAwait(false))
-                {
-                    // Of what came before nothing was told.
-                    _isTold = true;
-                    Watches.AskToLookAtAll();
-                    await Task.Delay(Timeout.InfiniteTimeSpan, _time, _stop.Token).ConfigureAwait(false);
-                }
-            }
-            catch (OperationCanceledException) when (_stop.IsCancellationRequested)
-            {
-                return;
-            }
-            catch (Exception e)
-            {
-                Logger.NewsNotSubscribed(e);
-                await Task.Delay(pause, _time, _stop.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            }
-        }
-    }
+            _isTold = true;
+            Watches.AskToLookAtAll();
+        },
+        Logger.NewsNotSubscribed,
+        _time,
+        _stop.Token) ?? Task.CompletedTask;
 
     private void Hear(SessionNotification news)
     {
