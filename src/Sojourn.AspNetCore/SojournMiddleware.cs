@@ -33,10 +33,16 @@ internal sealed class SojournMiddleware(RequestDelegate next, SessionServices se
         feature.IsInMiddleware = true;
         try
         {
-            await (EndpointSession.FindUnmet(context, services.Name, feature.Session, services.Time)?.RefuseAsync(context) ?? next(context)).ConfigureAwait(false);
-            if (feature.Session?.Connection is { } connection)
+            try
             {
-                await connection.DisposeAsync().ConfigureAwait(false);
+                await (EndpointSession.FindUnmet(context, services.Name, feature.Session, services.Time)?.RefuseAsync(context) ?? next(context)).ConfigureAwait(false);
+            }
+            finally
+            {
+                if (feature.Session?.Connection is { } connection)
+                {
+                    await connection.DisposeAsync().ConfigureAwait(false);
+                }
             }
 
             if (!context.Response.HasStarted)
@@ -53,11 +59,6 @@ internal sealed class SojournMiddleware(RequestDelegate next, SessionServices se
         }
         catch
         {
-            if (feature.Session?.Connection is { } connection)
-            {
-                await connection.DisposeAsync().ConfigureAwait(false);
-            }
-
             guard.DropHeld();
             feature.MarkThrown();
             if (services.Options.CommitOnException && !context.Response.HasStarted)
