@@ -190,7 +190,7 @@ public sealed class EndedTests
         await SubscribedAsync();
         _time.Advance(TimeSpan.FromMinutes(6));
         _looks.ResetCounts();
-        var renewed = (await renewing.Sessions.LoadAsync(session.Id, renewing.Sessions.KeyOf(session.Id), new Visit(), isCopyEnough: true, Token))!;
+        var renewed = (await renewing.Sessions.LoadAsync(session.Id, renewing.Sessions.KeyOf(session.Id), new Visit(_time), isCopyEnough: true, Token))!;
         await renewing.Sessions.CommitAsync(renewed, Token);
         Assert.NotEqual(session.Id, renewed.Id);
         if (!isHere)
@@ -560,25 +560,5 @@ public sealed class EndedTests
             Assert.True(i < 1_500, "It did not happen.");
             await Task.Delay(20, Token);
         }
-    }
-
-    /// <summary>A request that can send a new id.</summary>
-    private sealed class Visit : ISessionHost
-    {
-        public bool CanSendCookie => true;
-
-        public bool CanRenewId => true;
-
-        public DateTimeOffset? BeganAt => null;
-
-        public SessionDevice? Device => null;
-
-        public void OnUsed()
-        {
-        }
-
-        public string NewId() => SessionId.New();
-
-        public SessionCookie NewCookie() => new();
     }
 }
