@@ -10,7 +10,8 @@ namespace Sojourn.Redis;
 /// </summary>
 internal sealed class ReplicatedWrites : IAsyncDisposable
 {
-    private const int MaxRedirects = 5;
+    private const int MaxRedirects = 8;
+    private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(10);
     private readonly LazyConnection _connection;
     private readonly int _replicas;
     private readonly ConcurrentDictionary<EndPoint, PrimaryWrites> _primaries = new();
@@ -36,7 +37,11 @@ internal sealed class ReplicatedWrites : IAsyncDisposable
             }
             catch (RedisServerException e) when (e.Kind == RedisErrorKind.Moved && redirects < MaxRedirects)
             {
-                // Nothing was run, and the driver has taken note of where the key lives now.
+                // Nothing was run, and the driver has taken note of where the key lives now. Servers that do not agree on that yet are given time: 1.3 s in all.
+                if (redirects > 0)
+                {
+                    await Task.Delay(FirstPause * (1 << (redirects - 1)), TimeProvider.System).ConfigureAwait(false);
+                }
             }
         }
     }

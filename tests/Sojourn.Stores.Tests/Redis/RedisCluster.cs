@@ -74,6 +74,34 @@ public sealed class RedisCluster : IAsyncLifetime
         throw new InvalidOperationException("There is none.");
     }
 
+    /// <summary>Has the primary where a key belongs send whoever wants it to another one, which sends them back.</summary>
+    /// <returns>What ends that.</returns>
+    public async Task<Func<Task>> MisleadAsync(RedisKey key)
+    {
+        var port = await PortOfPrimaryAsync(key);
+        var other = (await ConnectAsync()).GetServers().First(server => !server.IsReplica && ((IPEndPoint)server.EndPoint).Port != port);
+        await SendAsync(await CommandAsync(((IPEndPoint)other.EndPoint).Port, "cluster", "myid"));
+        return async () => await SendAsync(await CommandAsync(port, "cluster", "myid"));
+
+        async Task SendAsync(string node) => Assert.Equal("OK",
+            await CommandAsync(port, "cluster", "setslot", (await ConnectAsync()).HashSlot(key).ToString(CultureInfo.InvariantCulture), "node", node));
+    }
+
+    /// <summary>Makes the replica of the primary that holds a key the primary, as an operator does it.</summary>
+    public async Task FailOverAsync(RedisKey key)
+    {
+        var primary = (await PortOfPrimaryAsync(key)).ToString(CultureInfo.InvariantCulture);
+        foreach (var port in _ports)
+        {
+            if ((await CommandAsync(port, "role")).Split('\n') is not ["slave", _, var of, ..] || of != primary) continue;
+            Assert.Equal("OK", await CommandAsync(port, "cluster", "failover"));
+            for (var attempt = 0; !(await CommandAsync(port, "role")).StartsWith("master", StringComparison.Ordinal); attempt++) Assert.True(attempt < 1000, "It does not take over.");
+            return;
+        }
+
+        throw new InvalidOperationException("There is none.");
+    }
+
     /// <summary>Kills the primary that holds a key, as a crash does it.</summary>
     /// <returns>What starts it again.</returns>
     public async Task<Action> KillPrimaryOfAsync(RedisKey key) => await KillAsync(await PortOfPrimaryAsync(key));
