@@ -11,6 +11,7 @@ internal sealed partial class ServerProcess : IAsyncDisposable
 {
     private const int SigContinue = 18;
     private const int SigStop = 19;
+    private static readonly TimeSpan PatienceWithOutput = TimeSpan.FromSeconds(20);
     private readonly Process _process;
     private readonly List<string> _output = [];
 
@@ -46,7 +47,7 @@ internal sealed partial class ServerProcess : IAsyncDisposable
     public static async Task<string> RunAsync(string program, params IEnumerable<string> arguments)
     {
         await using var server = Start(program, arguments);
-        await server._process.WaitForExitAsync();
+        await server._process.WaitForExitAsync(TestContext.Current.CancellationToken);
         return server._process.ExitCode == 0 ? server.Output : throw new InvalidOperationException($"{program} failed with {server._process.ExitCode}:\n{server.Output}");
     }
 
@@ -54,7 +55,15 @@ internal sealed partial class ServerProcess : IAsyncDisposable
     public async Task KillAsync()
     {
         _process.Kill();
-        await _process.WaitForExitAsync();
+        using var patience = new CancellationTokenSource(PatienceWithOutput);
+        try
+        {
+            await _process.WaitForExitAsync(patience.Token);
+        }
+        catch (OperationCanceledException) when (HasExited)
+        {
+            // The processes that it started, and that hold its output open, have not noticed yet.
+        }
     }
 
     /// <summary>It takes connections and answers nothing from now on: SIGSTOP.</summary>
@@ -66,7 +75,8 @@ internal sealed partial class ServerProcess : IAsyncDisposable
     /// <summary>As <see cref="Freeze()"/>, of a process that a server of the tests' own has started.</summary>
     public static void Freeze(int process) => Signal(process, SigStop);
 
-    public static void Thaw(int process) => Signal(process, SigContinue);
+    /// <summary>One that is gone meanwhile needs none.</summary>
+    public static void Thaw(int process) => _ = Kill(process, SigContinue);
 
     public async ValueTask DisposeAsync()
     {
@@ -94,7 +104,7 @@ internal sealed partial class ServerProcess : IAsyncDisposable
             }
             catch (Exception e) when (e is not OperationCanceledException && attempt < 300 && !HasExited)
             {
-                await Task.Delay(TimeSpan.FromMilliseconds(100), TimeProvider.System);
+                await Task.Delay(TimeSpan.FromMilliseconds(100), TimeProvider.System, TestContext.Current.CancellationToken);
             }
             catch (Exception e) when (e is not OperationCanceledException)
             {

@@ -67,7 +67,11 @@ public sealed class MariaDbServer : IAsyncLifetime
         await replica.InitializeAsync();
         await replica.ExecuteAsync(string.Create(CultureInfo.InvariantCulture,
             $"SET GLOBAL gtid_slave_pos = '{position}'; CHANGE MASTER TO MASTER_HOST = '127.0.0.1', MASTER_PORT = {_port}, MASTER_USER = 'root', MASTER_USE_GTID = slave_pos; START SLAVE"));
-        while (await ScalarAsync<int>("SELECT variable_value FROM information_schema.global_status WHERE variable_name = 'RPL_SEMI_SYNC_MASTER_CLIENTS'") == 0) await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System);
+        while (await ScalarAsync<int>("SELECT variable_value FROM information_schema.global_status WHERE variable_name = 'RPL_SEMI_SYNC_MASTER_CLIENTS'") == 0)
+        {
+            await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System, TestContext.Current.CancellationToken);
+        }
+
         return replica;
     }
 

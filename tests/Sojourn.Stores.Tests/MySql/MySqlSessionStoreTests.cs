@@ -131,6 +131,7 @@ public sealed class MySqlSessionStoreTests(MariaDbServer server)
         var deleting = store.DeleteByLabelAsync("subject:1", Token).AsTask();
         while (await own.ScalarAsync<long>("SELECT COUNT(*) FROM information_schema.INNODB_TRX WHERE trx_state = 'LOCK WAIT'") == 0)
         {
+            Assert.False(deleting.IsCompleted, "It did not wait for the lock.");
             await Task.Delay(TimeSpan.FromMilliseconds(10), TimeProvider.System, Token);
         }
 

@@ -98,6 +98,7 @@ public sealed class PostgresServer : IAsyncLifetime
     public void Thaw()
     {
         foreach (var id in _backends) ServerProcess.Thaw(id);
+        _backends = [];
     }
 
     /// <summary>A connection string to an empty database of a test's own.</summary>
@@ -128,7 +129,11 @@ public sealed class PostgresServer : IAsyncLifetime
         await act();
         await ExecuteAsync($"SELECT '{marker} end'");
         string log;
-        for (log = _process!.Output; !log.Contains(marker + " end", StringComparison.Ordinal); log = _process.Output) await Task.Delay(TimeSpan.FromMilliseconds(10), TimeProvider.System);
+        for (log = _process!.Output; !log.Contains(marker + " end", StringComparison.Ordinal); log = _process.Output)
+        {
+            await Task.Delay(TimeSpan.FromMilliseconds(10), TimeProvider.System, TestContext.Current.CancellationToken);
+        }
+
         var lines = log[(log.IndexOf(marker + " begin", StringComparison.Ordinal) + 1)..log.IndexOf(marker + " end", StringComparison.Ordinal)].Split('\n');
         return [.. lines[..^1].Where(line => line.Contains("LOG:  execute", StringComparison.Ordinal)).Select(line => line[(line.IndexOf("execute", StringComparison.Ordinal))..].Split(' ', 3)[2].Split(' ')[0])];
     }
@@ -155,6 +160,8 @@ public sealed class PostgresServer : IAsyncLifetime
 
     public async ValueTask DisposeAsync()
     {
+        // What is frozen does not notice that it has to go.
+        Thaw();
         if (_process is not null) await _process.DisposeAsync();
         _directory.Dispose();
         _log?.Dispose();
