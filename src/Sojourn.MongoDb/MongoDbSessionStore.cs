@@ -67,7 +67,7 @@ public sealed class MongoDbSessionStore : ISessionStore, ISessionIndex, ISubject
         ArgumentNullException.ThrowIfNull(key);
         ArgumentNullException.ThrowIfNull(record);
         await _indexes.EnsureAsync(cancellationToken).ConfigureAwait(false);
-        return await _records.TryInsertAsync(RecordFormat.Write(key, record, NewVersion(), DropAt(record.ExpiresAt)), cancellationToken).ConfigureAwait(false);
+        return await _records.TryInsertAsync(RecordFormat.Write(key, record, SessionVersion.NewRandom(), DropAt(record.ExpiresAt)), cancellationToken).ConfigureAwait(false);
     }
 
     /// <inheritdoc/>
@@ -77,11 +77,11 @@ public sealed class MongoDbSessionStore : ISessionStore, ISessionIndex, ISubject
         ArgumentNullException.ThrowIfNull(current);
         ArgumentNullException.ThrowIfNull(next);
         await _indexes.EnsureAsync(cancellationToken).ConfigureAwait(false);
-        var version = NewVersion();
+        var version = SessionVersion.NewRandom();
         var stored = RecordFormat.Write(key, next, version, DropAt(next.ExpiresAt));
         var result = await _records.ReplaceOneAsync(Unchanged(key, current), stored, (ReplaceOptions?)null, cancellationToken).ConfigureAwait(false);
         return result.MatchedCount == 1
-            ? WriteResult.Done(next.WithVersion(new SessionVersion(version)))
+            ? WriteResult.Done(next.WithVersion(version))
             : await ConflictOrGoneAsync(key, cancellationToken).ConfigureAwait(false);
     }
 
@@ -177,14 +177,6 @@ public sealed class MongoDbSessionStore : ISessionStore, ISessionIndex, ISubject
 
     /// <summary>Closes the connections, if the store made them itself.</summary>
     public void Dispose() => _connection.Dispose();
-
-    /// <summary>Random, so that no version is given twice to a key, whoever writes it.</summary>
-    private static long NewVersion()
-    {
-        Span<byte> random = stackalloc byte[8];
-        RandomNumberGenerator.Fill(random);
-        return BitConverter.ToInt64(random);
-    }
 
     private static BsonDocument Unchanged(string key, SessionRecord current) => new() { { "_id", key }, { "version", current.Version.Number } };
 

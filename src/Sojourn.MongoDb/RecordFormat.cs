@@ -13,13 +13,13 @@ internal static class RecordFormat
     /// <summary>MongoDB's limit of 16 MiB less room for everything but the document.</summary>
     private const int MaxDocumentBytes = (16 * 1024 * 1024) - (64 * 1024);
 
-    public static BsonDocument Write(string key, SessionRecord record, long version, DateTimeOffset dropAt)
+    public static BsonDocument Write(string key, SessionRecord record, SessionVersion version, DateTimeOffset dropAt)
     {
         EnsureFits(record, record.Document.Length);
         var stored = new BsonDocument
         {
             { "_id", key },
-            { "version", version },
+            { "version", version.Number },
             { "document", record.Document.ToArray() },
             { "expires", Date(record.ExpiresAt) },
             { MongoDbSchema.DropAt, Date(dropAt) },

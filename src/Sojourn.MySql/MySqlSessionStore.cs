@@ -1,6 +1,5 @@
 using System.Collections.Immutable;
 using System.Globalization;
-using System.Security.Cryptography;
 using System.Text;
 using MySqlConnector;
 using Sojourn.Storage;
@@ -57,7 +56,7 @@ public sealed partial class MySqlSessionStore : ISessionStore, ISessionIndex, IE
     {
         CheckKey(key);
         ArgumentNullException.ThrowIfNull(record);
-        var parameters = await ParametersAsync(key, record, NewVersion(), cancellationToken).ConfigureAwait(false);
+        var parameters = await ParametersAsync(key, record, SessionVersion.NewRandom(), cancellationToken).ConfigureAwait(false);
         try
         {
             _ = record.Labels.IsEmpty
@@ -79,14 +78,14 @@ public sealed partial class MySqlSessionStore : ISessionStore, ISessionIndex, IE
         CheckKey(key);
         ArgumentNullException.ThrowIfNull(current);
         ArgumentNullException.ThrowIfNull(next);
-        var version = NewVersion();
+        var version = SessionVersion.NewRandom();
         var parameters = await ParametersAsync(key, next, version, cancellationToken).ConfigureAwait(false);
         parameters = [.. parameters, ("version", current.Version.Number)];
         var changed = current.Labels.SequenceEqual(next.Labels, StringComparer.Ordinal)
             ? await _database.ExecuteOnRowAsync(_sql.Replace, cancellationToken, parameters).ConfigureAwait(false)
             : await _database.ExecuteTogetherAsync(_sql.Replace + _sql.ReplaceLabels(Distinct(next).Length), cancellationToken,
                 [.. parameters, .. LabelParameters(next)]).ConfigureAwait(false);
-        return changed > 0 ? WriteResult.Done(next.WithVersion(new SessionVersion(version)))
+        return changed > 0 ? WriteResult.Done(next.WithVersion(version))
             : await ReadAsync(key, cancellationToken).ConfigureAwait(false) is { } fresh ? WriteResult.Conflict(fresh)
             : WriteResult.Gone;
     }
@@ -165,14 +164,6 @@ public sealed partial class MySqlSessionStore : ISessionStore, ISessionIndex, IE
     /// <returns>When they are closed.</returns>
     public ValueTask DisposeAsync() => _database.DisposeAsync();
 
-    /// <summary>Random, so that no version is given twice to a key, whoever writes it.</summary>
-    private static long NewVersion()
-    {
-        Span<byte> random = stackalloc byte[8];
-        RandomNumberGenerator.Fill(random);
-        return BitConverter.ToInt64(random) & 0x3fff_ffff_ffff_ffff;
-    }
-
     /// <summary>Databases that are not strict cut what does not fit.</summary>
     private static void CheckKey(string key)
     {
@@ -201,11 +192,11 @@ public sealed partial class MySqlSessionStore : ISessionStore, ISessionIndex, IE
 
     private static ImmutableArray<string> LabelsOf(MySqlDataReader row, int column) => row.IsDBNull(column) ? [] : LabelsJson.Read(row.GetString(column));
 
-    private async ValueTask<(string Name, object? Value)[]> ParametersAsync(string key, SessionRecord record, long version, CancellationToken cancellationToken)
+    private async ValueTask<(string Name, object? Value)[]> ParametersAsync(string key, SessionRecord record, SessionVersion version, CancellationToken cancellationToken)
     {
         var labels = LabelsJson.Write(record.Labels);
         await _database.CheckSizeAsync(record, (8 * (labels?.Length ?? 0)) + (300 * record.Labels.Length), cancellationToken).ConfigureAwait(false);
-        return [("key", key), ("next", version), ("expires", Microseconds(record.ExpiresAt)), ("labels", labels), ("document", record.Document)];
+        return [("key", key), ("next", version.Number), ("expires", Microseconds(record.ExpiresAt)), ("labels", labels), ("document", record.Document)];
     }
 
     private async Task<long> DeleteLabelledAsync(MySqlConnection connection, List<string> keys, string label, CancellationToken cancellationToken)

@@ -74,7 +74,7 @@ public sealed partial class PostgreSqlSessionStore : ISessionStore, ISessionInde
         ArgumentNullException.ThrowIfNull(record);
         return await _database.ExecuteAsync(
             $"INSERT INTO {_sessions} (key, version, expires, due, labels, label_hashes, document) VALUES ($1, $2, $3, $3, $4, $5, $6) ON CONFLICT (key) DO NOTHING", cancellationToken,
-            Parameter(key), Parameter(FirstVersion()), Parameter(Milliseconds(record.ExpiresAt)), Labels(record), Hashes(record), Parameter(record.Document)).ConfigureAwait(false) == 1;
+            Parameter(key), Parameter(SessionVersion.NewRandom().Number), Parameter(Milliseconds(record.ExpiresAt)), Labels(record), Hashes(record), Parameter(record.Document)).ConfigureAwait(false) == 1;
     }
 
     /// <inheritdoc/>
@@ -181,14 +181,6 @@ public sealed partial class PostgreSqlSessionStore : ISessionStore, ISessionInde
         }
 
         await _database.DisposeAsync().ConfigureAwait(false);
-    }
-
-    /// <summary>62 random bits, so that a version that the key had before it was deleted is not met again.</summary>
-    private static long FirstVersion()
-    {
-        Span<byte> random = stackalloc byte[8];
-        RandomNumberGenerator.Fill(random);
-        return BinaryPrimitives.ReadInt64LittleEndian(random) & 0x3fffffffffffffff;
     }
 
     private static long Milliseconds(DateTimeOffset time) => time.ToUnixTimeMilliseconds();

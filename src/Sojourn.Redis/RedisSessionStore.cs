@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using Sojourn.Storage;
 using StackExchange.Redis;
 
@@ -57,10 +56,10 @@ public sealed class RedisSessionStore : ISessionStore, ISessionIndex, ISubjectRe
     {
         ArgumentNullException.ThrowIfNull(key);
         ArgumentNullException.ThrowIfNull(record);
-        var version = NewVersion();
+        var version = SessionVersion.NewRandom();
         await AddLabelsAsync(key, null, record, cancellationToken).ConfigureAwait(false);
         return (long)await _connection.WriteAsync(
-            Scripts.Create, RecordKey(key), [RecordFormat.Write(record, version), DropAt(record.ExpiresAt, version)], cancellationToken).ConfigureAwait(false) == 1;
+            Scripts.Create, RecordKey(key), [RecordFormat.Write(record, version.Number), DropAt(record.ExpiresAt, version.Number)], cancellationToken).ConfigureAwait(false) == 1;
     }
 
     /// <inheritdoc/>
@@ -69,15 +68,12 @@ public sealed class RedisSessionStore : ISessionStore, ISessionIndex, ISubjectRe
         ArgumentNullException.ThrowIfNull(key);
         ArgumentNullException.ThrowIfNull(current);
         ArgumentNullException.ThrowIfNull(next);
-        var version = NewVersion();
+        var version = SessionVersion.NewRandom();
         var removed = await _labels.TimesAsync(current.Labels.RemoveRange(next.Labels, StringComparer.Ordinal), cancellationToken).ConfigureAwait(false);
         await AddLabelsAsync(key, current, next, cancellationToken).ConfigureAwait(false);
-        var result = await WriteAsync(
-            Scripts.Replace,
-            key,
-            next.WithVersion(new SessionVersion(version)),
-            [RecordFormat.Head(current.Version), RecordFormat.Write(next, version), DropAt(next.ExpiresAt, version), .. News(key, changedTo: version)],
-            cancellationToken).ConfigureAwait(false);
+        RedisValue[] arguments =
+            [RecordFormat.Head(current.Version), RecordFormat.Write(next, version.Number), DropAt(next.ExpiresAt, version.Number), .. News(key, changedTo: version.Number)];
+        var result = Outcome(await _connection.WriteAsync(Scripts.Replace, RecordKey(key), arguments, cancellationToken).ConfigureAwait(false), next.WithVersion(version));
         if (result.Outcome == WriteOutcome.Done && !current.Labels.IsEmpty)
         {
             await _labels.RemoveAsync(key, removed, cancellationToken).ConfigureAwait(false);
@@ -93,8 +89,8 @@ public sealed class RedisSessionStore : ISessionStore, ISessionIndex, ISubjectRe
         ArgumentNullException.ThrowIfNull(current);
         var next = current.WithExpiry(expiresAt);
         await AddLabelsAsync(key, current, next, cancellationToken).ConfigureAwait(false);
-        return await WriteAsync(
-            Scripts.Touch, key, next, [RecordFormat.Head(current.Version), RecordFormat.Expiry(expiresAt), DropAt(expiresAt, current.Version.Number)], cancellationToken).ConfigureAwait(false);
+        RedisValue[] arguments = [RecordFormat.Head(current.Version), RecordFormat.Expiry(expiresAt), DropAt(expiresAt, current.Version.Number)];
+        return Outcome(await _connection.WriteAsync(Scripts.Touch, RecordKey(key), arguments, cancellationToken).ConfigureAwait(false), next);
     }
 
     /// <inheritdoc/>
@@ -114,7 +110,8 @@ public sealed class RedisSessionStore : ISessionStore, ISessionIndex, ISubjectRe
             return WriteResult.Done();
         }
 
-        var result = await WriteAsync(Scripts.Delete, key, null, [RecordFormat.Head(current.Version), .. news], cancellationToken).ConfigureAwait(false);
+        var result = Outcome(
+            await _connection.WriteAsync(Scripts.Delete, RecordKey(key), [RecordFormat.Head(current.Version), .. news], cancellationToken).ConfigureAwait(false), done: null);
         if (result.Outcome == WriteOutcome.Done)
         {
             await _labels.RemoveAsync(key, RedisLabels.Before(current.Labels, before), cancellationToken).ConfigureAwait(false);
@@ -184,7 +181,7 @@ public sealed class RedisSessionStore : ISessionStore, ISessionIndex, ISubjectRe
     {
         ArgumentException.ThrowIfNullOrEmpty(subject);
         return (long)await _connection.WriteAsync(
-            Scripts.ReplaceSubject, SubjectKey(subject), [current is null ? 0 : 1, current ?? [], next, DropAt(keepUntil, NewVersion())], cancellationToken).ConfigureAwait(false) == 1;
+            Scripts.ReplaceSubject, SubjectKey(subject), [current is null ? 0 : 1, current ?? [], next, DropAt(keepUntil, SessionVersion.NewRandom().Number)], cancellationToken).ConfigureAwait(false) == 1;
     }
 
     /// <inheritdoc/>
@@ -224,14 +221,6 @@ public sealed class RedisSessionStore : ISessionStore, ISessionIndex, ISubjectRe
 
     private string Channel => _prefix + "notifications";
 
-    private static long NewVersion()
-    {
-        // Random, so that no version is given twice to a key, whoever writes it.
-        Span<byte> random = stackalloc byte[8];
-        RandomNumberGenerator.Fill(random);
-        return BitConverter.ToInt64(random);
-    }
-
     /// <summary>Records are filed under base64url; what is kept beside them has a colon in its name.</summary>
     private static bool IsRecordKey(string key) => !key.Contains(':', StringComparison.Ordinal);
 
@@ -252,13 +241,10 @@ public sealed class RedisSessionStore : ISessionStore, ISessionIndex, ISubjectRe
     private RedisValue[] News(string key, long? changedTo) => !_options.Notifications ? []
         : [_connection.ChannelPrefix + Channel, changedTo is { } version ? RedisSubscription.Changed(key, version) : RedisSubscription.Ended(key)];
 
-    private async ValueTask<WriteResult> WriteAsync(string script, string key, SessionRecord? done, RedisValue[] arguments, CancellationToken cancellationToken)
-    {
-        var result = await _connection.WriteAsync(script, RecordKey(key), arguments, cancellationToken).ConfigureAwait(false);
-        return result.Resp2Type == ResultType.BulkString ? WriteResult.Conflict(RecordFormat.Read((byte[])result!))
-            : (long)result == 1 ? WriteResult.Done(done)
-            : WriteResult.Gone;
-    }
+    private static WriteResult Outcome(RedisResult result, SessionRecord? done) =>
+        result.Resp2Type == ResultType.BulkString ? WriteResult.Conflict(RecordFormat.Read((byte[])result!))
+        : (long)result == 1 ? WriteResult.Done(done)
+        : WriteResult.Gone;
 
     private async ValueTask AddLabelsAsync(string key, SessionRecord? current, SessionRecord next, CancellationToken cancellationToken)
     {

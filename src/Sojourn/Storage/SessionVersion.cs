@@ -1,3 +1,6 @@
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+
 namespace Sojourn.Storage;
 
 /// <summary>
@@ -6,6 +9,10 @@ namespace Sojourn.Storage;
 /// </summary>
 public readonly struct SessionVersion : IEquatable<SessionVersion>
 {
+    /// <summary>Drawn for many versions at once: a call of the generator costs more than all else that a version needs.</summary>
+    [ThreadStatic]
+    private static Drawn? _drawn;
+
     private readonly byte[]? _content;
 
     /// <summary>A version that is a number.</summary>
@@ -29,6 +36,14 @@ public readonly struct SessionVersion : IEquatable<SessionVersion>
     /// <summary>The stored content, empty where the version is a number.</summary>
     public ReadOnlyMemory<byte> Content => _content;
 
+    /// <summary>
+    /// A number drawn by chance from 0 to 2^62 - 1: what a store takes that has no counter, so that no version is given to a key twice, whoever writes it, and not even
+    /// after its record was deleted.
+    /// </summary>
+    /// <returns>The version.</returns>
+    /// <remarks>Thread-safe.</remarks>
+    public static SessionVersion NewRandom() => new((_drawn ??= new Drawn()).Next() & 0x3fff_ffff_ffff_ffff);
+
     /// <inheritdoc/>
     public bool Equals(SessionVersion other) => Number == other.Number && Content.Span.SequenceEqual(other.Content.Span);
 
@@ -49,4 +64,21 @@ public readonly struct SessionVersion : IEquatable<SessionVersion>
 
     /// <summary>Whether two versions differ.</summary>
     public static bool operator !=(SessionVersion left, SessionVersion right) => !left.Equals(right);
+
+    private sealed class Drawn
+    {
+        private readonly long[] _numbers = new long[32];
+        private int _left;
+
+        public long Next()
+        {
+            if (_left == 0)
+            {
+                RandomNumberGenerator.Fill(MemoryMarshal.AsBytes(_numbers.AsSpan()));
+                _left = _numbers.Length;
+            }
+
+            return _numbers[--_left];
+        }
+    }
 }
