@@ -5,10 +5,14 @@ namespace Sojourn.Redis;
 /// </summary>
 internal static class Scripts
 {
+    /// <summary>Numbers stand as text, since Lua would print them into it.</summary>
     private const string IfVersion = """
-        local head = redis.call('GETRANGE', KEYS[1], 0, 8)
-        if #head == 0 then return 0 end
-        if head ~= ARGV[1] then return redis.call('GET', KEYS[1]) end
+        local call, key = redis.call, KEYS[1]
+        local head = call('GETRANGE', key, '0', '8')
+        if head ~= ARGV[1] then
+            if head == '' then return 0 end
+            return call('GET', key)
+        end
 
         """;
 
@@ -20,22 +24,22 @@ internal static class Scripts
 
     /// <summary>Head, value, milliseconds since 1970 at which Redis drops it; channel and message, where it is told.</summary>
     public const string Replace = IfVersion + """
-        redis.call('SET', KEYS[1], ARGV[2], 'PXAT', ARGV[3])
-        if ARGV[4] then redis.call('PUBLISH', ARGV[4], ARGV[5]) end
+        call('SET', key, ARGV[2], 'PXAT', ARGV[3])
+        if ARGV[4] then call('PUBLISH', ARGV[4], ARGV[5]) end
         return 1
         """;
 
     /// <summary>Head, expiry, milliseconds since 1970 at which Redis drops it.</summary>
     public const string Touch = IfVersion + """
-        redis.call('SETRANGE', KEYS[1], 9, ARGV[2])
-        redis.call('PEXPIREAT', KEYS[1], ARGV[3])
+        call('SETRANGE', key, '9', ARGV[2])
+        call('PEXPIREAT', key, ARGV[3])
         return 1
         """;
 
     /// <summary>Head; channel and message, where it is told.</summary>
     public const string Delete = IfVersion + """
-        redis.call('DEL', KEYS[1])
-        if ARGV[2] then redis.call('PUBLISH', ARGV[2], ARGV[3]) end
+        call('DEL', key)
+        if ARGV[2] then call('PUBLISH', ARGV[2], ARGV[3]) end
         return 1
         """;
 
