@@ -15,7 +15,11 @@ internal sealed partial class ServerProcess : IAsyncDisposable
     private readonly Process _process;
     private readonly List<string> _output = [];
 
-    private ServerProcess(Process process) => _process = process;
+    private ServerProcess(Process process)
+    {
+        _process = process;
+        AppDomain.CurrentDomain.ProcessExit += KillAtExit;
+    }
 
     /// <summary>What it has written so far, for a message when it does not come up.</summary>
     public string Output
@@ -80,6 +84,7 @@ internal sealed partial class ServerProcess : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        AppDomain.CurrentDomain.ProcessExit -= KillAtExit;
         if (!_process.HasExited) await KillAsync();
         _process.Dispose();
     }
@@ -125,6 +130,9 @@ internal sealed partial class ServerProcess : IAsyncDisposable
             await start();
         }
     }
+
+    /// <summary>Tests that were interrupted leave no server behind.</summary>
+    private void KillAtExit(object? sender, EventArgs e) => _process.Kill();
 
     private static void Signal(int process, int signal)
     {
