@@ -83,6 +83,33 @@ public sealed class ConnectMongoSessionStoreTests(MongoServer server)
         Assert.InRange(stored["expires"].ToUniversalTime(), TimeProvider.System.GetUtcNow().AddDays(13.9).UtcDateTime, TimeProvider.System.GetUtcNow().AddDays(14.1).UtcDateTime);
     }
 
+    [Theory]
+    [MemberData(nameof(Forms))]
+    public async Task Each_verb_is_one_command(string form)
+    {
+        var commands = new ConcurrentQueue<BsonDocument>();
+        using var client = server.NewClient(commands);
+        var options = In(new());
+        As(form, options);
+        using var store = new ConnectMongoSessionStore(client, options);
+        await store.EnsureSchemaAsync(Token);
+        Assert.Equal(["insert"], await SentAsync(async () => await store.CreateAsync("sid", Record("{}"), Token)));
+        SessionRecord? current = null;
+        Assert.Equal(["find"], await SentAsync(async () => current = await store.ReadAsync("sid", Token)));
+        Assert.Equal(["update"], await SentAsync(async () => await store.TouchAsync("sid", current!, current!.ExpiresAt.AddMinutes(1), Token)));
+        Assert.Equal(["update"], await SentAsync(async () => await store.ReplaceAsync("sid", current!, Record("""{"a":1}"""), Token)));
+        Assert.Equal(["update", "find"], await SentAsync(async () => Assert.Equal(WriteOutcome.Conflict, (await store.ReplaceAsync("sid", current!, Record("{}"), Token)).Outcome)));
+        current = await store.ReadAsync("sid", Token);
+        Assert.Equal(["delete"], await SentAsync(async () => await store.DeleteAsync("sid", current, Token)));
+
+        async Task<string[]> SentAsync(Func<Task> act)
+        {
+            commands.Clear();
+            await act();
+            return [.. commands.Select(command => command.GetElement(0).Name)];
+        }
+    }
+
     [Fact]
     public async Task An_expiry_is_left_alone_for_as_long_as_touchAfter_says_and_lastModified_is_kept_for_Node_outside_of_the_session()
     {

@@ -29,6 +29,25 @@ public sealed class ExpressMySqlSessionStoreTests(MariaDbServer server)
     }
 
     [Fact]
+    public async Task Each_verb_is_one_packet()
+    {
+        await using var own = new MariaDbServer([]);
+        await own.InitializeAsync();
+        await using var store = Open(own.App);
+        await store.EnsureSchemaAsync(Token);
+
+        // A write's isolation goes with it, in one packet.
+        Assert.Equal(["insert 1", "set_option 1"], await StatementsOfAsync(own, () => store.CreateAsync("key", Record("{}"), Token).AsTask()));
+        SessionRecord? current = null;
+        Assert.Equal(["select 1"], await StatementsOfAsync(own, async () => current = await store.ReadAsync("key", Token)));
+        Assert.Equal(["set_option 1", "update 1"], await StatementsOfAsync(own, () => store.TouchAsync("key", current!, Now.AddHours(2), Token).AsTask()));
+        Assert.Equal(["set_option 1", "update 1"], await StatementsOfAsync(own, () => store.ReplaceAsync("key", current!, Record("""{"a":1}"""), Token).AsTask()));
+        Assert.Equal(["select 1", "set_option 1", "update 1"], await StatementsOfAsync(own, async () => Assert.Equal(WriteOutcome.Conflict, (await store.ReplaceAsync("key", current!, Record("{}"), Token)).Outcome)));
+        current = await store.ReadAsync("key", Token);
+        Assert.Equal(["delete 1", "set_option 1"], await StatementsOfAsync(own, () => store.DeleteAsync("key", current, Token).AsTask()));
+    }
+
+    [Fact]
     public async Task A_session_is_its_JSON_under_its_id_and_lives_as_long_as_its_cookie()
     {
         var database = await server.NewDatabaseAsync();

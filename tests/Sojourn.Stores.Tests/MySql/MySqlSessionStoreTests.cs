@@ -251,7 +251,7 @@ public sealed class MySqlSessionStoreTests(MariaDbServer server)
         (await ScalarAsync<long>(database, "SELECT expires FROM sojourn_sessions"), await ScalarAsync<long>(database, "SELECT due FROM sojourn_sessions"));
 
     /// <summary>What the server did, by its own count, less what counting costs.</summary>
-    private static async Task<string[]> StatementsOfAsync(MariaDbServer own, Func<Task> act)
+    internal static async Task<string[]> StatementsOfAsync(MariaDbServer own, Func<Task> act)
     {
         var first = await own.StatementsAsync();
         var before = await own.StatementsAsync();

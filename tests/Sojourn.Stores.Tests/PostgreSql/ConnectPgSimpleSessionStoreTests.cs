@@ -1,6 +1,7 @@
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
 using Sojourn.PostgreSql;
+using Sojourn.Storage;
 
 namespace Sojourn.Stores.Tests.PostgreSql;
 
@@ -60,6 +61,28 @@ public sealed class ConnectPgSimpleSessionStoreTests(PostgresServer server)
             "sid:character varying:NO sess:json:NO expire:timestamp without time zone:NO",
             await server.ScalarAsync<string>("SELECT string_agg(column_name || ':' || data_type || ':' || is_nullable, ' ' ORDER BY ordinal_position) FROM information_schema.columns WHERE table_name = 'session'", database));
         Assert.Equal("IDX_session_expire session_pkey", await server.ScalarAsync<string>("SELECT string_agg(indexname, ' ' ORDER BY indexname COLLATE \"C\") FROM pg_indexes WHERE tablename = 'session'", database));
+    }
+
+    [Fact]
+    public async Task Each_verb_is_one_statement()
+    {
+        await using var own = new PostgresServer();
+        await own.InitializeAsync();
+        await own.ExecuteAsync("ALTER SYSTEM SET log_statement = 'all'");
+        await own.ExecuteAsync("SELECT pg_reload_conf()");
+        await using var source = PostgreSqlDatabase.Open(own.Owner);
+        await using var store = new ConnectPgSimpleSessionStore(source);
+        await store.EnsureSchemaAsync(Token);
+        var record = new SessionRecord("{}"u8.ToArray(), TimeProvider.System.GetUtcNow().AddHours(1));
+        Assert.Equal(["INSERT"], await own.StatementsOfAsync(async () => await store.CreateAsync("key", record, Token)));
+        SessionRecord? current = null;
+        Assert.Equal(["SELECT"], await own.StatementsOfAsync(async () => current = await store.ReadAsync("key", Token)));
+        Assert.Equal(["UPDATE"], await own.StatementsOfAsync(async () => await store.TouchAsync("key", current!, current!.ExpiresAt.AddMinutes(1), Token)));
+        var next = new SessionRecord("""{"a":1}"""u8.ToArray(), record.ExpiresAt);
+        Assert.Equal(["UPDATE"], await own.StatementsOfAsync(async () => await store.ReplaceAsync("key", current!, next, Token)));
+        Assert.Equal(["UPDATE", "SELECT"], await own.StatementsOfAsync(async () => Assert.Equal(WriteOutcome.Conflict, (await store.ReplaceAsync("key", current!, record, Token)).Outcome)));
+        current = await store.ReadAsync("key", Token);
+        Assert.Equal(["DELETE"], await own.StatementsOfAsync(async () => await store.DeleteAsync("key", current, Token)));
     }
 
     [Fact]

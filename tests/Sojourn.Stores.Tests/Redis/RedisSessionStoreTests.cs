@@ -1,9 +1,11 @@
+using System.Net;
 using System.Text;
 using System.Threading.Channels;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
 using Microsoft.Extensions.Time.Testing;
+using Sojourn.Administration;
 using Sojourn.Redis;
 using Sojourn.Storage;
 using StackExchange.Redis;
@@ -64,6 +66,63 @@ public sealed class RedisSessionStoreTests(RedisServer server)
         Assert.Equal(["evalsha", "getrange", "set"], await CommandsOfAsync(own, async () => current = (await store.ReplaceAsync("key", current!, Record("1"), Token)).Record));
         Assert.Equal(["evalsha", "getrange", "pexpireat", "setrange"], await CommandsOfAsync(own, () => store.TouchAsync("key", current!, current!.ExpiresAt.AddMinutes(1), Token).AsTask()));
         Assert.Equal(["del", "evalsha", "getrange"], await CommandsOfAsync(own, () => store.DeleteAsync("key", current, Token).AsTask()));
+    }
+
+    [Fact]
+    public async Task In_the_layout_of_connect_redis_each_verb_is_one_command()
+    {
+        await using var own = await RedisServer.StartNewAsync();
+        var store = new ConnectRedisSessionStore(own.Connection);
+        await store.CreateAsync("warm", Record("{}"), Token);
+        var warm = (await store.ReadAsync("warm", Token))!;
+        await store.TouchAsync("warm", warm, warm.ExpiresAt, Token);
+        warm = (await store.ReplaceAsync("warm", warm, Record("1"), Token)).Record;
+        await store.DeleteAsync("warm", warm, Token);
+        await store.DeleteAsync("warm", null, Token);
+
+        // What a script runs counts, too.
+        Assert.Equal(["evalsha", "exists", "set"], await CommandsOfAsync(own, () => store.CreateAsync("key", Record("{}"), Token).AsTask()));
+        SessionRecord? current = null;
+        Assert.Equal(["evalsha", "get", "pttl"], await CommandsOfAsync(own, async () => current = await store.ReadAsync("key", Token)));
+        Assert.Equal(["evalsha", "expire", "get"], await CommandsOfAsync(own, () => store.TouchAsync("key", current!, current!.ExpiresAt.AddMinutes(1), Token).AsTask()));
+        Assert.Equal(["evalsha", "get", "set"], await CommandsOfAsync(own, async () => current = (await store.ReplaceAsync("key", current!, Record("1"), Token)).Record));
+        Assert.Equal(["del", "evalsha", "get"], await CommandsOfAsync(own, () => store.DeleteAsync("key", current, Token).AsTask()));
+        Assert.Equal(["del", "evalsha"], await CommandsOfAsync(own, () => store.DeleteAsync("key", null, Token).AsTask()));
+    }
+
+    [Theory]
+    [InlineData("native", "~sojourn:*")]
+    [InlineData("connect-redis", "~sess:*")]
+    public async Task A_user_who_may_run_no_scripts_is_told_so_and_needs_no_more_than_the_documentation_grants(string layout, string keys)
+    {
+        await using var own = await RedisServer.StartNewAsync();
+        await own.Server.ExecuteAsync("ACL", "SETUSER", "shop", "on", ">secret", "~*", "&*", "+@all", "-@scripting");
+        await using var refused = await StartAsync();
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, await refused.CountAsync());
+        var error = await Assert.ThrowsAsync<RedisServerException>(async () => await refused.Store.CreateAsync("key", Record("{}"), Token));
+        Assert.Matches("NOPERM.*(eval|script)", error.Message);
+
+        // As docs/stores/redis.md says it.
+        var granted = $"reset on >secret {keys} &sojourn:* +@read +@write +@scripting +@connection -@dangerous +info +time +config|get +cluster|nodes +publish +subscribe";
+        await own.Server.ExecuteAsync("ACL", ["SETUSER", "shop", .. granted.Split(' ')]);
+        await using var app = await StartAsync();
+        Assert.Equal(HttpStatusCode.OK, await app.CountAsync());
+        Assert.Equal(HttpStatusCode.OK, await app.CountAsync());
+        Assert.Equal(2, await app.ReadAsync());
+        var index = app.Store.As<ISessionIndex>()!;
+        Assert.Equal(1, await index.CountAsync(Token));
+        if (layout == "native")
+        {
+            using var signedIn = await app.Visitor.PostAsync(new Uri("/sign-in/ada", UriKind.Relative), null, Token);
+            Assert.Equal(HttpStatusCode.OK, signedIn.StatusCode);
+            Assert.Equal(1, await app.Administration.EndAsync(new SessionFilter { Subject = "ada" }, cancellationToken: Token));
+        }
+
+        Task<StoreApp> StartAsync() => StoreApp.StartAsync(builder =>
+        {
+            var configuration = own.Configuration + ",user=shop,password=secret";
+            _ = layout == "native" ? builder.UseRedis(configuration, o => o.Notifications = true) : builder.UseConnectRedis(configuration);
+        });
     }
 
     [Fact]
