@@ -69,7 +69,7 @@ internal sealed class RedisSubscription : IAsyncDisposable
         _connection.ConnectionRestored += Doubt;
         _queue = await _connection.GetSubscriber().SubscribeAsync(_channel).WaitAsync(cancellationToken).ConfigureAwait(false);
         _queue.OnMessage(message => Hear(message.Message!));
-        await HearEchoAsync(cancellationToken).ConfigureAwait(false);
+        await HearEchoAsync(isFirst: true, cancellationToken).ConfigureAwait(false);
         _work = Task.WhenAll(WatchAsync(), TellAsync(handler));
     }
 
@@ -106,12 +106,14 @@ internal sealed class RedisSubscription : IAsyncDisposable
     {
         await foreach (var _ in _doubts.Reader.ReadAllAsync(_stop.Token).ConfigureAwait(false))
         {
-            await HearEchoAsync(_stop.Token).ConfigureAwait(false);
+            await HearEchoAsync(isFirst: false, _stop.Token).ConfigureAwait(false);
             _news.Writer.TryWrite(new(SessionNotificationKind.Missed, null));
         }
     }
 
-    private async Task HearEchoAsync(CancellationToken cancellationToken)
+    /// <param name="isFirst">Then a user who may not publish is told so; later that may be a mistake that is being mended.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    private async Task HearEchoAsync(bool isFirst, CancellationToken cancellationToken)
     {
         while (true)
         {
@@ -123,7 +125,7 @@ internal sealed class RedisSubscription : IAsyncDisposable
                 await heard.Task.WaitAsync(EchoTimeout, _time, cancellationToken).ConfigureAwait(false);
                 return;
             }
-            catch (Exception e) when (e is RedisException or TimeoutException)
+            catch (Exception e) when (e is RedisException or TimeoutException && !(isFirst && e is RedisServerException { Kind: RedisErrorKind.NoPermission }))
             {
                 await Task.Delay(EchoTimeout, _time, cancellationToken).ConfigureAwait(false);
             }

@@ -14,6 +14,9 @@ internal sealed class Scheduler(Choices choices, bool holdsAnswers, Func<int> wa
     /// <summary>An actor that asks again and again for what another has yet to do lets it, after so many steps.</summary>
     private const int MaxStepsInARow = 60;
 
+    /// <summary>Far more than any race takes. By a clock that stands still nobody who asks again and again gives up.</summary>
+    private const int MaxSteps = 5_000;
+
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
     private static readonly AsyncLocal<Runner?> Current = new();
 
@@ -54,7 +57,7 @@ internal sealed class Scheduler(Choices choices, bool holdsAnswers, Func<int> wa
     public static void Continue(object? place) => Current.Value = (Runner?)place;
 
     /// <summary>Runs the actors to their ends.</summary>
-    /// <exception cref="TimeoutException">They stood still: none was held, and not all were through.</exception>
+    /// <exception cref="TimeoutException">They stood still: none was held, and not all were through; or they came to no end.</exception>
     public async Task RunAsync(params (string Name, Func<Task> Act)[] actors)
     {
         _runners.AddRange(actors.Select((actor, number) => new Runner(this, number, actor.Name)));
@@ -65,8 +68,13 @@ internal sealed class Scheduler(Choices choices, bool holdsAnswers, Func<int> wa
             await RestAsync();
         }
 
-        while (Take() is { } step)
+        for (var steps = 0; Take() is { } step; steps++)
         {
+            if (steps == MaxSteps)
+            {
+                throw new TimeoutException("The race comes to no end.");
+            }
+
             step.Go();
             await RestAsync();
         }

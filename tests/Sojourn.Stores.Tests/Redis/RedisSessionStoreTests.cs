@@ -125,6 +125,19 @@ public sealed class RedisSessionStoreTests(RedisServer server)
         });
     }
 
+    [Theory]
+    [InlineData("+publish resetchannels")]
+    [InlineData("-publish")]
+    public async Task A_user_who_may_not_listen_or_tell_learns_so_by_subscribing(string rights)
+    {
+        await using var own = await RedisServer.StartNewAsync();
+        await own.Server.ExecuteAsync("ACL", ["SETUSER", "shop", "on", ">secret", "~*", "&*", "+@all", .. rights.Split(' ')]);
+        await using var connection = await ConnectionMultiplexer.ConnectAsync(own.Configuration + ",user=shop,password=secret");
+        await using var store = new RedisSessionStore(connection, new() { Notifications = true });
+        var refused = await Assert.ThrowsAsync<RedisServerException>(async () => await store.SubscribeAsync(_ => { }, Token));
+        Assert.Contains("NOPERM", refused.Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task Labels_that_stay_as_they_are_cost_a_write_nothing_until_the_record_lives_on_to_another_day()
     {
