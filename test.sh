@@ -6,6 +6,8 @@
 set -uo pipefail
 cd "$(dirname "$0")"
 export DOTNET_CLI_UI_LANGUAGE=en DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1
+# A registry that stalls is asked again after half a minute; by default npm waits five for each package.
+export npm_config_fetch_timeout=30000 npm_config_fetch_retries=5
 
 # A suite that does not end is ended; none takes a third of this.
 patience=40m
