@@ -110,24 +110,7 @@ internal sealed class SessionFeature(HttpContext context, SessionServices servic
         // Parallel tasks of a request may all be the first; the guard is the request's own object.
         lock (Guard)
         {
-            if (Session is not null || LoadFailure is not null)
-            {
-                // By a task that was here first, and at once.
-                return default;
-            }
-
-            if (_loading is null)
-            {
-                var load = LoadOnceAsync();
-                if (load.IsCompletedSuccessfully)
-                {
-                    return load;
-                }
-
-                _loading = load.AsTask();
-            }
-
-            return new(_loading);
+            return new(_loading ??= LoadOnceAsync().AsTask());
         }
     }
 
