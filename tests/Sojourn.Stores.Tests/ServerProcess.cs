@@ -15,11 +15,7 @@ internal sealed partial class ServerProcess : IAsyncDisposable
     private readonly Process _process;
     private readonly List<string> _output = [];
 
-    private ServerProcess(Process process)
-    {
-        _process = process;
-        AppDomain.CurrentDomain.ProcessExit += KillAtExit;
-    }
+    private ServerProcess(Process process) => _process = process;
 
     /// <summary>What it has written so far, for a message when it does not come up.</summary>
     public string Output
@@ -41,6 +37,7 @@ internal sealed partial class ServerProcess : IAsyncDisposable
         process.OutputDataReceived += (_, line) => server.Note(line.Data);
         process.ErrorDataReceived += (_, line) => server.Note(line.Data);
         process.Start();
+        AppDomain.CurrentDomain.ProcessExit += server.KillAtExit;
         process.BeginOutputReadLine();
         process.BeginErrorReadLine();
         return server;
@@ -132,7 +129,10 @@ internal sealed partial class ServerProcess : IAsyncDisposable
     }
 
     /// <summary>Tests that were interrupted leave no server behind.</summary>
-    private void KillAtExit(object? sender, EventArgs e) => _process.Kill();
+    private void KillAtExit(object? sender, EventArgs e)
+    {
+        if (!HasExited) _process.Kill();
+    }
 
     private static void Signal(int process, int signal)
     {

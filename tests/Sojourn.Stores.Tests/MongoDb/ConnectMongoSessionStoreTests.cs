@@ -102,12 +102,7 @@ public sealed class ConnectMongoSessionStoreTests(MongoServer server)
         current = await store.ReadAsync("sid", Token);
         Assert.Equal(["delete"], await SentAsync(async () => await store.DeleteAsync("sid", current, Token)));
 
-        async Task<string[]> SentAsync(Func<Task> act)
-        {
-            commands.Clear();
-            await act();
-            return [.. commands.Select(command => command.GetElement(0).Name)];
-        }
+        Task<string[]> SentAsync(Func<Task> act) => MongoServer.SentAsync(commands, act);
     }
 
     [Fact]

@@ -52,12 +52,7 @@ public sealed class MongoDbSessionStoreTests(MongoServer server)
         Assert.Equal(["findAndModify"], await SentAsync(async () => await store.TryAcquireAsync("key", "me", TimeSpan.FromSeconds(1), Token)));
         Assert.Equal(["delete"], await SentAsync(async () => await store.ReleaseAsync("key", "me", Token)));
 
-        async Task<string[]> SentAsync(Func<Task> act)
-        {
-            commands.Clear();
-            await act();
-            return [.. commands.Select(command => command.GetElement(0).Name)];
-        }
+        Task<string[]> SentAsync(Func<Task> act) => MongoServer.SentAsync(commands, act);
     }
 
     [Fact]

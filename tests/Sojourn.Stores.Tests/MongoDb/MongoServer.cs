@@ -92,6 +92,14 @@ public sealed class MongoServer : IAsyncLifetime
         return new MongoClient(settings);
     }
 
+    /// <summary>The names of the commands that a client of <see cref="NewClient"/> sends meanwhile.</summary>
+    public static async Task<string[]> SentAsync(ConcurrentQueue<BsonDocument> commands, Func<Task> act)
+    {
+        commands.Clear();
+        await act();
+        return [.. commands.Select(command => command.GetElement(0).Name)];
+    }
+
     public async ValueTask DisposeAsync()
     {
         if (_isReal) await Client.DropDatabaseAsync(DatabaseName);

@@ -66,10 +66,7 @@ public sealed class ConnectPgSimpleSessionStoreTests(PostgresServer server)
     [Fact]
     public async Task Each_verb_is_one_statement()
     {
-        await using var own = new PostgresServer();
-        await own.InitializeAsync();
-        await own.ExecuteAsync("ALTER SYSTEM SET log_statement = 'all'");
-        await own.ExecuteAsync("SELECT pg_reload_conf()");
+        await using var own = await PostgresServer.StartLoggingAsync();
         await using var source = PostgreSqlDatabase.Open(own.Owner);
         await using var store = new ConnectPgSimpleSessionStore(source);
         await store.EnsureSchemaAsync(Token);

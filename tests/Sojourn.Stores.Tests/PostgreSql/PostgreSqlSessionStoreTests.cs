@@ -17,10 +17,7 @@ public sealed class PostgreSqlSessionStoreTests(PostgresServer server)
     [Fact]
     public async Task Each_verb_is_one_statement()
     {
-        await using var own = new PostgresServer();
-        await own.InitializeAsync();
-        await own.ExecuteAsync("ALTER SYSTEM SET log_statement = 'all'; ");
-        await own.ExecuteAsync("SELECT pg_reload_conf()");
+        await using var own = await PostgresServer.StartLoggingAsync();
         await using var source = PostgreSqlDatabase.Open(own.Owner);
         await using var store = new PostgreSqlSessionStore(source);
         await store.EnsureSchemaAsync(Token);

@@ -41,6 +41,16 @@ public sealed class PostgresServer : IAsyncLifetime
         await StartAsync();
     }
 
+    /// <summary>One of a test's own that logs its statements: see <see cref="StatementsOfAsync"/>.</summary>
+    public static async Task<PostgresServer> StartLoggingAsync()
+    {
+        var server = new PostgresServer();
+        await server.InitializeAsync();
+        await server.ExecuteAsync("ALTER SYSTEM SET log_statement = 'all'");
+        await server.ExecuteAsync("SELECT pg_reload_conf()");
+        return server;
+    }
+
     /// <summary>A standby of it, on a directory and a port of its own, that copies what it does.</summary>
     public async Task<PostgresServer> StartStandbyAsync()
     {
