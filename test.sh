@@ -65,8 +65,8 @@ if dotnet build Sojourn.slnx -c Release; then
     passed=$((passed + ${suite_passed:-0}))
     skipped=$((skipped + 10#${suite_skipped:-0}))
     failed=$((failed + ${suite_failed:-0}))
-    # What failed is said again at the end, where it is looked for.
-    grep -E '^(failed|FAIL) ' "$log" | sed "s/^/$suite: /" >> "$failures"
+    # What failed, and why, is said again at the end, where it is looked for.
+    grep -E -A5 '^(failed|FAIL) ' "$log" | cut -c1-300 | sed "s/^/$suite: /" >> "$failures"
     rm -f "$log"
     if [ "${total:-0}" -eq 0 ]; then fail "$suite ran no tests (exit code $status)"
     elif [ "$status" -ne 0 ] && [ "${suite_failed:-0}" -eq 0 ]; then fail "$suite ended with exit code $status"
