@@ -12,12 +12,13 @@ namespace Sojourn.MongoDb;
 /// <para>What the driver throws is thrown; a call whose answer was lost may have taken effect. The driver's own retry of a write is known to the server
 /// by its number and never done twice.</para>
 /// </remarks>
-public sealed class MongoDbSessionStore : ISessionStore, ISessionIndex, ISubjectRegistry, ISessionLease, ISchemaStore, IDisposable
+public sealed class MongoDbSessionStore : ISessionStore, ISessionIndex, ISubjectRegistry, ISessionLease, ISessionNotifications, ISchemaStore, IDisposable
 {
     private static readonly BsonDocument ByKey = new("_id", 1);
 
     private readonly MongoConnection _connection;
     private readonly TimeProvider _time;
+    private readonly bool _notifies;
     private readonly IMongoCollection<BsonDocument> _records;
     private readonly Subjects _subjects;
     private readonly Leases _leases;
@@ -30,7 +31,7 @@ public sealed class MongoDbSessionStore : ISessionStore, ISessionIndex, ISubject
             throw new ArgumentException(MongoDbSessionStoreOptions.Rule, nameof(options));
         }
 
-        (_connection, _time) = (connection, time);
+        (_connection, _time, _notifies) = (connection, time, options.Notifications);
         var database = connection.Database(options.DatabaseName, "sojourn");
         _records = connection.Collection(database, options.CollectionName);
         _subjects = new Subjects(connection.Collection(database, MongoDbSchema.Subjects(options)));
@@ -47,6 +48,10 @@ public sealed class MongoDbSessionStore : ISessionStore, ISessionIndex, ISubject
         : this(new MongoConnection(client), options ?? new(), timeProvider ?? TimeProvider.System)
     {
     }
+
+    /// <inheritdoc/>
+    public T? As<T>()
+        where T : class => typeof(T) == typeof(ISessionNotifications) && !_notifies ? null : this as T;
 
     /// <inheritdoc/>
     public ValueTask EnsureSchemaAsync(CancellationToken cancellationToken) => _indexes.EnsureAsync(cancellationToken);
@@ -173,6 +178,20 @@ public sealed class MongoDbSessionStore : ISessionStore, ISessionIndex, ISubject
         ArgumentException.ThrowIfNullOrEmpty(owner);
         await _indexes.EnsureAsync(cancellationToken).ConfigureAwait(false);
         await _leases.ReleaseAsync(key, owner, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <inheritdoc/>
+    /// <exception cref="MongoException">The change stream cannot be opened: a server that is no member of a replica set has none, and the user may need the right to it.</exception>
+    public async ValueTask<IAsyncDisposable> SubscribeAsync(Action<SessionNotification> handler, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(handler);
+        if (!_notifies)
+        {
+            throw new InvalidOperationException($"The sessions' store does not notify: set {nameof(MongoDbSessionStoreOptions)}.{nameof(MongoDbSessionStoreOptions.Notifications)}.");
+        }
+
+        await _indexes.EnsureAsync(cancellationToken).ConfigureAwait(false);
+        return await ChangeStream.OpenAsync(_records, handler, _time, cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Closes the connections, if the store made them itself.</summary>

@@ -21,6 +21,13 @@ public sealed class MongoDbSessionStoreOptions
     /// </summary>
     public bool CreateIndexes { get; set; } = true;
 
+    /// <summary>
+    /// Whether the store tells who subscribed of what was replaced and deleted (<see cref="Storage.ISessionNotifications"/>), by a change stream of the collection. False by default:
+    /// MongoDB has change streams on a replica set or a sharded cluster, and the user needs the right <c>changeStream</c> on the collection. Writes cost nothing more, and processes that only
+    /// write need not set it.
+    /// </summary>
+    public bool Notifications { get; set; }
+
     internal bool IsValid => CollectionName is { Length: >= 1 and <= 100 } && CollectionName.AsSpan().IndexOfAny('$', '\0') < 0 && DatabaseName is null or { Length: >= 1 };
 
     internal const string Rule = $"{nameof(MongoDbSessionStoreOptions)}.{nameof(CollectionName)} must have 1 to 100 characters and no '$', and {nameof(DatabaseName)}, if set, must not be empty.";

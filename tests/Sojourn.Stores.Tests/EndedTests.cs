@@ -16,7 +16,7 @@ public sealed class EndedTests(RedisServer redis, PostgresServer postgres, Maria
     private readonly TempDirectory _directory = new();
     private readonly string _name = "t" + Path.GetRandomFileName().Replace(".", "", StringComparison.Ordinal);
 
-    public static TheoryData<string> Stores => ["redis", "redis, told", "redis, told, near cache", "postgresql", "postgresql, told", "mysql", "mongodb", "sqlite"];
+    public static TheoryData<string> Stores => ["redis", "redis, told", "redis, told, near cache", "postgresql", "postgresql, told", "mysql", "mongodb", "mongodb, told", "sqlite"];
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
@@ -121,7 +121,7 @@ public sealed class EndedTests(RedisServer redis, PostgresServer postgres, Maria
                     "redis" => builder.UseRedis(database, o => (o.KeyPrefix, o.Notifications) = (_name, isTold)),
                     "postgresql" => builder.UsePostgreSql(database, o => o.Notifications = isTold),
                     "mysql" => builder.UseMySql(database),
-                    "mongodb" => builder.UseMongoDb(database, o => (o.DatabaseName, o.CollectionName) = (mongo.DatabaseName, _name)),
+                    "mongodb" => builder.UseMongoDb(database, o => (o.DatabaseName, o.CollectionName, o.Notifications) = (mongo.DatabaseName, _name, isTold)),
                     _ => builder.UseSqlite(database),
                 };
                 if (store.Contains("near cache", StringComparison.Ordinal))

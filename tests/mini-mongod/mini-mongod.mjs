@@ -1,13 +1,19 @@
 #!/usr/bin/env node
 // A stand-in for MongoDB where none is at hand: its wire protocol (OP_MSG) and, in memory, the commands that stores of sessions send, as MongoDB's manual
-// describes them. It shows that calls are well formed, not what mongod does with them: no journal, no replication, no transactions, no collations.
+// describes them. It shows that calls are well formed, not what mongod does with them: no journal, no replication, no transactions, no collations. It has
+// change streams all the same, which a mongod that is alone has not.
 //   node mini-mongod.mjs PORT      (127.0.0.1 only)
 import net from 'node:net'
 import { BSON } from 'bson'
 
 const { serialize, deserialize, Long } = BSON
 const MAX_DOCUMENT = 16 * 1024 * 1024
-const collections = new Map() // "database.collection" -> { documents: Map(canonical _id -> document), indexes: [] }
+const collections = new Map() // "database.collection" -> { ns, documents: Map(canonical _id -> document), indexes: [] }
+const LOG = 10000 // how many changes are known, as an oplog holds so many and no more
+const log = [] // a change's number % LOG -> the change
+let told = 0 // how many there were
+let lastCursor = 0
+const streams = new Map() // a cursor's id -> a change stream: { ns, filter, projection, next, isOpen, wake }
 let failCommand // what configureFailPoint set
 
 // --- values: BSON's own types are kept, so that what is stored is what was sent ---
@@ -104,18 +110,23 @@ function updated (d, u, inserting) {
 
 const failure = (code, errmsg, codeName) => Object.assign(new Error(errmsg), { reply: { ok: 0, code, codeName, errmsg } })
 function collection (name) {
-  if (!collections.has(name)) collections.set(name, { documents: new Map(), indexes: [{ v: 2, key: { _id: 1 }, name: '_id_' }] })
+  if (!collections.has(name)) collections.set(name, { ns: name, documents: new Map(), indexes: [{ v: 2, key: { _id: 1 }, name: '_id_' }] })
   return collections.get(name)
 }
-function put (c, d) {
+function put (c, d, operationType) {
   if (serialize(d).length > MAX_DOCUMENT) throw failure(10334, 'object to insert too large', 'BSONObjectTooLarge')
   c.documents.set(canonical(d._id), d)
+  tell(c, operationType, d)
+}
+function remove (c, d) {
+  c.documents.delete(canonical(d._id))
+  tell(c, 'delete', d)
 }
 // mongod's TTL monitor runs once a minute.
 function expire (c) {
   for (const index of c.indexes.filter(i => i.expireAfterSeconds !== undefined)) {
     const before = Date.now() - Number(plain(index.expireAfterSeconds)) * 1000 - 60000
-    for (const [id, d] of c.documents) { const v = d[Object.keys(index.key)[0]]; if (v instanceof Date && v.getTime() <= before) c.documents.delete(id) }
+    for (const d of [...c.documents.values()]) { const v = d[Object.keys(index.key)[0]]; if (v instanceof Date && v.getTime() <= before) remove(c, d) }
   }
 }
 function select (c, filter, { sort, skip = 0, limit = 0 } = {}) {
@@ -126,14 +137,54 @@ function select (c, filter, { sort, skip = 0, limit = 0 } = {}) {
   const from = Number(plain(skip)); const count = Math.abs(Number(plain(limit)))
   return found.slice(from, count ? from + count : undefined)
 }
-const project = (d, p) => p && Object.keys(p).length ? Object.fromEntries(Object.entries(d).filter(([k]) => k === '_id' || p[k])) : d
+function project (d, p) { // what is to be there, by paths
+  if (!p || !Object.keys(p).length) return d
+  const projected = { _id: d._id }
+  for (const path of Object.keys(p)) {
+    const [name, ...rest] = path.split('.')
+    if (d[name] !== undefined) projected[name] = rest.length ? { ...projected[name], ...project(d[name], { [rest.join('.')]: 1 }) } : d[name]
+  }
+  return projected
+}
 function upsert (c, filter, u) {
   const given = Object.fromEntries(Object.entries(filter).filter(([k, x]) => k[0] !== '$' && !isOperators(x)))
   const d = updated(given, u, true)
   d._id ??= new BSON.ObjectId()
   if (c.documents.has(canonical(d._id))) throw failure(11000, 'E11000 duplicate key error index: _id_', 'DuplicateKey')
-  put(c, d)
+  put(c, d, 'insert')
   return d
+}
+const kindOf = u => Array.isArray(u) || Object.keys(u)[0]?.[0] === '$' ? 'update' : 'replace'
+
+// --- change streams: a resume token is the number of a change ---
+
+function tell (c, operationType, d) {
+  const documentKey = { _id: d._id }
+  log[told++ % LOG] = { ns: c.ns, operationType, documentKey, ...(operationType === 'insert' || operationType === 'replace' ? { fullDocument: d } : {}) }
+  for (const stream of streams.values()) if (stream.ns === c.ns) stream.wake?.()
+}
+function openStream (m, ns) {
+  const [{ $changeStream: how }, ...stages] = m.pipeline
+  if ((m.readConcern?.level ?? 'majority') !== 'majority') throw failure(72, '$changeStream needs read concern majority', 'InvalidOptions')
+  const unknown = stages.find(s => !s.$match && !s.$project)
+  if (unknown) throw failure(40324, 'Unrecognized pipeline stage name: ' + Object.keys(unknown)[0], 'Location40324')
+  const after = how.resumeAfter ?? how.startAfter
+  const stream = { ns, filter: stages.find(s => s.$match)?.$match, projection: stages.find(s => s.$project)?.$project, next: after ? Number(after._data) : told, isOpen: true }
+  streams.set(++lastCursor, stream)
+  return { cursor: { id: Long.fromNumber(lastCursor), ns, firstBatch: batch(stream), postBatchResumeToken: token(stream.next) }, ok: 1 }
+}
+const token = next => ({ _data: String(next) })
+function batch (stream) {
+  if (stream.next < told - LOG) throw failure(286, 'the resume point may no longer be in the oplog', 'ChangeStreamHistoryLost')
+  const found = []
+  for (; stream.next < told; stream.next++) {
+    const change = { _id: token(stream.next + 1), ...log[stream.next % LOG] }
+    if (change.ns === stream.ns && matches(change, stream.filter)) found.push(project(change, stream.projection))
+  }
+  return found
+}
+function closeStreams (ns) {
+  for (const [id, stream] of streams) if (stream.ns === ns) { stream.isOpen = false; streams.delete(id); stream.wake?.() }
 }
 
 // --- commands ---
@@ -142,21 +193,37 @@ const cursor = (ns, firstBatch) => ({ cursor: { id: Long.ZERO, ns, firstBatch },
 const hello = () => ({ helloOk: true, ismaster: true, isWritablePrimary: true, maxBsonObjectSize: MAX_DOCUMENT, maxMessageSizeBytes: 48000000, maxWriteBatchSize: 100000, localTime: new Date(), logicalSessionTimeoutMinutes: 30, connectionId: 1, minWireVersion: 0, maxWireVersion: 21, readOnly: false, ok: 1 })
 const commands = {
   hello, ismaster: hello,
-  ping: () => ({ ok: 1 }), endsessions: () => ({ ok: 1 }), killcursors: () => ({ ok: 1 }),
+  ping: () => ({ ok: 1 }), endsessions: () => ({ ok: 1 }),
   buildinfo: () => ({ version: '7.0.0', versionArray: [7, 0, 0, 0], ok: 1 }),
   find: (m, ns) => cursor(ns, select(collection(ns), m.filter, m).map(d => project(d, m.projection))),
-  aggregate (m, ns) { // counting alone: $match, then $group
+  aggregate (m, ns) { // change streams, and counting: $match, then $group
+    if (m.pipeline[0]?.$changeStream) return openStream(m, ns)
     const n = select(collection(ns), m.pipeline.find(s => s.$match)?.$match).length
     const group = m.pipeline.find(s => s.$group)?.$group
     if (!group) throw failure(40324, 'Unrecognized pipeline stage name', 'Location40324')
     return cursor(ns, n ? [{ _id: 1, [Object.keys(group).find(k => k !== '_id')]: n }] : [])
+  },
+  async getmore (m) {
+    const stream = streams.get(Number(plain(m.getMore)))
+    if (!stream) throw failure(43, 'cursor id not found', 'CursorNotFound')
+    let found = batch(stream)
+    const until = Date.now() + Number(plain(m.maxTimeMS ?? 1000))
+    while (!found.length && stream.isOpen && Date.now() < until) {
+      await new Promise(resolve => { stream.wake = resolve; setTimeout(resolve, until - Date.now()) })
+      found = batch(stream)
+    }
+    return { cursor: { id: stream.isOpen ? m.getMore : Long.ZERO, ns: stream.ns, nextBatch: found, postBatchResumeToken: token(stream.next) }, ok: 1 }
+  },
+  killcursors (m) {
+    for (const id of m.cursors) streams.delete(Number(plain(id)))
+    return { cursorsKilled: m.cursors, ok: 1 }
   },
   insert (m, ns) {
     const c = collection(ns)
     const writeErrors = []
     m.documents.forEach((d, index) => {
       if (c.documents.has(canonical(d._id))) writeErrors.push({ index, code: 11000, errmsg: `E11000 duplicate key error collection: ${ns} index: _id_` })
-      else put(c, d)
+      else put(c, d, 'insert')
     })
     return { n: m.documents.length - writeErrors.length, ...(writeErrors.length ? { writeErrors } : {}), ok: 1 }
   },
@@ -166,7 +233,7 @@ const commands = {
     let n = 0; let nModified = 0
     m.updates.forEach((u, index) => {
       const found = select(c, u.q, u.multi ? {} : { limit: 1 })
-      for (const d of found) { const next = updated(d, u.u, false); n++; if (canonical(next) !== canonical(d)) nModified++; put(c, next) }
+      for (const d of found) { const next = updated(d, u.u, false); n++; if (canonical(next) !== canonical(d)) nModified++; put(c, next, kindOf(u.u)) }
       if (!found.length && u.upsert) { upserted.push({ index, _id: upsert(c, u.q, u.u)._id }); n++ }
     })
     return { n, nModified, ...(upserted.length ? { upserted } : {}), ok: 1 }
@@ -176,13 +243,13 @@ const commands = {
     const [d] = select(c, m.query, { sort: m.sort, limit: 1 })
     if (!d && !m.upsert) return { value: null, lastErrorObject: { n: 0, updatedExisting: false }, ok: 1 }
     const next = d ? updated(d, m.update, false) : upsert(c, m.query, m.update)
-    put(c, next)
+    if (d) put(c, next, kindOf(m.update))
     return { value: m.new ? next : d ?? null, lastErrorObject: { n: 1, updatedExisting: Boolean(d) }, ok: 1 }
   },
   delete (m, ns) {
     const c = collection(ns)
     let n = 0
-    for (const x of m.deletes) for (const d of select(c, x.q, x)) { c.documents.delete(canonical(d._id)); n++ }
+    for (const x of m.deletes) for (const d of select(c, x.q, x)) { remove(c, d); n++ }
     return { n, ok: 1 }
   },
   createindexes (m, ns) {
@@ -196,19 +263,19 @@ const commands = {
     return { numIndexesBefore, numIndexesAfter: c.indexes.length, ok: 1 }
   },
   listindexes: (m, ns) => cursor(ns, collections.has(ns) ? collections.get(ns).indexes : []),
-  drop (m, ns) { collections.delete(ns); return { ok: 1 } },
-  dropdatabase (m) { for (const name of [...collections.keys()]) if (name.startsWith(m.$db + '.')) collections.delete(name); return { ok: 1 } },
+  drop (m, ns) { collections.delete(ns); closeStreams(ns); return { ok: 1 } },
+  dropdatabase (m) { for (const name of [...collections.keys()]) if (name.startsWith(m.$db + '.')) { collections.delete(name); closeStreams(name) } return { ok: 1 } },
   // The fail point "failCommand", as in a mongod with enableTestCommands=1: an errorCode instead of the work, a writeConcernError after it, or, of our own, a lost answer after it.
   configurefailpoint (m) { failCommand = m.mode === 'off' ? undefined : { ...m.data, times: m.mode === 'alwaysOn' ? Infinity : Number(plain(m.mode.times)) }; return { ok: 1 } }
 }
-function answer (m) {
+async function answer (m) {
   const name = Object.keys(m)[0]
   const fail = failCommand?.failCommands.includes(name) && failCommand.times-- > 0 ? failCommand : undefined
   if (fail?.errorCode) return { ok: 0, code: Number(fail.errorCode), errmsg: 'failed by the fail point' }
   const run = commands[name.toLowerCase()]
   if (!run) return { ok: 0, code: 59, codeName: 'CommandNotFound', errmsg: 'no such command: ' + name }
   let reply
-  try { reply = run(m, m.$db + '.' + m[name]) } catch (e) { reply = e.reply ?? { ok: 0, code: 1, codeName: 'InternalError', errmsg: String(e.stack) } }
+  try { reply = await run(m, m.$db + '.' + m[name]) } catch (e) { reply = e.reply ?? { ok: 0, code: 1, codeName: 'InternalError', errmsg: String(e.stack) } }
   if (fail?.writeConcernError) reply = { ...reply, writeConcernError: fail.writeConcernError }
   return fail?.closeConnection ? undefined : reply
 }
@@ -245,14 +312,14 @@ function reply (requestId, opCode, head, document) {
 net.createServer(socket => {
   let buffer = Buffer.alloc(0)
   socket.on('error', () => {})
-  socket.on('data', chunk => {
+  socket.on('data', async chunk => {
     buffer = Buffer.concat([buffer, chunk])
     while (buffer.length >= 16 && buffer.length >= buffer.readInt32LE(0)) {
       const message = buffer.subarray(0, buffer.readInt32LE(0))
       buffer = buffer.subarray(message.length)
       const opCode = message.readInt32LE(12)
       if (opCode === 2013) {
-        const result = answer(readCommand(message))
+        const result = await answer(readCommand(message))
         if (!result) { socket.destroy(); return }
         if (!(message.readUInt32LE(16) & 2)) socket.write(reply(message.readInt32LE(4), 2013, Buffer.alloc(5), result))
       } else if (opCode === 2004) { // OP_QUERY: a client's first hello

@@ -14,9 +14,11 @@ public sealed class MongoDbConformanceTests(MongoServer server) : SessionStoreCo
 
     protected override bool HasLeases => true;
 
+    protected override bool HasNotifications => true;
+
     protected override ValueTask<ISessionStore> CreateAsync() => new(Open(TimeProvider.System));
 
     protected override ValueTask<ISessionStore?> CreateSecondAsync() => new(Open(Clock.MinuteAhead));
 
-    private MongoDbSessionStore Open(TimeProvider clock) => new(server.Client, new() { DatabaseName = server.DatabaseName, CollectionName = _collection }, clock);
+    private MongoDbSessionStore Open(TimeProvider clock) => new(server.Client, new() { DatabaseName = server.DatabaseName, CollectionName = _collection, Notifications = true }, clock);
 }

@@ -2,9 +2,11 @@ using System.Text;
 using System.Threading.Channels;
 using Microsoft.Extensions.Time.Testing;
 using Npgsql;
+using Sojourn.MongoDb;
 using Sojourn.PostgreSql;
 using Sojourn.Redis;
 using Sojourn.Storage;
+using Sojourn.Stores.Tests.MongoDb;
 using Sojourn.Stores.Tests.PostgreSql;
 using Sojourn.Stores.Tests.Redis;
 using StackExchange.Redis;
@@ -12,7 +14,7 @@ using StackExchange.Redis;
 namespace Sojourn.Stores.Tests.NearCache;
 
 /// <summary>What the news of other processes is worth to a near cache. No time passes for the copies here: what is seen is seen because it was told.</summary>
-public sealed class NearCacheNewsTests(RedisServer redis, PostgresServer postgres)
+public sealed class NearCacheNewsTests(RedisServer redis, PostgresServer postgres, MongoServer mongo)
 {
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
@@ -20,6 +22,7 @@ public sealed class NearCacheNewsTests(RedisServer redis, PostgresServer postgre
     [Theory]
     [InlineData("redis")]
     [InlineData("postgresql")]
+    [InlineData("mongodb")]
     public async Task Once_the_news_is_heard_every_copy_is_what_is_stored(string database)
     {
         var (open, close) = await DatabaseAsync(database);
@@ -58,6 +61,7 @@ public sealed class NearCacheNewsTests(RedisServer redis, PostgresServer postgre
     [Theory]
     [InlineData("redis")]
     [InlineData("postgresql")]
+    [InlineData("mongodb")]
     public async Task A_process_keeps_what_it_wrote_when_it_is_told_of_it(string database)
     {
         var (open, close) = await DatabaseAsync(database);
@@ -92,7 +96,7 @@ public sealed class NearCacheNewsTests(RedisServer redis, PostgresServer postgre
         await stored.CreateAsync("key", Record("0"), Token);
         var record = (await process.Near.ReadAsync("key", Token))!;
         if (own is not null) await own.Server.ExecuteAsync("CLIENT", "KILL", "TYPE", "pubsub");
-        else await postgres.ExecuteAsync("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'", ((NpgsqlDataSource)close).ConnectionString);
+        else await postgres.ExecuteAsync("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'", ((NpgsqlDataSource)close!).ConnectionString);
         await stored.ReplaceAsync("key", record, Record("1"), Token);
         for (var attempt = 0; Encoding.UTF8.GetString((await process.Near.ReadAsync("key", Token))!.Document.Span) != """{"n":"1"}"""; attempt++)
         {
@@ -103,12 +107,19 @@ public sealed class NearCacheNewsTests(RedisServer redis, PostgresServer postgre
 
     private static SessionRecord Record(string text) => new(Encoding.UTF8.GetBytes($$"""{"n":"{{text}}"}"""), TimeProvider.System.GetUtcNow().AddHours(1));
 
-    private async Task<(Func<ISessionStore> Open, IAsyncDisposable Close)> DatabaseAsync(string database, RedisServer? own = null)
+    private async Task<(Func<ISessionStore> Open, IAsyncDisposable? Close)> DatabaseAsync(string database, RedisServer? own = null)
     {
         if (database == "redis")
         {
             var (connection, prefix) = own is null ? (redis.Connection, $"test:{Path.GetRandomFileName()}:") : (own.Connection, "sojourn:");
             return (() => new RedisSessionStore(connection, new() { KeyPrefix = prefix, Notifications = true }), new RedisSessionStore(connection));
+        }
+
+        if (database == "mongodb")
+        {
+            var collection = "test_" + Path.GetRandomFileName();
+            MongoDbSessionStore Open() => new(mongo.Client, new() { DatabaseName = mongo.DatabaseName, CollectionName = collection, Notifications = true });
+            return (Open, null);
         }
 
         var source = PostgreSqlDatabase.Open(await postgres.NewDatabaseAsync());

@@ -19,6 +19,7 @@ public sealed class ToolWatchTests(RedisServer redis, PostgresServer postgres, M
     [Theory]
     [InlineData("redis")]
     [InlineData("postgres")]
+    [InlineData("mongodb")]
     public async Task What_the_store_tells_is_printed_as_it_comes(string kind)
     {
         var store = await _stores.NewAsync(kind);
