@@ -78,7 +78,7 @@ internal sealed class SessionFeature(HttpContext context, SessionServices servic
         return use == SessionUse.Exclusive;
     }
 
-    void ISessionHost.OnUsed() => SessionTokens.KeepFromOutputCache(context);
+    void ISessionHost.OnUsed() => services.Tokens.KeepFromOutputCache(context);
 
     SessionCookie ISessionHost.NewCookie()
     {
@@ -161,7 +161,7 @@ internal sealed class SessionFeature(HttpContext context, SessionServices servic
             return default;
         }
 
-        if (_isConcluded || (!services.Options.CommitOnException && (_hasThrown || context.Features.Get<IExceptionHandlerFeature>() is not null)))
+        if (_isConcluded || (!services.Options.CommitOnException && (_hasThrown || HandlerThrew())))
         {
             return default;
         }
@@ -264,6 +264,9 @@ internal sealed class SessionFeature(HttpContext context, SessionServices servic
         CommitFailure ??= failure;
         return true;
     }
+
+    /// <summary>Whether an exception handler within the pipeline answers for the handler; not asked where there is nothing to save.</summary>
+    private bool HandlerThrew() => (Session is not { HasWork: false, Record: not null } || services.Options.Resave) && context.Features.Get<IExceptionHandlerFeature>() is not null;
 
     private void GiveUp()
     {

@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.AspNetCore.Mvc.ModelBinding;
 using Microsoft.AspNetCore.Mvc.ModelBinding.Metadata;
+using Microsoft.AspNetCore.OutputCaching;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
@@ -64,7 +65,8 @@ public static class SojournServiceExtensions
             provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<SessionMetrics>(),
             provider.GetRequiredService<ILogger<SessionTokens>>(),
-            ExpressFor(name, provider)));
+            ExpressFor(name, provider),
+            hasOutputCache: provider.GetService<IOutputCacheStore>() is not null));
         services.TryAddFor(name, provider => new SessionServices(
             provider.GetFor<SessionManager>(name),
             provider.GetFor<SessionTokens>(name),

@@ -198,7 +198,7 @@ public sealed partial class Session
     {
         lock (_sync)
         {
-            if (SessionDocument.Of(fresh) is not { } document || SessionMetadata.Parse(document.Metadata) is null)
+            if (SessionDocument.Of(fresh) is not { } document || document.ReadMetadata() is null)
             {
                 throw new SessionStoreException("The stored session became unreadable while the request ran.");
             }
@@ -211,7 +211,6 @@ public sealed partial class Session
             Record = fresh;
             IsVersionUnknown = false;
             _document = document;
-            _metadata = null;
         }
     }
 
@@ -225,7 +224,6 @@ public sealed partial class Session
             if (State == SessionState.Live)
             {
                 _document = Record is null ? new SessionDocument() : SessionDocument.Of(Record) ?? new SessionDocument();
-                _metadata = null;
                 _cookie = null;
             }
         }
@@ -284,7 +282,6 @@ public sealed partial class Session
 
             DropPending();
             _document = new SessionDocument();
-            _metadata = SessionMetadata.None;
         }
     }
 
@@ -303,7 +300,6 @@ public sealed partial class Session
             Failure = null;
             _cookie = null;
             _cookieSeen = null;
-            _metadata = null;
             _id = NewId();
             _key = null;
             _watch = null;

@@ -33,7 +33,6 @@ public sealed partial class Session
         {
             MarkUsed();
             _document.Metadata = (Metadata with { IdSince = now }).ToUtf8();
-            _metadata = null;
         }
     }
 

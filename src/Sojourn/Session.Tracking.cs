@@ -6,7 +6,7 @@ namespace Sojourn;
 /// <content>What the verbs share: how an entry is read and changed, and what the session remembers about it until the commit.</content>
 public sealed partial class Session
 {
-    private SessionMetadata Metadata => _metadata ??= SessionMetadata.Parse(_document.Metadata) ?? SessionMetadata.None;
+    private SessionMetadata Metadata => _document.ReadMetadata() ?? SessionMetadata.None;
 
     private SessionCookie CookieUnlocked
     {
@@ -62,10 +62,6 @@ public sealed partial class Session
         EnsureBegun();
         change.Apply(_document);
         (_changes ??= []).Add(change);
-        if (change.AppliesToMetadata)
-        {
-            _metadata = null;
-        }
     }
 
     /// <summary>Gives a new session the members that it is stored with. Not before they are needed: most new sessions are never stored.</summary>
@@ -85,7 +81,6 @@ public sealed partial class Session
             if (metadata != SessionMetadata.None)
             {
                 _document.Metadata = metadata.ToUtf8();
-                _metadata = null;
             }
         }
     }

@@ -19,7 +19,6 @@ public sealed partial class Session
     private Dictionary<string, ReadOnlyMemory<byte>>? _flashesRead;
     private HashSet<string>? _flashesSet;
     private SessionDocument _document;
-    private SessionMetadata? _metadata;
     private SessionCookie? _cookie;
     private SessionCookie? _cookieSeen;
     private string? _id;
@@ -39,14 +38,13 @@ public sealed partial class Session
     }
 
     /// <summary>A session as it was read.</summary>
-    internal Session(ISessionOperations operations, ISessionHost? host, string? id, string key, SessionRecord record, SessionDocument document, SessionMetadata metadata)
+    internal Session(ISessionOperations operations, ISessionHost? host, string? id, string key, SessionRecord record, SessionDocument document)
     {
         _operations = operations;
         _host = host;
         _id = id;
         _key = key;
         _document = document;
-        _metadata = metadata;
         Record = record;
     }
 

@@ -213,8 +213,7 @@ public sealed partial class SessionManager : ISessionOperations
     private async ValueTask<Session?> OpenAsync(string id, string key, SessionRecord record, ISessionHost? host, bool isCopy, Activity? activity, CancellationToken cancellationToken)
     {
         var document = SessionDocument.Of(record);
-        var metadata = document is null ? null : SessionMetadata.Parse(document.Metadata);
-        if (document is null || metadata is null)
+        if (document?.ReadMetadata() is not { } metadata)
         {
             activity?.SetTag("sojourn.outcome", "unreadable");
             _metrics.Unreadable();
@@ -227,7 +226,7 @@ public sealed partial class SessionManager : ISessionOperations
         if (record.ExpiresAt > now && (metadata.AbsoluteExpiresAt is not { } absolute || absolute > now))
         {
             activity?.SetTag("sojourn.outcome", "found");
-            return new Session(this, host, id, key, record, document, metadata);
+            return new Session(this, host, id, key, record, document);
         }
 
         if (isCopy)

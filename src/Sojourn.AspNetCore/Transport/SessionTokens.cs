@@ -24,11 +24,12 @@ internal sealed class SessionTokens
     private readonly SessionMetrics _metrics;
     private readonly ILogger _logger;
     private readonly ExpressRules? _express;
+    private readonly bool _hasOutputCache;
     private readonly ISessionTransport[] _transports;
     private readonly string[] _requestHeaders;
     private readonly string _vary;
 
-    public SessionTokens(SojournOptions options, SessionTransportOptions transports, SessionToken token, TimeProvider time, SessionMetrics metrics, ILogger<SessionTokens> logger, ExpressRules? express = null)
+    public SessionTokens(SojournOptions options, SessionTransportOptions transports, SessionToken token, TimeProvider time, SessionMetrics metrics, ILogger<SessionTokens> logger, ExpressRules? express, bool hasOutputCache)
     {
         _options = options;
         _token = token;
@@ -36,6 +37,7 @@ internal sealed class SessionTokens
         _metrics = metrics;
         _logger = logger;
         _express = express;
+        _hasOutputCache = hasOutputCache;
         _transports = [.. transports.InOrder.Select(transport => transport is CookieTransport ? new CookieTransport(options.Cookie.Name!, express is not null) : transport)];
         _requestHeaders = [.. _transports.SelectMany(transport => transport.RequestHeaders).Distinct(StringComparer.OrdinalIgnoreCase)];
         _vary = string.Join(", ", _requestHeaders);
@@ -130,9 +132,9 @@ internal sealed class SessionTokens
         || (session.WasModified && session.Cookie.Expires is not null);
 
     /// <summary>ASP.NET Core's output cache stores before the response may have started, so it is told at the first use.</summary>
-    public static void KeepFromOutputCache(HttpContext context)
+    public void KeepFromOutputCache(HttpContext context)
     {
-        if (context.Features.Get<IOutputCacheFeature>() is { } outputCache)
+        if (_hasOutputCache && context.Features.Get<IOutputCacheFeature>() is { } outputCache)
         {
             outputCache.Context.AllowCacheStorage = false;
         }

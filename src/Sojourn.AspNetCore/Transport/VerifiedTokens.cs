@@ -20,7 +20,7 @@ internal sealed class VerifiedToken(string id, bool isSignedWithFirst)
 /// Remembers for a minute what tokens verified for that come again and again, so that neither the HMAC nor the key of a busy session is computed at every request. Thread-safe.
 /// </summary>
 /// <remarks>
-/// Nothing leaks by it: a token is looked up by a hash that is keyed anew in every process, and compared as a whole in constant time. It says only that the token was signed here,
+/// Nothing leaks by it: a token is looked up by a hash of its end that is keyed anew in every process, and compared as a whole in constant time. It says only that the token was signed here,
 /// which does not change while the process runs; whether there is a session is asked of the store at every request.
 /// </remarks>
 internal sealed class VerifiedTokens(TimeProvider time)
@@ -29,6 +29,9 @@ internal sealed class VerifiedTokens(TimeProvider time)
 
     /// <summary>In characters; a token of ours has at most 100.</summary>
     private const int MaxLength = 256;
+
+    /// <summary>In characters, from a token's end: 96 bits of its signature, which nobody can choose.</summary>
+    private const int HashedLength = 16;
     private static readonly TimeSpan KeptFor = TimeSpan.FromMinutes(1);
     private readonly Place?[] _places = new Place?[PlaceCount];
 
@@ -37,7 +40,7 @@ internal sealed class VerifiedTokens(TimeProvider time)
 
     public VerifiedToken? Find(ReadOnlySpan<char> value, bool isEncoded)
     {
-        var place = Volatile.Read(ref _places[IndexOf(string.GetHashCode(value, StringComparison.Ordinal))]);
+        var place = Volatile.Read(ref _places[IndexOf(HashOf(value))]);
         if (place is null || place.IsEncoded != isEncoded || place.Ascii.Length != value.Length || time.GetElapsedTime(place.Since) >= KeptFor)
         {
             return null;
@@ -49,7 +52,7 @@ internal sealed class VerifiedTokens(TimeProvider time)
 
     public void Note(ReadOnlySpan<char> value, bool isEncoded, VerifiedToken token)
     {
-        var hash = string.GetHashCode(value, StringComparison.Ordinal);
+        var hash = HashOf(value);
         var index = IndexOf(hash);
         if (_seen[index] != hash)
         {
@@ -64,6 +67,8 @@ internal sealed class VerifiedTokens(TimeProvider time)
             }
         }
     }
+
+    private static int HashOf(ReadOnlySpan<char> value) => string.GetHashCode(value[Math.Max(0, value.Length - HashedLength)..], StringComparison.Ordinal);
 
     private static int IndexOf(int hash) => (int)((uint)hash % PlaceCount);
 

@@ -91,8 +91,8 @@ internal sealed class SessionFinder(TimedStore store, ISessionOperations operati
 
     /// <summary>The session as it is stored, for its deadlines and labels; <see langword="null"/> when it is none.</summary>
     public Session? Open(string key, SessionRecord record) =>
-        Forwarding.Of(record) is null && SessionDocument.Of(record) is { } document && SessionMetadata.Parse(document.Metadata) is { } metadata
-            ? new Session(operations, null, null, key, record, document, metadata)
+        Forwarding.Of(record) is null && SessionDocument.Of(record) is { } document && document.ReadMetadata() is not null
+            ? new Session(operations, null, null, key, record, document)
             : null;
 
     private ISessionIndex Index => _index ?? throw new NotSupportedException("The sessions' store has no index (ISessionIndex), so sessions cannot be listed or ended from elsewhere. docs/stores.md tells which have one.");

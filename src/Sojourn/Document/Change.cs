@@ -7,9 +7,6 @@ namespace Sojourn.Document;
 internal abstract class Change
 {
     public abstract void Apply(SessionDocument document);
-
-    /// <summary>Whether what Sojourn itself keeps in the document may be another afterwards.</summary>
-    public virtual bool AppliesToMetadata => false;
 }
 
 internal sealed class SetChange(string name, byte[] value) : Change
@@ -69,10 +66,8 @@ internal sealed class UpdateChange<T>(string name, Func<T?, T?> update, JsonType
 /// <summary>Replaces what Sojourn itself keeps in the document.</summary>
 internal class MetadataChange(Func<SessionMetadata, SessionMetadata> change) : Change
 {
-    public override bool AppliesToMetadata => true;
-
     public override void Apply(SessionDocument document) =>
-        document.Metadata = change(SessionMetadata.Parse(document.Metadata) ?? SessionMetadata.None).ToUtf8();
+        document.Metadata = change(document.ReadMetadata() ?? SessionMetadata.None).ToUtf8();
 }
 
 /// <summary>A user signs in. Entries of another subject never stay, nor do any where the sign-in says so.</summary>
@@ -80,7 +75,7 @@ internal sealed class SignInChange(string subject, bool keepsEntries, Func<Sessi
 {
     public override void Apply(SessionDocument document)
     {
-        if (!KeepsEntries(SessionMetadata.Parse(document.Metadata) ?? SessionMetadata.None))
+        if (!KeepsEntries(document.ReadMetadata() ?? SessionMetadata.None))
         {
             document.ClearEntries();
         }
@@ -95,11 +90,9 @@ internal sealed class SignInChange(string subject, bool keepsEntries, Func<Sessi
 /// <summary>The session's subject begins to act as another one, with no entry of their own before them.</summary>
 internal sealed class ImpersonateChange(string subject, ReadOnlyMemory<byte> ticket) : Change
 {
-    public override bool AppliesToMetadata => true;
-
     public override void Apply(SessionDocument document)
     {
-        var metadata = SessionMetadata.Parse(document.Metadata) ?? SessionMetadata.None;
+        var metadata = document.ReadMetadata() ?? SessionMetadata.None;
         var actor = new SessionActor(metadata.Subject!)
         {
             SignedInAt = metadata.SignedInAt,
@@ -117,11 +110,9 @@ internal sealed class ImpersonateChange(string subject, ReadOnlyMemory<byte> tic
 /// <summary>Whoever acted as another subject is themselves again, with the entries that they had.</summary>
 internal sealed class StopImpersonatingChange : Change
 {
-    public override bool AppliesToMetadata => true;
-
     public override void Apply(SessionDocument document)
     {
-        var metadata = SessionMetadata.Parse(document.Metadata) ?? SessionMetadata.None;
+        var metadata = document.ReadMetadata() ?? SessionMetadata.None;
         if (metadata.Actor is { } actor)
         {
             document.TakeEntries(SessionDocument.Parse(actor.Entries) ?? new SessionDocument());
@@ -139,11 +130,9 @@ internal sealed class BindingChange(DateTimeOffset? signedInAt, SessionBinding? 
     /// <summary>Whether it was done to the document that was stored.</summary>
     public bool IsDone { get; private set; }
 
-    public override bool AppliesToMetadata => true;
-
     public override void Apply(SessionDocument document)
     {
-        var metadata = SessionMetadata.Parse(document.Metadata) ?? SessionMetadata.None;
+        var metadata = document.ReadMetadata() ?? SessionMetadata.None;
         IsDone = expected is null
             ? metadata.Binding is null && metadata.Subject is not null && metadata.SignedInAt == signedInAt
             : metadata.Binding?.Id == expected.Id && metadata.Binding.Challenge == expected.Challenge;

@@ -21,14 +21,23 @@ internal sealed class SessionDocument
     /// <summary>In entries; one that a single huge document made larger is not kept.</summary>
     private const int MaxScratch = 256;
     private ReadOnlyMemory<byte> _stored;
+    private ReadOnlyMemory<byte> _metadata;
+    private SessionMetadata? _readMetadata;
     private Entry[] _entries = [];
     private int _count;
+
+    /// <summary>Whether others have the same array of entries: it is copied before it is changed.</summary>
+    private bool _isShared;
 
     /// <summary>The <c>cookie</c> member as stored; empty in a document that has none.</summary>
     public ReadOnlyMemory<byte> Cookie { get; set; }
 
     /// <summary>The <c>$sojourn</c> member as stored; empty in a document that has none.</summary>
-    public ReadOnlyMemory<byte> Metadata { get; set; }
+    public ReadOnlyMemory<byte> Metadata
+    {
+        get => _metadata;
+        set => (_metadata, _readMetadata) = (value, null);
+    }
 
     /// <summary>What the metadata member is called: <c>_sojourn</c> where a database dislikes the dollar.</summary>
     public ReadOnlyMemory<byte> MetadataName { get; private set; } = DefaultMetadataName;
@@ -52,16 +61,27 @@ internal sealed class SessionDocument
 
     private ReadOnlySpan<Entry> Entries => _entries.AsSpan(0, _count);
 
-    /// <summary>Splits a record's document, as <see cref="Parse"/> does. Bytes that were split or written in this process before are not checked again.</summary>
+    /// <summary>Splits a record's document, as <see cref="Parse"/> does. Bytes that were split or written in this process before are not checked again, and those of a busy session not split again.</summary>
     public static SessionDocument? Of(SessionRecord record)
     {
-        var document = Parse(record.Document, record.IsWellFormed);
-        if (document is not null)
+        if (!record.IsWellFormed)
         {
-            record.MarkWellFormed();
+            var fresh = Parse(record.Document);
+            if (fresh is not null)
+            {
+                record.MarkWellFormed();
+            }
+
+            return fresh;
         }
 
-        return document;
+        if (SplitDocuments.Find(record) is { } known)
+        {
+            return known.Copy();
+        }
+
+        var document = Parse(record.Document, isWellFormed: true);
+        return document?.ReadMetadata() is not null && SplitDocuments.Note(record, document) ? document.Copy() : document;
     }
 
     /// <summary>Splits a stored document; <see langword="null"/> when it is not one JSON object in UTF-8, or is one that encryption sealed and nobody opened.</summary>
@@ -95,6 +115,20 @@ internal sealed class SessionDocument
         }
     }
 
+    /// <summary>The bytes that it was split from.</summary>
+    public ReadOnlyMemory<byte> Stored => _stored;
+
+    /// <summary>What Sojourn keeps in the document; <see langword="null"/> when that is of a format that this version does not know. Read once, until it is replaced.</summary>
+    public SessionMetadata? ReadMetadata() => _readMetadata ??= SessionMetadata.Parse(_metadata);
+
+    /// <summary>The same document, to be changed by somebody; this one must not be changed any more.</summary>
+    public SessionDocument Copy()
+    {
+        var copy = (SessionDocument)MemberwiseClone();
+        copy._isShared = true;
+        return copy;
+    }
+
     public bool TryGet(string name, out ReadOnlyMemory<byte> value)
     {
         var index = IndexOf(name);
@@ -107,6 +141,7 @@ internal sealed class SessionDocument
         var index = IndexOf(name);
         if (index >= 0)
         {
+            OwnEntries();
             _entries[index] = _entries[index].WithValue(value);
         }
         else
@@ -121,6 +156,7 @@ internal sealed class SessionDocument
         var removed = false;
         for (var index = IndexOf(name); index >= 0; index = IndexOf(name))
         {
+            OwnEntries();
             _count--;
             Array.Copy(_entries, index + 1, _entries, index, _count - index);
             _entries[_count] = default;
@@ -349,8 +385,18 @@ internal sealed class SessionDocument
         }
     }
 
+    private void OwnEntries()
+    {
+        if (_isShared)
+        {
+            _entries = Entries.ToArray();
+            _isShared = false;
+        }
+    }
+
     private void Append(Entry entry)
     {
+        OwnEntries();
         if (_count == _entries.Length)
         {
             Array.Resize(ref _entries, Math.Max(4, _count * 2));

@@ -1,6 +1,7 @@
 using System.Net.WebSockets;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Time.Testing;
 using Sojourn.Administration;
 
 namespace Sojourn.AspNetCore.Tests.LiveConnections;
@@ -35,6 +36,20 @@ internal static class LiveApp
     /// <summary>As another device of the user's, or an operator, does it.</summary>
     public static async Task EndAsync(this TestApp app, string user = "ada") => Assert.Equal(
         1, await app.Services.GetRequiredService<ISessionAdministration>().EndAsync(new SessionFilter { Subject = user }, cancellationToken: TestContext.Current.CancellationToken));
+
+    /// <summary>Lets a minute pass, and whatever keeps the user's session alive in the background do so: once a minute, and that takes a moment of real time.</summary>
+    public static async Task AMinuteLaterAsync(this TestApp app, FakeTimeProvider time, string? keptAlive)
+    {
+        var before = await ExpiresAtAsync();
+        time.Advance(TimeSpan.FromMinutes(1));
+        while (keptAlive is not null && await ExpiresAtAsync() == before)
+        {
+            await Task.Delay(TimeSpan.FromMilliseconds(5), TimeProvider.System, TestContext.Current.CancellationToken);
+        }
+
+        async Task<DateTimeOffset?> ExpiresAtAsync() => keptAlive is null ? null
+            : (await app.Services.GetRequiredService<ISessionAdministration>().ListAsync(keptAlive, cancellationToken: TestContext.Current.CancellationToken)).Single().ExpiresAt;
+    }
 
     public static async Task<ClientWebSocket> ConnectAsync(this TestApp app, HttpClient client, string path, Action<ClientWebSocketOptions>? options = null)
     {

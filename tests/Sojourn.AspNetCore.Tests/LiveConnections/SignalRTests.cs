@@ -81,8 +81,7 @@ public sealed class SignalRTests
         var closed = ClosedOf(connection);
         for (var minute = 0; minute < 45; minute++)
         {
-            time.Advance(TimeSpan.FromMinutes(1));
-            await Task.Delay(20, Token);
+            await app.AMinuteLaterAsync(time, keepAlive ? "ada" : null);
         }
 
         if (keepAlive)

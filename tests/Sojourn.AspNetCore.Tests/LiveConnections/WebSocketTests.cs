@@ -213,8 +213,7 @@ public sealed class WebSocketTests
         for (var minute = 0; minute < 45; minute++)
         {
             await EchoAsync(stays, "minute");
-            time.Advance(TimeSpan.FromMinutes(1));
-            await Task.Delay(20, Token);
+            await app.AMinuteLaterAsync(time, keptAlive: "bob");
         }
 
         await UntilClosedAsync(closes);
