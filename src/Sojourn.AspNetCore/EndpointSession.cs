@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.SignalR;
 
 namespace Sojourn.AspNetCore;
 
@@ -32,6 +33,9 @@ internal static class EndpointSession
     /// <summary>Whether it says anything of the session of a name, or takes it as a parameter: then it is loaded before the endpoint runs.</summary>
     public static bool Names(HttpContext context, string name) =>
         context.GetEndpoint() is { } endpoint && NamedBy.GetValue(endpoint, static endpoint => SessionNames.Of(endpoint)).Contains(name);
+
+    /// <summary>Whether it is a SignalR hub, as far as is known yet.</summary>
+    public static bool MayBeHub(HttpContext context) => context.GetEndpoint() is not { } endpoint || endpoint.Metadata.GetMetadata<HubMetadata>() is not null;
 
     /// <summary>Whether a request to it counts as use of the session of a name.</summary>
     public static bool CountsAsActivity(HttpContext context, string name)

@@ -2,6 +2,7 @@ using Microsoft.AspNetCore.Diagnostics;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Sojourn.AspNetCore.Compatibility;
+using Sojourn.AspNetCore.LiveConnections;
 using Sojourn.AspNetCore.Transport;
 
 namespace Sojourn.AspNetCore;
@@ -123,6 +124,10 @@ internal sealed class SessionFeature(HttpContext context, SessionServices servic
             session.IsReadOnly = use == SessionUse.ReadOnly;
             LoadFailure = services.Binder is { } binder ? await binder.CheckAsync(context, session, _incoming).ConfigureAwait(false) : null;
             Session = LoadFailure is null ? session : null;
+            if (services.Options.ClosesHubs && Session is not null && EndpointSession.MayBeHub(context))
+            {
+                SessionHubFilter.Note(context, Session, Name);
+            }
         }
         catch (SessionStoreException e)
         {

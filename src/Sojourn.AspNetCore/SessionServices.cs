@@ -54,7 +54,9 @@ internal sealed class SessionServices(SessionManager manager, SessionTokens toke
         }
 
         SessionHolder.Attach(context, scopes);
-        return isUse || options.Load == SessionLoad.BeforeHandler || EndpointSession.Names(context, Name) ? LoadAsync(feature) : new(feature);
+        return isUse || options.Load == SessionLoad.BeforeHandler || EndpointSession.Names(context, Name) || (options.ClosesHubs && EndpointSession.MayBeHub(context))
+            ? LoadAsync(feature)
+            : new(feature);
     }
 
     /// <summary>Loads what a request's token stands for; a new session where it stands for nothing.</summary>

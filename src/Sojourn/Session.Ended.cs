@@ -72,14 +72,10 @@ public sealed partial class Session
     /// <summary>How long a connection that keeps the session alive leaves it alone.</summary>
     internal TimeSpan KeepAliveInterval => TouchInterval > TimeSpan.Zero ? TouchInterval : Lifetime / 20;
 
-    /// <summary>Waits for the end on behalf of a connection that outlives its request; whoever asked disposes of it.</summary>
+    /// <summary>Waits for the end on behalf of a connection that outlives its request, which may be over; whoever asked disposes of it.</summary>
     internal SessionWatch WatchApart()
     {
-        lock (_sync)
-        {
-            MarkUsed();
-            return NewWatch();
-        }
+        lock (_sync) return NewWatch();
     }
 
     private SessionWatch Watch

@@ -193,6 +193,9 @@ public sealed class SojournOptions
     /// <summary>Whether express-session's rules count where they differ from Sojourn's own: set by <c>AddExpressSession</c>.</summary>
     internal bool IsExpress { get; set; }
 
+    /// <summary>Whether SignalR connections close when the session ends: a request to a hub always loads it.</summary>
+    internal bool ClosesHubs { get; set; }
+
     /// <summary>The secrets as bytes; those of <see cref="Secrets"/>, unless they were given as bytes.</summary>
     internal IReadOnlyList<byte[]>? SecretKeys { get; set; }
 

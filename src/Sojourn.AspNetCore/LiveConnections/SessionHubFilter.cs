@@ -7,10 +7,16 @@ namespace Sojourn.AspNetCore.LiveConnections;
 /// <summary>Breaks off a SignalR connection when the session that it was opened with ends. Thread-safe.</summary>
 internal sealed class SessionHubFilter(bool keepAlive, string session) : IHubFilter
 {
+    /// <summary>
+    /// Has the connection find the session that its request was loaded with. Once the hub is told of the connection, the id may have been renewed; and where long polling has but a copy of the
+    /// request, it has these items and no features.
+    /// </summary>
+    public static void Note(HttpContext http, Session session, string name) => http.Items[(typeof(SessionHubFilter), name)] = session;
+
     public async Task OnConnectedAsync(HubLifetimeContext context, Func<HubLifetimeContext, Task> next)
     {
         var connection = context.Context;
-        if (connection.GetHttpContext() is { } http && await FindAsync(http).ConfigureAwait(false) is { Record: not null } found)
+        if (connection.GetHttpContext() is { } http && Find(http) is { Record: not null } found)
         {
             // A connection may outlive the request that opened it, by another request or by none at all.
             var watch = found.WatchApart();
@@ -48,15 +54,11 @@ internal sealed class SessionHubFilter(bool keepAlive, string session) : IHubFil
         }
     }
 
-    private async ValueTask<Session?> FindAsync(HttpContext http)
+    /// <summary>The session of the request that opened the connection; without the request, which may be over.</summary>
+    private Session? Find(HttpContext http)
     {
-        if (SessionFeature.Of(http, session) is not null)
-        {
-            return await http.GetSessionAsync(session).ConfigureAwait(false);
-        }
-
-        // Long polling: what is there is a copy of the request, without its session.
-        var services = http.RequestServices.GetFor<SessionServices>(session);
-        return services.Tokens.Read(http.Request).Token is { } token ? await services.Manager.LoadAsync(token.Id, http.RequestAborted).ConfigureAwait(false) : null;
+        // Throws where there is no session of that name.
+        var name = http.RequestServices.GetFor<SessionServices>(session).Name;
+        return http.Items.TryGetValue((typeof(SessionHubFilter), name), out var noted) ? (Session)noted! : null;
     }
 }

@@ -1,4 +1,5 @@
 using Microsoft.AspNetCore.SignalR;
+using Sojourn;
 using Sojourn.AspNetCore.LiveConnections;
 
 namespace Microsoft.Extensions.DependencyInjection;
@@ -18,6 +19,7 @@ public static class SojournSignalRExtensions
     {
         ArgumentNullException.ThrowIfNull(builder);
         ArgumentNullException.ThrowIfNull(session);
+        builder.Services.Configure<SojournOptions>(session, static options => options.ClosesHubs = true);
         builder.Services.Configure<HubOptions>(options => options.AddFilter(new SessionHubFilter(keepAlive, session)));
         return builder;
     }

@@ -49,6 +49,27 @@ public sealed class SignalRTests
         await closed.WaitAsync(LiveApp.Patience, Token);
     }
 
+    /// <summary>The server greets the client before it tells the hub, and the copy of the request that long polling has bears the id from before.</summary>
+    [Theory]
+    [InlineData(HttpTransportType.WebSockets, SessionLoad.BeforeHandler)]
+    [InlineData(HttpTransportType.LongPolling, SessionLoad.BeforeHandler)]
+    [InlineData(HttpTransportType.WebSockets, SessionLoad.OnFirstUse)]
+    [InlineData(HttpTransportType.LongPolling, SessionLoad.OnFirstUse)]
+    public async Task A_new_id_while_the_connection_is_made_leaves_none_that_outlives_the_session(HttpTransportType transport, SessionLoad load)
+    {
+        var slow = new SlowToConnect();
+        await using var app = await StartAsync(load: load, first: slow);
+        using var ada = await app.SignInAsync();
+        await using var connection = await ConnectAsync(app, ada, transport);
+        var closed = ClosedOf(connection);
+        await slow.Connecting.Task.WaitAsync(LiveApp.Patience, Token);
+        await LiveApp.PostAsync(ada, "/renew");
+        slow.GoOn.SetResult();
+        Assert.Equal("hello", await connection.InvokeAsync<string>("Echo", "hello", Token));
+        await LiveApp.PostAsync(ada, "/out");
+        await closed.WaitAsync(LiveApp.Patience, Token);
+    }
+
     [Fact]
     public async Task A_visitor_without_a_session_connects_and_one_who_left_is_watched_no_more()
     {
@@ -96,14 +117,19 @@ public sealed class SignalRTests
         Assert.Equal(keepAlive ? "ada" : "nobody", await ada.GetStringAsync("/who", Token));
     }
 
-    private static Task<TestApp> StartAsync(bool keepAlive = false, TimeProvider? time = null) => TestApp.StartAsync(
+    private static Task<TestApp> StartAsync(bool keepAlive = false, TimeProvider? time = null, SessionLoad load = SessionLoad.BeforeHandler, IHubFilter? first = null) => TestApp.StartAsync(
         app =>
         {
             app.UseWebSockets();
             app.MapSigningIn();
             app.MapHub<EchoHub>("/hub");
         },
-        services: services => services.AddSignalR(static o => o.EnableDetailedErrors = true).CloseWhenSessionEnds(keepAlive),
+        services: services => services.AddSignalR(o =>
+        {
+            o.EnableDetailedErrors = true;
+            if (first is not null) o.AddFilter(first);
+        }).CloseWhenSessionEnds(keepAlive),
+        options: o => o.Load = load,
         time: time);
 
     private static async Task<HubConnection> ConnectAsync(TestApp app, HttpClient client, HttpTransportType transport)
@@ -124,6 +150,20 @@ public sealed class SignalRTests
             return Task.CompletedTask;
         };
         return closed.Task;
+    }
+
+    private sealed class SlowToConnect : IHubFilter
+    {
+        public TaskCompletionSource Connecting { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public TaskCompletionSource GoOn { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public async Task OnConnectedAsync(HubLifetimeContext context, Func<HubLifetimeContext, Task> next)
+        {
+            Connecting.SetResult();
+            await GoOn.Task;
+            await next(context);
+        }
     }
 
     private sealed class EchoHub : Hub
