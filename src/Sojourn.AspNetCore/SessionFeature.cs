@@ -124,7 +124,7 @@ internal sealed class SessionFeature(HttpContext context, SessionServices servic
             session.IsReadOnly = use == SessionUse.ReadOnly;
             LoadFailure = services.Binder is { } binder ? await binder.CheckAsync(context, session, _incoming).ConfigureAwait(false) : null;
             Session = LoadFailure is null ? session : null;
-            if (services.Options.ClosesHubs && Session is not null && EndpointSession.MayBeHub(context))
+            if (Session is not null && services.WatchesHub(context))
             {
                 SessionHubFilter.Note(context, Session, Name);
             }

@@ -54,10 +54,11 @@ internal sealed class SessionServices(SessionManager manager, SessionTokens toke
         }
 
         SessionHolder.Attach(context, scopes);
-        return isUse || options.Load == SessionLoad.BeforeHandler || EndpointSession.Names(context, Name) || (options.ClosesHubs && EndpointSession.MayBeHub(context))
-            ? LoadAsync(feature)
-            : new(feature);
+        return isUse || options.Load == SessionLoad.BeforeHandler || EndpointSession.Names(context, Name) || WatchesHub(context) ? LoadAsync(feature) : new(feature);
     }
+
+    /// <summary>Whether the request may open a SignalR connection that is to close with the session.</summary>
+    public bool WatchesHub(HttpContext context) => options.ClosesHubs && EndpointSession.MayBeHub(context);
 
     /// <summary>Loads what a request's token stands for; a new session where it stands for nothing.</summary>
     public async ValueTask<Session> LoadAsync(HttpContext context, SessionFeature feature, IncomingToken incoming, SessionUse? use)

@@ -14,7 +14,7 @@ public sealed partial class Session
     /// close then. A new id is no end, unless another user signs in.
     /// </summary>
     /// <remarks>
-    /// <para>What this process ends, and a deadline, is noticed at once. What another one ends is noticed when the store tells of it (Redis and PostgreSQL with <c>Notifications</c> set), under
+    /// <para>What this process ends, and a deadline, is noticed at once. What another one ends is noticed when the store tells of it (Redis, PostgreSQL and MongoDB with <c>Notifications</c> set), under
     /// a second while its connection stands, and by the first look after it stands again; with other stores within <see cref="SojournOptions.EndedCheckInterval"/>. A store that cannot be asked is no end.</para>
     /// <para>In a request the token serves until the request is over. Outside, for a session of <see cref="SessionManager.LoadAsync(string, CancellationToken)"/>, until the session ends. One that is not
     /// stored yet is watched from when it is; before, only its own request can end it. Where nobody asks, nothing is watched.</para>

@@ -13,7 +13,7 @@ const LOG = 10000 // how many changes are known, as an oplog holds so many and n
 const log = [] // a change's number % LOG -> the change
 let told = 0 // how many there were
 let lastCursor = 0
-const streams = new Map() // a cursor's id -> a change stream: { ns, filter, projection, next, isOpen, wake }
+const streams = new Map() // a cursor's id -> a change stream: { ns, filter, projection, next, wake }
 let failCommand // what configureFailPoint set
 
 // --- values: BSON's own types are kept, so that what is stored is what was sent ---
@@ -169,7 +169,7 @@ function openStream (m, ns) {
   const unknown = stages.find(s => !s.$match && !s.$project)
   if (unknown) throw failure(40324, 'Unrecognized pipeline stage name: ' + Object.keys(unknown)[0], 'Location40324')
   const after = how.resumeAfter ?? how.startAfter
-  const stream = { ns, filter: stages.find(s => s.$match)?.$match, projection: stages.find(s => s.$project)?.$project, next: after ? Number(after._data) : told, isOpen: true }
+  const stream = { ns, filter: stages.find(s => s.$match)?.$match, projection: stages.find(s => s.$project)?.$project, next: after ? Number(after._data) : told }
   streams.set(++lastCursor, stream)
   return { cursor: { id: Long.fromNumber(lastCursor), ns, firstBatch: batch(stream), postBatchResumeToken: token(stream.next) }, ok: 1 }
 }
@@ -183,8 +183,13 @@ function batch (stream) {
   }
   return found
 }
+function closeStream (id) {
+  const stream = streams.get(id)
+  streams.delete(id)
+  stream?.wake?.()
+}
 function closeStreams (ns) {
-  for (const [id, stream] of streams) if (stream.ns === ns) { stream.isOpen = false; streams.delete(id); stream.wake?.() }
+  for (const [id, stream] of streams) if (stream.ns === ns) closeStream(id)
 }
 
 // --- commands ---
@@ -204,18 +209,19 @@ const commands = {
     return cursor(ns, n ? [{ _id: 1, [Object.keys(group).find(k => k !== '_id')]: n }] : [])
   },
   async getmore (m) {
-    const stream = streams.get(Number(plain(m.getMore)))
+    const id = Number(plain(m.getMore))
+    const stream = streams.get(id)
     if (!stream) throw failure(43, 'cursor id not found', 'CursorNotFound')
     let found = batch(stream)
     const until = Date.now() + Number(plain(m.maxTimeMS ?? 1000))
-    while (!found.length && stream.isOpen && Date.now() < until) {
+    while (!found.length && streams.has(id) && Date.now() < until) {
       await new Promise(resolve => { stream.wake = resolve; setTimeout(resolve, until - Date.now()) })
       found = batch(stream)
     }
-    return { cursor: { id: stream.isOpen ? m.getMore : Long.ZERO, ns: stream.ns, nextBatch: found, postBatchResumeToken: token(stream.next) }, ok: 1 }
+    return { cursor: { id: streams.has(id) ? m.getMore : Long.ZERO, ns: stream.ns, nextBatch: found, postBatchResumeToken: token(stream.next) }, ok: 1 }
   },
   killcursors (m) {
-    for (const id of m.cursors) streams.delete(Number(plain(id)))
+    for (const id of m.cursors) closeStream(Number(plain(id)))
     return { cursorsKilled: m.cursors, ok: 1 }
   },
   insert (m, ns) {

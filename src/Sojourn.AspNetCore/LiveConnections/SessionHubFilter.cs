@@ -11,7 +11,7 @@ internal sealed class SessionHubFilter(bool keepAlive, string session) : IHubFil
     /// Has the connection find the session that its request was loaded with. Once the hub is told of the connection, the id may have been renewed; and where long polling has but a copy of the
     /// request, it has these items and no features.
     /// </summary>
-    public static void Note(HttpContext http, Session session, string name) => http.Items[(typeof(SessionHubFilter), name)] = session;
+    public static void Note(HttpContext http, Session session, string name) => http.Items[KeyOf(name)] = session;
 
     public async Task OnConnectedAsync(HubLifetimeContext context, Func<HubLifetimeContext, Task> next)
     {
@@ -59,6 +59,8 @@ internal sealed class SessionHubFilter(bool keepAlive, string session) : IHubFil
     {
         // Throws where there is no session of that name.
         var name = http.RequestServices.GetFor<SessionServices>(session).Name;
-        return http.Items.TryGetValue((typeof(SessionHubFilter), name), out var noted) ? (Session)noted! : null;
+        return http.Items.TryGetValue(KeyOf(name), out var noted) ? (Session)noted! : null;
     }
+
+    private static object KeyOf(string name) => (typeof(SessionHubFilter), name);
 }
