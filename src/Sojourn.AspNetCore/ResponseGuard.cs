@@ -17,14 +17,14 @@ internal sealed class ResponseGuard(HttpResponse response, IHttpResponseBodyFeat
     public PipeWriter Writer => this;
 
     /// <summary>Whether bytes go straight through: once the response has started, or was given up to an error of ours.</summary>
-    private bool IsOpen => _isOpen || (response.HasStarted && _held is null);
+    private bool IsOpen => _isOpen = _isOpen || (response.HasStarted && _held is null);
 
     public void DisableBuffering() => inner.DisableBuffering();
 
-    public async Task StartAsync(CancellationToken cancellationToken = default)
+    public Task StartAsync(CancellationToken cancellationToken = default)
     {
-        await OpenAsync().ConfigureAwait(false);
-        await inner.StartAsync(cancellationToken).ConfigureAwait(false);
+        var open = OpenAsync();
+        return open.IsCompletedSuccessfully ? inner.StartAsync(cancellationToken) : StartSlowlyAsync(open, cancellationToken);
     }
 
     public async Task SendFileAsync(string path, long offset, long? count, CancellationToken cancellationToken = default)
@@ -102,6 +102,12 @@ internal sealed class ResponseGuard(HttpResponse response, IHttpResponseBodyFeat
     {
         var open = OpenAsync();
         return open.IsCompletedSuccessfully ? inner.Writer.FlushAsync(cancellationToken) : FlushSlowlyAsync(open, cancellationToken);
+    }
+
+    private async Task StartSlowlyAsync(ValueTask open, CancellationToken cancellationToken)
+    {
+        await open.ConfigureAwait(false);
+        await inner.StartAsync(cancellationToken).ConfigureAwait(false);
     }
 
     private async ValueTask<FlushResult> FlushSlowlyAsync(ValueTask open, CancellationToken cancellationToken)

@@ -56,6 +56,9 @@ internal sealed class SessionFeature(HttpContext context, SessionServices servic
     /// <summary>Whether UseSojourn is there to answer a failure.</summary>
     public bool IsInMiddleware { get; set; }
 
+    /// <summary>Whether everything was saved: a response is asked three times, at its first byte, when it starts, and at its end.</summary>
+    public bool IsCommitted => _hasCommitted && Session is { HasWork: false };
+
     public Exception? CommitFailure { get; private set; }
 
     ISession ISessionFeature.Session
@@ -120,7 +123,7 @@ internal sealed class SessionFeature(HttpContext context, SessionServices servic
         _incoming = services.Tokens.Read(context.Request);
         try
         {
-            var session = await services.LoadAsync(context, this, _incoming, use).ConfigureAwait(false);
+            var session = await services.LoadAsync(context, this, _incoming, use).ConfigureAwait(false) ?? services.Manager.Create(this);
             session.IsReadOnly = use == SessionUse.ReadOnly;
             LoadFailure = services.Binder is { } binder ? await binder.CheckAsync(context, session, _incoming).ConfigureAwait(false) : null;
             Session = LoadFailure is null ? session : null;
@@ -160,9 +163,8 @@ internal sealed class SessionFeature(HttpContext context, SessionServices servic
     /// <summary>Saves the session, unless the handler threw. A client that went away does not cancel it.</summary>
     public ValueTask CommitAsync()
     {
-        if (_hasCommitted && Session is { HasWork: false })
+        if (IsCommitted)
         {
-            // A response is asked three times: at its first byte, when it starts, and at its end.
             return default;
         }
 
@@ -197,7 +199,7 @@ internal sealed class SessionFeature(HttpContext context, SessionServices servic
         catch (Exception e)
         {
             CommitFailure = e;
-            throw;
+            return ValueTask.FromException(e);
         }
 
         if (!commit.IsCompletedSuccessfully)
@@ -210,11 +212,23 @@ internal sealed class SessionFeature(HttpContext context, SessionServices servic
     }
 
     /// <summary>The last line, after everybody else's OnStarting: what they changed is saved, then the headers are written.</summary>
-    public async Task OnStartingAsync()
+    public Task OnStartingAsync()
+    {
+        var commit = CommitAsync();
+        if (!commit.IsCompletedSuccessfully)
+        {
+            return OnStartingAsync(commit);
+        }
+
+        WriteHeaders();
+        return Task.CompletedTask;
+    }
+
+    private async Task OnStartingAsync(ValueTask commit)
     {
         try
         {
-            await CommitAsync().ConfigureAwait(false);
+            await commit.ConfigureAwait(false);
         }
         catch (Exception e) when (SessionFailure.IsOurs(e) && !_hasCommitted)
         {
@@ -224,6 +238,11 @@ internal sealed class SessionFeature(HttpContext context, SessionServices servic
             return;
         }
 
+        WriteHeaders();
+    }
+
+    private void WriteHeaders()
+    {
         if (Session is { } session)
         {
             services.Tokens.WriteHeaders(context, session, _incoming);

@@ -60,28 +60,32 @@ internal sealed class SessionServices(SessionManager manager, SessionTokens toke
     /// <summary>Whether the request may open a SignalR connection that is to close with the session.</summary>
     public bool WatchesHub(HttpContext context) => options.ClosesHubs && EndpointSession.MayBeHub(context);
 
-    /// <summary>Loads what a request's token stands for; a new session where it stands for nothing.</summary>
-    public async ValueTask<Session> LoadAsync(HttpContext context, SessionFeature feature, IncomingToken incoming, SessionUse? use)
+    /// <summary>Loads what a request's token stands for; <see langword="null"/> where it stands for nothing.</summary>
+    public ValueTask<Session?> LoadAsync(HttpContext context, SessionFeature feature, IncomingToken incoming, SessionUse? use)
     {
-        if (incoming.IsAmbiguous)
-        {
-            await manager.Events.RaiseAsync(SessionEventKind.Suspicious, suspicion: SessionSuspicion.AmbiguousTokens).ConfigureAwait(false);
-        }
-
         if (incoming.Token is not { } token)
         {
-            return manager.Create(feature);
+            return incoming.IsAmbiguous ? RefuseAmbiguousAsync() : default;
         }
 
         var key = token.Key ??= manager.KeyOf(token.Id);
-        if (use == SessionUse.Exclusive)
-        {
-            // Nobody else can hold a session that does not exist yet.
-            await TakeTurnAsync(context, key).ConfigureAwait(false);
-        }
+        return use == SessionUse.Exclusive
+            ? LoadExclusiveAsync(context, feature, token.Id, key)
+            : manager.LoadAsync(token.Id, key, feature, isCopyEnough: true, context.RequestAborted);
+    }
 
-        var session = await manager.LoadAsync(token.Id, key, feature, isCopyEnough: use != SessionUse.Exclusive, context.RequestAborted).ConfigureAwait(false);
-        while (use == SessionUse.Exclusive && session is not null && session.Key != key)
+    private async ValueTask<Session?> RefuseAmbiguousAsync()
+    {
+        await manager.Events.RaiseAsync(SessionEventKind.Suspicious, suspicion: SessionSuspicion.AmbiguousTokens).ConfigureAwait(false);
+        return null;
+    }
+
+    private async ValueTask<Session?> LoadExclusiveAsync(HttpContext context, SessionFeature feature, string id, string key)
+    {
+        // Nobody else can hold a session that does not exist yet.
+        await TakeTurnAsync(context, key).ConfigureAwait(false);
+        var session = await manager.LoadAsync(id, key, feature, isCopyEnough: false, context.RequestAborted).ConfigureAwait(false);
+        while (session is not null && session.Key != key)
         {
             // The id was renewed just now: the turn of its new key counts, and what is there by then.
             key = session.Key;
@@ -96,17 +100,23 @@ internal sealed class SessionServices(SessionManager manager, SessionTokens toke
             }
         }
 
-        return session ?? manager.Create(feature);
+        return session;
     }
 
     /// <summary>Waits for a session's turn, which ends with the request, whoever the request's session was begun by.</summary>
     public async ValueTask TakeTurnAsync(HttpContext context, string key) =>
         context.Response.RegisterForDisposeAsync(await WaitForTurnAsync(key, context.RequestAborted).ConfigureAwait(false));
 
-    private static async ValueTask<SessionFeature?> LoadAsync(SessionFeature feature)
+    private static ValueTask<SessionFeature?> LoadAsync(SessionFeature feature)
     {
-        await feature.LoadAsync().ConfigureAwait(false);
-        return feature;
+        var loading = feature.LoadAsync();
+        return loading.IsCompletedSuccessfully ? new(feature) : WaitAsync(feature, loading);
+
+        static async ValueTask<SessionFeature?> WaitAsync(SessionFeature feature, ValueTask loading)
+        {
+            await loading.ConfigureAwait(false);
+            return feature;
+        }
     }
 
     /// <summary>

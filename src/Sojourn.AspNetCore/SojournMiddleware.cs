@@ -69,7 +69,7 @@ internal sealed class SojournMiddleware(RequestDelegate next, SessionServices se
             throw;
         }
 
-        if (context.Response.HasStarted)
+        if (!feature.IsCommitted && context.Response.HasStarted)
         {
             await CommitLateAsync(context, feature).ConfigureAwait(false);
         }

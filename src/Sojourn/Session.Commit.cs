@@ -172,6 +172,7 @@ public sealed partial class Session
     {
         lock (_sync)
         {
+            _document = isVersionUnknown ? _document : SplitDocuments.Replace(Record, record, _document);
             Record = record;
             ProvedAt = null;
             _isRegenerated = false;

@@ -248,7 +248,11 @@ public sealed partial class Session
         IsTouchAsked = false;
     }
 
-    private JsonTypeInfo<T> TypeOf<T>() => (JsonTypeInfo<T>)_operations.Options.GetJson().GetTypeInfo(typeof(T));
+    private JsonTypeInfo<T> TypeOf<T>()
+    {
+        var json = _operations.Options.GetJson();
+        return LastType<T>.Value is { } last && ReferenceEquals(last.Options, json) ? last : LastType<T>.Value = (JsonTypeInfo<T>)json.GetTypeInfo(typeof(T));
+    }
 
     private void RequireWritable()
     {
@@ -272,5 +276,11 @@ public sealed partial class Session
         {
             throw new InvalidOperationException("This endpoint has the session read-only (WithReadOnlySession). Remove that to write.");
         }
+    }
+
+    /// <summary>How a type was last read: an application has one set of JSON options, and to ask them anew costs a look into their cache.</summary>
+    private static class LastType<T>
+    {
+        public static JsonTypeInfo<T>? Value { get; set; }
     }
 }

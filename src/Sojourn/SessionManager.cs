@@ -210,32 +210,42 @@ public sealed partial class SessionManager : ISessionOperations
         return _events.RaiseAsync(SessionEventKind.Suspicious, suspicion: SessionSuspicion.UnknownId);
     }
 
-    private async ValueTask<Session?> OpenAsync(string id, string key, SessionRecord record, ISessionHost? host, bool isCopy, Activity? activity, CancellationToken cancellationToken)
+    private ValueTask<Session?> OpenAsync(string id, string key, SessionRecord record, ISessionHost? host, bool isCopy, Activity? activity, CancellationToken cancellationToken)
     {
         var document = SessionDocument.Of(record);
         if (document?.ReadMetadata() is not { } metadata)
         {
             activity?.SetTag("sojourn.outcome", "unreadable");
-            _metrics.Unreadable();
-            _logger.UnreadableDocument(Start(key));
-            await _events.RaiseAsync(SessionEventKind.Suspicious, suspicion: SessionSuspicion.UnreadableDocument).ConfigureAwait(false);
-            return null;
+            return MeetUnreadableAsync(key);
         }
 
         var now = Time.GetUtcNow();
         if (record.ExpiresAt > now && (metadata.AbsoluteExpiresAt is not { } absolute || absolute > now))
         {
             activity?.SetTag("sojourn.outcome", "found");
-            return new Session(this, host, id, key, record, document);
+            return new(new Session(this, host, id, key, record, document));
         }
 
         if (isCopy)
         {
             // Others may have kept it alive, which makes no new version and is not told.
-            return await LoadAsync(id, key, host, isCopyEnough: false, cancellationToken).ConfigureAwait(false);
+            return LoadAsync(id, key, host, isCopyEnough: false, cancellationToken);
         }
 
         activity?.SetTag("sojourn.outcome", "expired");
+        return RemoveExpiredAsync(key, record, metadata, cancellationToken);
+    }
+
+    private async ValueTask<Session?> MeetUnreadableAsync(string key)
+    {
+        _metrics.Unreadable();
+        _logger.UnreadableDocument(Start(key));
+        await _events.RaiseAsync(SessionEventKind.Suspicious, suspicion: SessionSuspicion.UnreadableDocument).ConfigureAwait(false);
+        return null;
+    }
+
+    private async ValueTask<Session?> RemoveExpiredAsync(string key, SessionRecord record, SessionMetadata metadata, CancellationToken cancellationToken)
+    {
         _logger.Expired();
         try
         {

@@ -20,18 +20,18 @@ internal sealed class VerifiedToken(string id, bool isSignedWithFirst)
 /// Remembers for a minute what tokens verified for that come again and again, so that neither the HMAC nor the key of a busy session is computed at every request. Thread-safe.
 /// </summary>
 /// <remarks>
-/// Nothing leaks by it: a token is looked up by a hash of its end that is keyed anew in every process, and compared as a whole in constant time. It says only that the token was signed here,
-/// which does not change while the process runs; whether there is a session is asked of the store at every request.
+/// Nothing leaks by it: a token is looked up by a hash of its end that is keyed anew in every process; that end, which nobody can guess, is compared in constant time, and the rest only where it is
+/// the same. It says only that the token was signed here, which does not change while the process runs; whether there is a session is asked of the store at every request.
 /// </remarks>
 internal sealed class VerifiedTokens(TimeProvider time)
 {
-    private const int PlaceCount = 4096;
+    private const int PlaceCount = 16 * 1024;
 
     /// <summary>In characters; a token of ours has at most 100.</summary>
     private const int MaxLength = 256;
 
-    /// <summary>In characters, from a token's end: 96 bits of its signature, which nobody can choose.</summary>
-    private const int HashedLength = 16;
+    /// <summary>In characters, from a token's end: 96 bits of its signature, which nobody can choose or guess.</summary>
+    private const int EndLength = 16;
     private static readonly TimeSpan KeptFor = TimeSpan.FromMinutes(1);
     private readonly Place?[] _places = new Place?[PlaceCount];
 
@@ -41,13 +41,18 @@ internal sealed class VerifiedTokens(TimeProvider time)
     public VerifiedToken? Find(ReadOnlySpan<char> value, bool isEncoded)
     {
         var place = Volatile.Read(ref _places[IndexOf(HashOf(value))]);
-        if (place is null || place.IsEncoded != isEncoded || place.Ascii.Length != value.Length || time.GetElapsedTime(place.Since) >= KeptFor)
+        if (place is null || place.IsEncoded != isEncoded || place.Ascii.Length != value.Length)
         {
             return null;
         }
 
-        Span<byte> ascii = stackalloc byte[MaxLength];
-        return Ascii.FromUtf16(value, ascii, out var length) == OperationStatus.Done && CryptographicOperations.FixedTimeEquals(ascii[..length], place.Ascii) ? place.Token : null;
+        Span<byte> end = stackalloc byte[EndLength];
+        return Ascii.FromUtf16(EndOf<char>(value), end, out var length) == OperationStatus.Done
+            && CryptographicOperations.FixedTimeEquals(end[..length], EndOf<byte>(place.Ascii))
+            && Ascii.Equals(place.Ascii, value)
+            && time.GetElapsedTime(place.Since) < KeptFor
+                ? place.Token
+                : null;
     }
 
     public void Note(ReadOnlySpan<char> value, bool isEncoded, VerifiedToken token)
@@ -68,7 +73,9 @@ internal sealed class VerifiedTokens(TimeProvider time)
         }
     }
 
-    private static int HashOf(ReadOnlySpan<char> value) => string.GetHashCode(value[Math.Max(0, value.Length - HashedLength)..], StringComparison.Ordinal);
+    private static ReadOnlySpan<T> EndOf<T>(ReadOnlySpan<T> value) => value[Math.Max(0, value.Length - EndLength)..];
+
+    private static int HashOf(ReadOnlySpan<char> value) => string.GetHashCode(EndOf(value), StringComparison.Ordinal);
 
     private static int IndexOf(int hash) => (int)((uint)hash % PlaceCount);
 

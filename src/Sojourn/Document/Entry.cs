@@ -48,21 +48,25 @@ internal readonly struct Entry
     /// <summary>The same entry for a document of other stored bytes.</summary>
     public Entry MovedFrom(ReadOnlyMemory<byte> stored) => _own is Owned ? this : new(RawName(stored), null, Value(stored), isHidden: false);
 
-    public bool IsNamed(string name, ReadOnlyMemory<byte> stored)
+    /// <summary>The same entry as it stands in bytes that it was written to.</summary>
+    public Entry MovedTo(ReadOnlyMemory<byte> stored, Range name, Range value) => _own is Owned own && (own.IsHidden || own.UnescapedName is not null)
+        ? new(stored[name], own.UnescapedName, stored[value], own.IsHidden)
+        : new(name, value);
+
+    /// <summary>Whether the application means this entry by a name that is not empty.</summary>
+    public bool IsNamed(string name, ReadOnlySpan<byte> stored) => _own is Owned own
+        ? !own.IsHidden && (own.UnescapedName is { } unescaped ? string.Equals(unescaped, name, StringComparison.Ordinal) : IsText(own.RawName.Span, name))
+        : IsText(stored.Slice(_nameStart, _nameLength), name);
+
+    private static bool IsText(ReadOnlySpan<byte> utf8, string text)
     {
-        if (_own is Owned { UnescapedName: { } unescaped })
+        if (utf8.Length == text.Length)
         {
-            return string.Equals(unescaped, name, StringComparison.Ordinal);
+            // As many bytes as characters: ASCII, or not equal. Names of one length often differ at their end.
+            return utf8[^1] == text[^1] && Ascii.Equals(utf8, text);
         }
 
-        var raw = RawName(stored).Span;
-        if (raw.Length == name.Length)
-        {
-            // As many bytes as characters: ASCII, or not equal.
-            return Ascii.Equals(raw, name);
-        }
-
-        return raw.Length > name.Length && Encoding.UTF8.GetByteCount(name) == raw.Length && string.Equals(Encoding.UTF8.GetString(raw), name, StringComparison.Ordinal);
+        return utf8.Length > text.Length && Encoding.UTF8.GetByteCount(text) == utf8.Length && string.Equals(Encoding.UTF8.GetString(utf8), text, StringComparison.Ordinal);
     }
 
     /// <param name="RawName">The name between its quotes.</param>

@@ -36,6 +36,7 @@ internal sealed partial class SessionDocument
         }
 
         var document = Parse(record.Document, isWellFormed: true);
+        document?.IsKept = true;
         return document?.ReadMetadata() is not null && SplitDocuments.Note(record, document) ? document.Copy() : document;
     }
 
@@ -65,6 +66,7 @@ internal sealed partial class SessionDocument
         {
             var scratch = document._entries;
             document._entries = document.Entries.ToArray();
+            document._isChanged = false;
             scratch.AsSpan(0, document._count).Clear();
             _scratch = scratch.Length <= MaxScratch ? scratch : null;
         }

@@ -12,6 +12,7 @@ internal sealed partial class SessionDocument
     private static readonly byte[] DefaultMetadataName = "$sojourn"u8.ToArray();
 
     private ReadOnlyMemory<byte> _stored;
+    private ReadOnlyMemory<byte> _cookie;
     private ReadOnlyMemory<byte> _metadata;
     private SessionMetadata? _readMetadata;
     private Entry[] _entries = [];
@@ -20,14 +21,21 @@ internal sealed partial class SessionDocument
     /// <summary>Whether others have the same array of entries: it is copied before it is changed.</summary>
     private bool _isShared;
 
+    /// <summary>Whether it says something else than the bytes that it was split from, or was written to.</summary>
+    private bool _isChanged;
+
     /// <summary>The <c>cookie</c> member as stored; empty in a document that has none.</summary>
-    public ReadOnlyMemory<byte> Cookie { get; set; }
+    public ReadOnlyMemory<byte> Cookie
+    {
+        get => _cookie;
+        set => (_cookie, _isChanged) = (value, true);
+    }
 
     /// <summary>The <c>$sojourn</c> member as stored; empty in a document that has none.</summary>
     public ReadOnlyMemory<byte> Metadata
     {
         get => _metadata;
-        set => (_metadata, _readMetadata) = (value, null);
+        set => (_metadata, _readMetadata, _isChanged) = (value, null, true);
     }
 
     /// <summary>What the metadata member is called: <c>_sojourn</c> where a database dislikes the dollar.</summary>
@@ -52,8 +60,11 @@ internal sealed partial class SessionDocument
 
     private ReadOnlySpan<Entry> Entries => _entries.AsSpan(0, _count);
 
-    /// <summary>The bytes that it was split from.</summary>
-    public ReadOnlyMemory<byte> Stored => _stored;
+    /// <summary>Whether it says what these very bytes say, not equal ones.</summary>
+    public bool IsOf(ReadOnlyMemory<byte> stored) => !_isChanged && _stored.Equals(stored);
+
+    /// <summary>Whether its bytes stay in the process, in a store in memory or in a near cache, and so those that are written in their place.</summary>
+    public bool IsKept { get; private set; }
 
     /// <summary>What Sojourn keeps in the document; <see langword="null"/> when that is of a format that this version does not know. Read once, until it is replaced.</summary>
     public SessionMetadata? ReadMetadata() => _readMetadata ??= SessionMetadata.Parse(_metadata);
@@ -185,38 +196,50 @@ internal sealed partial class SessionDocument
         }
     }
 
-    /// <summary>Writes the document: <c>cookie</c> first, as express-session does.</summary>
+    /// <summary>Writes the document: <c>cookie</c> first, as express-session does. It goes on as slices of what was written, so that nobody has to split that.</summary>
     public byte[] ToUtf8()
     {
+        OwnEntries();
         var bytes = new byte[Length];
-        var rest = bytes.AsSpan(1);
+        var length = 1;
         bytes[0] = (byte)'{';
-        Write("cookie"u8, Cookie.Span, ref rest);
-        Write(MetadataName.Span, Metadata.Span, ref rest);
-        foreach (ref readonly var entry in Entries)
+        var (_, cookie) = Write("cookie"u8, _cookie.Span, bytes, ref length);
+        var (metadataName, metadata) = Write(MetadataName.Span, _metadata.Span, bytes, ref length);
+        foreach (ref var entry in _entries.AsSpan(0, _count))
         {
-            Write(entry.RawName(_stored).Span, entry.Value(_stored).Span, ref rest);
+            var (name, value) = Write(entry.RawName(_stored).Span, entry.Value(_stored).Span, bytes, ref length);
+            entry = entry.MovedTo(bytes, name, value);
         }
 
         // The last member's comma gives way to the end.
         bytes[^1] = (byte)'}';
+        _cookie = bytes.AsMemory(cookie);
+        if (!_metadata.IsEmpty)
+        {
+            (_metadata, MetadataName) = (bytes.AsMemory(metadata), bytes.AsMemory(metadataName));
+            _readMetadata = _readMetadata is { HasSlices: true } ? null : _readMetadata;
+        }
+
+        (_stored, _isChanged) = (bytes, false);
         return bytes;
 
-        static void Write(ReadOnlySpan<byte> name, ReadOnlySpan<byte> value, ref Span<byte> rest)
+        static (Range Name, Range Value) Write(ReadOnlySpan<byte> name, ReadOnlySpan<byte> value, byte[] bytes, ref int length)
         {
             if (value.IsEmpty)
             {
-                return;
+                return default;
             }
 
-            rest[0] = (byte)'"';
-            name.CopyTo(rest[1..]);
-            rest[name.Length + 1] = (byte)'"';
-            rest[name.Length + 2] = (byte)':';
-            value.CopyTo(rest[(name.Length + 3)..]);
-            rest = rest[(name.Length + 3 + value.Length)..];
-            rest[0] = (byte)',';
-            rest = rest[1..];
+            bytes[length] = (byte)'"';
+            var nameStart = length + 1;
+            name.CopyTo(bytes.AsSpan(nameStart));
+            bytes[nameStart + name.Length] = (byte)'"';
+            bytes[nameStart + name.Length + 1] = (byte)':';
+            var valueStart = nameStart + name.Length + 2;
+            value.CopyTo(bytes.AsSpan(valueStart));
+            bytes[valueStart + value.Length] = (byte)',';
+            length = valueStart + value.Length + 1;
+            return (nameStart..(nameStart + name.Length), valueStart..(valueStart + value.Length));
         }
     }
 
@@ -226,9 +249,10 @@ internal sealed partial class SessionDocument
     private int IndexOf(string name)
     {
         var entries = Entries;
+        var stored = _stored.Span;
         for (var i = entries.Length - 1; i >= 0; i--)
         {
-            if (!entries[i].IsHidden && entries[i].IsNamed(name, _stored))
+            if (entries[i].IsNamed(name, stored))
             {
                 return i;
             }
@@ -239,6 +263,7 @@ internal sealed partial class SessionDocument
 
     private void OwnEntries()
     {
+        _isChanged = true;
         if (_isShared)
         {
             _entries = Entries.ToArray();

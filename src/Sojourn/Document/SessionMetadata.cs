@@ -65,6 +65,9 @@ internal sealed record SessionMetadata
     /// <summary>Members of a later version of Sojourn, as they stand in the JSON: kept.</summary>
     private (string Name, ReadOnlyMemory<byte> Value)[] Unknown { get; init; } = [];
 
+    /// <summary>Whether it holds on to the bytes that it was read from.</summary>
+    public bool HasSlices => !Ticket.IsEmpty || Actor is not null || Unknown.Length > 0;
+
     /// <summary>Reads the member; <see langword="null"/> when it is of a format that this version does not know.</summary>
     public static SessionMetadata? Parse(ReadOnlyMemory<byte> utf8)
     {

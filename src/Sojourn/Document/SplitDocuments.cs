@@ -3,8 +3,8 @@ using Sojourn.Storage;
 namespace Sojourn.Document;
 
 /// <summary>
-/// Remembers how documents were split that are read again and again from a store in memory or from a near cache, so that a busy session's is not split at every request.
-/// Bounded, for all of the process. Thread-safe.
+/// Remembers how documents are split that are read again and again from a store in memory or from a near cache, or were written to one, so that a busy session's is not split at every
+/// request. Bounded, for all of the process. Thread-safe.
 /// </summary>
 internal static class SplitDocuments
 {
@@ -21,7 +21,7 @@ internal static class SplitDocuments
     public static SessionDocument? Find(SessionRecord record)
     {
         var document = Volatile.Read(ref Places[IndexOf(record.Version)]);
-        return document is not null && document.Stored.Equals(record.Document) ? document : null;
+        return document is not null && document.IsOf(record.Document) ? document : null;
     }
 
     /// <returns>Whether it is remembered, so that it must not be changed any more.</returns>
@@ -41,6 +41,25 @@ internal static class SplitDocuments
 
         Volatile.Write(ref Places[index], document);
         return true;
+    }
+
+    /// <summary>Remembers a document that was written, unless it has been changed since, in place of the one before it.</summary>
+    /// <returns>The document to go on with.</returns>
+    public static SessionDocument Replace(SessionRecord? before, SessionRecord record, SessionDocument document)
+    {
+        if (!document.IsKept || !document.IsOf(record.Document) || record.Document.Length > MaxLength || document.ReadMetadata() is null)
+        {
+            return document;
+        }
+
+        // What nobody will ask for any more is not kept: all that stays costs the garbage collector.
+        if (before is not null && Places[IndexOf(before.Version)] is { } old && old.IsOf(before.Document))
+        {
+            Volatile.Write(ref Places[IndexOf(before.Version)], null);
+        }
+
+        Volatile.Write(ref Places[IndexOf(record.Version)], document);
+        return document.Copy();
     }
 
     private static int IndexOf(SessionVersion version) => (int)((ulong)version.Number % PlaceCount);

@@ -2,6 +2,7 @@ using System.Text;
 using CsCheck;
 using Sojourn.Document;
 using Sojourn.Storage;
+using Sojourn.Tests.Storage;
 
 namespace Sojourn.Tests.Document;
 
@@ -9,6 +10,9 @@ namespace Sojourn.Tests.Document;
 public sealed class SplitDocumentsTests
 {
     private const string Json = """{"cookie":{"originalMaxAge":null},"$sojourn":{"handle":"h"},"a":1,"b":"two","c":[3]}""";
+    private const string Strange = """{ "__proto__":{"x":1},"$later":2, "":3,"\u0062":4,"_sojourn":{"handle":"h","ticket":{"name":"ada"},"later":[1]},"\"":5,"cookie":{}}""";
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
     private static long _version = 1L << 40;
 
     [Fact]
@@ -53,6 +57,100 @@ public sealed class SplitDocumentsTests
         Assert.Null(SplitDocuments.Find(record));
     }
 
+    /// <summary>Splitting what was written gives the very document that wrote it, whatever was done to it before and is done to both after.</summary>
+    [Fact]
+    public void A_document_goes_on_as_what_it_was_written_to() =>
+        Gen.Select(Gen.Int[0, 8].Array[0, 8], Gen.Int[0, 8].Array[0, 8], Gen.OneOf(Gen.Const(Json), Gen.Const(Strange), Gen.Const("{}")), Gen.Bool).Sample((before, after, json, isWellFormed) =>
+        {
+            var document = SessionDocument.Parse(Encoding.UTF8.GetBytes(json), isWellFormed)!;
+            foreach (var step in before) Do(document, step);
+            var written = document.ToUtf8();
+            var split = SessionDocument.Parse(written)!;
+            Assert.True(document.IsOf(written));
+            AssertSame(split, document);
+            Assert.Equal(written, document.ToUtf8());
+            foreach (var step in after)
+            {
+                Do(document, step);
+                Do(split, step);
+                AssertSame(split, document);
+            }
+
+            Assert.Equal(Encoding.UTF8.GetString(split.ToUtf8()), Encoding.UTF8.GetString(document.ToUtf8()));
+        });
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(2)]
+    [InlineData(3)]
+    [InlineData(4)]
+    [InlineData(5)]
+    [InlineData(6)]
+    public void A_document_that_was_changed_is_not_what_it_was_split_from(int step)
+    {
+        var bytes = Encoding.UTF8.GetBytes(Json);
+        var document = SessionDocument.Parse(bytes)!;
+        Assert.True(document.IsOf(bytes));
+        Do(document, step);
+        Assert.False(document.IsOf(bytes));
+    }
+
+    /// <summary>Of a busy session in memory each commit leaves the split document for the next request, and takes away the one before.</summary>
+    [Fact]
+    public async Task What_is_written_to_a_store_in_memory_is_remembered_in_place_of_what_was_there()
+    {
+        var clock = Engine.NewClock();
+        var store = new MemorySessionStore(timeProvider: clock);
+        var engine = new Engine(store, clock);
+        var session = engine.Sessions.Create();
+        session.Set("a", 0);
+        await session.SaveAsync(Token);
+        var before = await ReadAsync();
+        var found = 0;
+        for (var i = 1; i <= 20; i++)
+        {
+            var next = await engine.LoadAsync(session.Id);
+            Assert.Equal(i - 1, next.Get<int>("a"));
+            next.Set("a", i);
+            await next.SaveAsync(Token);
+            var record = await ReadAsync();
+            Assert.Null(SplitDocuments.Find(before));
+            if (SplitDocuments.Find(record) is { } document)
+            {
+                Assert.True(document.TryGet("a", out var value));
+                Assert.Equal($"{i}", Encoding.UTF8.GetString(value.Span));
+                found++;
+            }
+
+            // What is done after the commit stays this session's own.
+            next.Set("a", 100);
+            before = record;
+        }
+
+        // Other tests may have taken the place meanwhile.
+        Assert.True(found > 0);
+
+        async Task<SessionRecord> ReadAsync() => (await store.ReadAsync(session.Key, Token))!;
+    }
+
+    [Fact]
+    public async Task What_is_written_to_a_database_is_not_remembered()
+    {
+        var clock = Engine.NewClock();
+        var store = new MemorySessionStore(timeProvider: clock);
+        var engine = new Engine(new Database(store), clock);
+        var session = engine.Sessions.Create();
+        session.Set("a", 0);
+        await session.SaveAsync(Token);
+        for (var i = 1; i <= 5; i++)
+        {
+            var next = await engine.LoadAsync(session.Id);
+            next.Set("a", i);
+            await next.SaveAsync(Token);
+            Assert.Null(SplitDocuments.Find((await store.ReadAsync(session.Key, Token))!));
+        }
+    }
+
     /// <summary>What one request does to its document, none of the others sees.</summary>
     [Fact]
     public void What_is_done_to_one_is_done_to_none_of_the_others() =>
@@ -93,11 +191,29 @@ public sealed class SplitDocumentsTests
             case 2: document.Remove("b"); break;
             case 3: document.ClearEntries(); break;
             case 4: document.Cookie = """{"path":"/"}"""u8.ToArray(); break;
+            case 7: document.Set("new \" č", "false"u8.ToArray()); break;
+            case 8: document.Metadata = """{"subject":"ada","ticket":{"name":"ada"},"later":true}"""u8.ToArray(); break;
             case 5: document.Metadata = """{"handle":"another"}"""u8.ToArray(); break;
             default: document.TakeEntries(SessionDocument.Parse("""{"taken":{}}"""u8.ToArray())!); break;
         }
     }
 
+    private static void AssertSame(SessionDocument expected, SessionDocument actual)
+    {
+        Assert.True(expected.HasSameEntries(actual));
+        Assert.Equal(expected.Names(), actual.Names());
+        Assert.Equal(expected.Length, actual.Length);
+        Assert.Equal(Encoding.UTF8.GetString(expected.Cookie.Span), Encoding.UTF8.GetString(actual.Cookie.Span));
+        Assert.Equal(Encoding.UTF8.GetString(expected.ReadMetadata()!.ToUtf8()), Encoding.UTF8.GetString(actual.ReadMetadata()!.ToUtf8()));
+    }
+
     private static SessionRecord Record(string json) =>
         new(Encoding.UTF8.GetBytes(json), DateTimeOffset.UnixEpoch.AddYears(60), version: new SessionVersion(Interlocked.Increment(ref _version)));
+
+    /// <summary>Gives bytes of its own at every read, as a database does.</summary>
+    private sealed class Database(MemorySessionStore inner) : BareStore(inner)
+    {
+        public override async ValueTask<SessionRecord?> ReadAsync(string key, CancellationToken cancellationToken) =>
+            await Inner.ReadAsync(key, cancellationToken) is { } record ? new(record.Document.ToArray(), record.ExpiresAt, record.Labels, record.Version) : null;
+    }
 }
