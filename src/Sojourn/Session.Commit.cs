@@ -172,7 +172,7 @@ public sealed partial class Session
     {
         lock (_sync)
         {
-            _document = isVersionUnknown ? _document : SplitDocuments.Replace(Record, record, _document);
+            _document = _document.IsRemembered && SplitDocuments.Remember(Key, record, _document) ? _document.Copy() : _document;
             Record = record;
             ProvedAt = null;
             _isRegenerated = false;
@@ -199,7 +199,7 @@ public sealed partial class Session
     {
         lock (_sync)
         {
-            if (SessionDocument.Of(fresh) is not { } document || document.ReadMetadata() is null)
+            if (SessionDocument.Of(fresh, Key) is not { } document || document.ReadMetadata() is null)
             {
                 throw new SessionStoreException("The stored session became unreadable while the request ran.");
             }

@@ -212,7 +212,7 @@ public sealed partial class SessionManager : ISessionOperations
 
     private ValueTask<Session?> OpenAsync(string id, string key, SessionRecord record, ISessionHost? host, bool isCopy, Activity? activity, CancellationToken cancellationToken)
     {
-        var document = SessionDocument.Of(record);
+        var document = SessionDocument.Of(record, key);
         if (document?.ReadMetadata() is not { } metadata)
         {
             activity?.SetTag("sojourn.outcome", "unreadable");

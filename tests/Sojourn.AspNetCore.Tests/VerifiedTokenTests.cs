@@ -28,6 +28,40 @@ public sealed class VerifiedTokenTests
         Assert.Null(tokens.Find("s:id.signature", isEncoded: false));
     }
 
+    /// <summary>A table that is too small for the tokens that are busy gives way to a larger one, and that to a smaller one when the rush is over.</summary>
+    [Fact]
+    public void As_many_are_remembered_as_are_busy()
+    {
+        const int Busy = 60_000;
+        var tokens = new VerifiedTokens(_time);
+        for (var round = 0; round < 5; round++)
+        {
+            for (var i = 0; i < Busy; i++) Use(i);
+        }
+
+        Assert.InRange(Enumerable.Range(0, Busy).Count(IsRemembered), Busy * 2 / 3, Busy);
+        for (var minute = 0; minute < 4; minute++)
+        {
+            _time.Advance(TimeSpan.FromMinutes(1));
+            for (var i = 0; i < 100; i++)
+            {
+                Use(i);
+                Use(i);
+            }
+
+            Assert.InRange(Enumerable.Range(0, 100).Count(IsRemembered), 90, 100);
+        }
+
+        Assert.DoesNotContain(Enumerable.Range(100, Busy - 100), IsRemembered);
+
+        static string At(int i) => $"s:id{i}.{i * 7919L:x16}";
+        bool IsRemembered(int i) => tokens.Find(At(i), isEncoded: false) is not null;
+        void Use(int i)
+        {
+            if (!IsRemembered(i)) tokens.Note(At(i), isEncoded: false, new VerifiedToken($"id{i}", isSignedWithFirst: true));
+        }
+    }
+
     [Fact]
     public void Only_the_very_token_is_found_and_only_as_it_was_sent()
     {

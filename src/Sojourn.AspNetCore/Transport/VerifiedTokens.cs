@@ -17,7 +17,8 @@ internal sealed class VerifiedToken(string id, bool isSignedWithFirst)
 }
 
 /// <summary>
-/// Remembers for a minute what tokens verified for that come again and again, so that neither the HMAC nor the key of a busy session is computed at every request. Thread-safe.
+/// Remembers for a minute what tokens verified for that come again and again, so that neither the HMAC nor the key of a busy session is computed at every request: those of 16,384 sessions, and of
+/// up to 262,144 where as many are busy. Thread-safe.
 /// </summary>
 /// <remarks>
 /// Nothing leaks by it: a token is looked up by a hash of its end that is keyed anew in every process; that end, which nobody can guess, is compared in constant time, and the rest only where it is
@@ -25,7 +26,8 @@ internal sealed class VerifiedToken(string id, bool isSignedWithFirst)
 /// </remarks>
 internal sealed class VerifiedTokens(TimeProvider time)
 {
-    private const int PlaceCount = 16 * 1024;
+    private const int FewestPlaces = 16 * 1024;
+    private const int MostPlaces = 256 * 1024;
 
     /// <summary>In characters; a token of ours has at most 100.</summary>
     private const int MaxLength = 256;
@@ -33,14 +35,11 @@ internal sealed class VerifiedTokens(TimeProvider time)
     /// <summary>In characters, from a token's end: 96 bits of its signature, which nobody can choose or guess.</summary>
     private const int EndLength = 16;
     private static readonly TimeSpan KeptFor = TimeSpan.FromMinutes(1);
-    private readonly Place?[] _places = new Place?[PlaceCount];
-
-    /// <summary>Hashes of tokens that came once: only one that comes again is worth remembering.</summary>
-    private readonly int[] _seen = new int[PlaceCount];
+    private Table _table = new(FewestPlaces, time.GetTimestamp());
 
     public VerifiedToken? Find(ReadOnlySpan<char> value, bool isEncoded)
     {
-        var place = Volatile.Read(ref _places[IndexOf(HashOf(value))]);
+        var place = Volatile.Read(ref _table).Find(HashOf(value));
         if (place is null || place.IsEncoded != isEncoded || place.Ascii.Length != value.Length)
         {
             return null;
@@ -57,27 +56,79 @@ internal sealed class VerifiedTokens(TimeProvider time)
 
     public void Note(ReadOnlySpan<char> value, bool isEncoded, VerifiedToken token)
     {
-        var hash = HashOf(value);
-        var index = IndexOf(hash);
-        if (_seen[index] != hash)
+        var now = time.GetTimestamp();
+        var (table, hash) = (TableFor(now), HashOf(value));
+        if (!table.IsAgain(hash) || value.Length > MaxLength)
         {
-            _seen[index] = hash;
+            return;
         }
-        else if (value.Length <= MaxLength)
+
+        var ascii = new byte[value.Length];
+        if (Ascii.FromUtf16(value, ascii, out _) == OperationStatus.Done)
         {
-            var ascii = new byte[value.Length];
-            if (Ascii.FromUtf16(value, ascii, out _) == OperationStatus.Done)
-            {
-                Volatile.Write(ref _places[index], new Place(ascii, isEncoded, token, time.GetTimestamp()));
-            }
+            table.Remember(hash, new Place(ascii, isEncoded, token, now));
         }
+    }
+
+    /// <summary>The table, or another one that begins anew: a larger one where busy tokens take each other's places, a smaller one where most are not needed any more.</summary>
+    private Table TableFor(long now)
+    {
+        var table = Volatile.Read(ref _table);
+        var noted = table.CountNoted();
+        var isOver = time.GetElapsedTime(table.Since, now) >= KeptFor;
+        if (!isOver && noted <= table.Length)
+        {
+            return table;
+        }
+
+        var length = !isOver ? Math.Min(4 * table.Length, MostPlaces) : noted < table.Length / 8 ? Math.Max(table.Length / 4, FewestPlaces) : table.Length;
+        var next = length == table.Length ? table.From(now) : new Table(length, now);
+        return Interlocked.CompareExchange(ref _table, next, table) == table ? next : Volatile.Read(ref _table);
     }
 
     private static ReadOnlySpan<T> EndOf<T>(ReadOnlySpan<T> value) => value[Math.Max(0, value.Length - EndLength)..];
 
     private static int HashOf(ReadOnlySpan<char> value) => string.GetHashCode(EndOf(value), StringComparison.Ordinal);
 
-    private static int IndexOf(int hash) => (int)((uint)hash % PlaceCount);
-
     private sealed record Place(byte[] Ascii, bool IsEncoded, VerifiedToken Token, long Since);
+
+    /// <summary>Places by hash, and how many tokens were noted since when.</summary>
+    private sealed class Table
+    {
+        private readonly Place?[] _places;
+
+        /// <summary>Hashes of tokens that came once: only one that comes again is worth remembering.</summary>
+        private readonly int[] _seen;
+        private int _noted;
+
+        public Table(int length, long since)
+            : this(new Place?[length], new int[length], since)
+        {
+        }
+
+        private Table(Place?[] places, int[] seen, long since) => (_places, _seen, Since) = (places, seen, since);
+
+        public long Since { get; }
+
+        public int Length => _places.Length;
+
+        /// <summary>The same places, with the count at its beginning.</summary>
+        public Table From(long since) => new(_places, _seen, since);
+
+        public int CountNoted() => Interlocked.Increment(ref _noted);
+
+        public Place? Find(int hash) => Volatile.Read(ref _places[IndexOf(hash)]);
+
+        public bool IsAgain(int hash)
+        {
+            ref var seen = ref _seen[IndexOf(hash)];
+            var isAgain = seen == hash;
+            seen = hash;
+            return isAgain;
+        }
+
+        public void Remember(int hash, Place place) => Volatile.Write(ref _places[IndexOf(hash)], place);
+
+        private int IndexOf(int hash) => (int)((uint)hash % (uint)_places.Length);
+    }
 }

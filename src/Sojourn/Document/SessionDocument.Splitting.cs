@@ -16,28 +16,33 @@ internal sealed partial class SessionDocument
     /// <summary>In entries; one that a single huge document made larger is not kept.</summary>
     private const int MaxScratch = 256;
 
-    /// <summary>Splits a record's document, as <see cref="Parse"/> does. Bytes that were split or written in this process before are not checked again, and those of a busy session not split again.</summary>
+    /// <summary>Splits a record's document, as <see cref="Parse"/> does. Bytes that were split or written in this process before are not checked again.</summary>
     public static SessionDocument? Of(SessionRecord record)
+    {
+        var document = Parse(record.Document, record.IsWellFormed);
+        if (document is not null)
+        {
+            record.MarkWellFormed();
+        }
+
+        return document;
+    }
+
+    /// <summary>The same for the request of a session, whose document is not split again where it is busy and stays in the process.</summary>
+    public static SessionDocument? Of(SessionRecord record, string key)
     {
         if (!record.IsWellFormed)
         {
-            var fresh = Parse(record.Document);
-            if (fresh is not null)
-            {
-                record.MarkWellFormed();
-            }
-
-            return fresh;
+            return Of(record);
         }
 
-        if (SplitDocuments.Find(record) is { } known)
+        if (SplitDocuments.Find(key, record) is { } known)
         {
             return known.Copy();
         }
 
         var document = Parse(record.Document, isWellFormed: true);
-        document?.IsKept = true;
-        return document?.ReadMetadata() is not null && SplitDocuments.Note(record, document) ? document.Copy() : document;
+        return document is not null && SplitDocuments.Note(key, record, document) ? document.Copy() : document;
     }
 
     /// <summary>Splits a stored document; <see langword="null"/> when it is not one JSON object in UTF-8, or is one that encryption sealed and nobody opened.</summary>

@@ -63,8 +63,8 @@ internal sealed partial class SessionDocument
     /// <summary>Whether it says what these very bytes say, not equal ones.</summary>
     public bool IsOf(ReadOnlyMemory<byte> stored) => !_isChanged && _stored.Equals(stored);
 
-    /// <summary>Whether its bytes stay in the process, in a store in memory or in a near cache, and so those that are written in their place.</summary>
-    public bool IsKept { get; private set; }
+    /// <summary>Whether it is remembered for the session's next request, or a copy of one that is: then what is written in its place is worth remembering, too.</summary>
+    public bool IsRemembered { get; set; }
 
     /// <summary>What Sojourn keeps in the document; <see langword="null"/> when that is of a format that this version does not know. Read once, until it is replaced.</summary>
     public SessionMetadata? ReadMetadata() => _readMetadata ??= SessionMetadata.Parse(_metadata);

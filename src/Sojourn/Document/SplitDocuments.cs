@@ -3,8 +3,8 @@ using Sojourn.Storage;
 namespace Sojourn.Document;
 
 /// <summary>
-/// Remembers how documents are split that are read again and again from a store in memory or from a near cache, or were written to one, so that a busy session's is not split at every
-/// request. Bounded, for all of the process. Thread-safe.
+/// Remembers how the documents of busy sessions are split that stay in the process, in a store in memory or in a near cache, so that one is not split at every request. Bounded, for all of
+/// the process. Thread-safe.
 /// </summary>
 internal static class SplitDocuments
 {
@@ -14,53 +14,47 @@ internal static class SplitDocuments
     private const int MaxLength = 8 * 1024;
     private static readonly SessionDocument?[] Places = new SessionDocument?[PlaceCount];
 
-    /// <summary>Versions that were read once, and complements of those that were read twice: only what is read a third time before it changes is worth remembering.</summary>
-    private static readonly long[] Seen = new long[PlaceCount];
+    /// <summary>Which session came last to each place: only one that comes again before another is worth remembering.</summary>
+    private static readonly int[] Seen = new int[PlaceCount];
 
     /// <summary>The document of these very bytes, not of equal ones; to be copied.</summary>
-    public static SessionDocument? Find(SessionRecord record)
+    public static SessionDocument? Find(string key, SessionRecord record)
     {
-        var document = Volatile.Read(ref Places[IndexOf(record.Version)]);
+        var document = Volatile.Read(ref Places[IndexOf(HashOf(key))]);
         return document is not null && document.IsOf(record.Document) ? document : null;
     }
 
+    /// <summary>Notes a document that was split.</summary>
     /// <returns>Whether it is remembered, so that it must not be changed any more.</returns>
-    public static bool Note(SessionRecord record, SessionDocument document)
+    public static bool Note(string key, SessionRecord record, SessionDocument document)
     {
-        if (record.Document.Length > MaxLength)
+        var hash = HashOf(key);
+        ref var seen = ref Seen[IndexOf(hash)];
+        if (seen != hash)
+        {
+            seen = hash;
+            return false;
+        }
+
+        return Remember(key, record, document);
+    }
+
+    /// <summary>Remembers a document that was split or written, in place of the session's last, unless it has been changed since.</summary>
+    /// <returns>Whether it is remembered, so that it must not be changed any more.</returns>
+    public static bool Remember(string key, SessionRecord record, SessionDocument document)
+    {
+        if (!document.IsOf(record.Document) || record.Document.Length > MaxLength || document.ReadMetadata() is null)
         {
             return false;
         }
 
-        var (index, version) = (IndexOf(record.Version), record.Version.Number);
-        if (Seen[index] != ~version)
-        {
-            Seen[index] = Seen[index] == version ? ~version : version;
-            return false;
-        }
-
-        Volatile.Write(ref Places[index], document);
+        document.IsRemembered = true;
+        Volatile.Write(ref Places[IndexOf(HashOf(key))], document);
         return true;
     }
 
-    /// <summary>Remembers a document that was written, unless it has been changed since, in place of the one before it.</summary>
-    /// <returns>The document to go on with.</returns>
-    public static SessionDocument Replace(SessionRecord? before, SessionRecord record, SessionDocument document)
-    {
-        if (!document.IsKept || !document.IsOf(record.Document) || record.Document.Length > MaxLength || document.ReadMetadata() is null)
-        {
-            return document;
-        }
+    /// <summary>Of a key's end: keys are hashes or random ids.</summary>
+    private static int HashOf(string key) => string.GetHashCode(key.AsSpan(Math.Max(0, key.Length - 8)), StringComparison.Ordinal);
 
-        // What nobody will ask for any more is not kept: all that stays costs the garbage collector.
-        if (before is not null && Places[IndexOf(before.Version)] is { } old && old.IsOf(before.Document))
-        {
-            Volatile.Write(ref Places[IndexOf(before.Version)], null);
-        }
-
-        Volatile.Write(ref Places[IndexOf(record.Version)], document);
-        return document.Copy();
-    }
-
-    private static int IndexOf(SessionVersion version) => (int)((ulong)version.Number % PlaceCount);
+    private static int IndexOf(int hash) => (int)((uint)hash % PlaceCount);
 }

@@ -22,7 +22,7 @@ internal sealed class LabelIndex
                     keys.Add(key);
                     break;
                 case string only when only != key:
-                    shard.Keys[label] = new HashSet<string>(StringComparer.Ordinal) { only, key };
+                    shard.Keys.GetRefOrNull(label) = new HashSet<string>(StringComparer.Ordinal) { only, key };
                     break;
             }
         }
@@ -64,6 +64,6 @@ internal sealed class LabelIndex
         public Lock Gate { get; } = new();
 
         /// <summary>A <see cref="string"/> or a <see cref="HashSet{T}"/> of them.</summary>
-        public Dictionary<string, object> Keys { get; } = new(StringComparer.Ordinal);
+        public PartedDictionary<object> Keys { get; } = new();
     }
 }

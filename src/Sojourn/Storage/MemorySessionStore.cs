@@ -81,7 +81,7 @@ public sealed class MemorySessionStore : ISessionStore, IExpiringStore, ISession
         var shard = ShardOf(key);
         lock (shard.Gate)
         {
-            ref var stored = ref CollectionsMarshal.GetValueRefOrNullRef(shard.Records, key);
+            ref var stored = ref shard.Records.GetRefOrNull(key);
             if (Unsafe.IsNullRef(ref stored)) return new(WriteResult.Gone);
             if (stored.Version != current.Version) return new(WriteResult.Conflict(stored));
             var before = stored;
@@ -101,7 +101,7 @@ public sealed class MemorySessionStore : ISessionStore, IExpiringStore, ISession
         var shard = ShardOf(key);
         lock (shard.Gate)
         {
-            ref var stored = ref CollectionsMarshal.GetValueRefOrNullRef(shard.Records, key);
+            ref var stored = ref shard.Records.GetRefOrNull(key);
             if (Unsafe.IsNullRef(ref stored)) return new(WriteResult.Gone);
             if (stored.Version != current.Version) return new(WriteResult.Conflict(stored));
             var before = stored;
@@ -291,7 +291,7 @@ public sealed class MemorySessionStore : ISessionStore, IExpiringStore, ISession
     {
         public Lock Gate { get; } = new();
 
-        public Dictionary<string, SessionRecord> Records { get; } = new(StringComparer.Ordinal);
+        public PartedDictionary<SessionRecord> Records { get; } = new();
 
         public ExpiryWheel Expiry { get; } = new(now);
 

@@ -4,7 +4,7 @@ namespace Sojourn.Storage;
 internal sealed class SubjectEntries
 {
     private readonly Lock _gate = new();
-    private readonly Dictionary<string, (byte[] Entry, DateTimeOffset KeepUntil)> _entries = new(StringComparer.Ordinal);
+    private readonly PartedDictionary<(byte[] Entry, DateTimeOffset KeepUntil)> _entries = new();
 
     public byte[]? Read(string subject)
     {
@@ -17,7 +17,9 @@ internal sealed class SubjectEntries
         {
             var isThere = _entries.TryGetValue(subject, out var stored);
             if (isThere != (current is not null) || (isThere && !stored.Entry.AsSpan().SequenceEqual(current))) return false;
-            _entries[subject] = ((byte[])next.Clone(), keepUntil);
+            var entry = ((byte[])next.Clone(), keepUntil);
+            if (isThere) _entries.GetRefOrNull(subject) = entry;
+            else _entries.Add(subject, entry);
             return true;
         }
     }

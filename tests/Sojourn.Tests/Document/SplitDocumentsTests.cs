@@ -13,48 +13,50 @@ public sealed class SplitDocumentsTests
     private const string Strange = """{ "__proto__":{"x":1},"$later":2, "":3,"\u0062":4,"_sojourn":{"handle":"h","ticket":{"name":"ada"},"later":[1]},"\"":5,"cookie":{}}""";
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
-    private static long _version = 1L << 40;
 
     [Fact]
-    public void Bytes_that_this_process_knows_are_remembered_once_they_are_read_a_third_time()
+    public void Bytes_that_this_process_knows_are_remembered_once_their_session_comes_again()
     {
-        var fresh = Record(Json);
-        for (var read = 0; read < 4; read++)
+        var (key, fresh) = (NewKey(), Record(Json));
+        for (var read = 0; read < 3; read++)
         {
             // The first time they are not known yet.
-            Assert.Null(SplitDocuments.Find(fresh));
-            Assert.NotNull(SessionDocument.Of(fresh));
+            Assert.Null(SplitDocuments.Find(key, fresh));
+            Assert.NotNull(SessionDocument.Of(fresh, key));
         }
 
-        Assert.NotNull(SplitDocuments.Find(fresh));
+        Assert.NotNull(SplitDocuments.Find(key, fresh));
 
         // A touch leaves the bytes; a write makes others, though they be the same.
-        Assert.NotNull(SplitDocuments.Find(fresh.WithExpiry(fresh.ExpiresAt.AddMinutes(1))));
-        Assert.Null(SplitDocuments.Find(new SessionRecord(Encoding.UTF8.GetBytes(Json), fresh.ExpiresAt, version: fresh.Version)));
+        Assert.NotNull(SplitDocuments.Find(key, fresh.WithExpiry(fresh.ExpiresAt.AddMinutes(1))));
+        Assert.Null(SplitDocuments.Find(key, new SessionRecord(Encoding.UTF8.GetBytes(Json), fresh.ExpiresAt, version: fresh.Version)));
+        Assert.Null(SplitDocuments.Find(NewKey(), fresh));
     }
 
     [Fact]
     public void A_long_document_is_not_remembered()
     {
+        var key = NewKey();
         var record = Record($$"""{"long":"{{new string('x', 10_000)}}"}""");
         for (var i = 0; i < 5; i++)
         {
-            Assert.NotNull(SessionDocument.Of(record));
+            Assert.NotNull(SessionDocument.Of(record, key));
         }
 
-        Assert.Null(SplitDocuments.Find(record));
+        Assert.Null(SplitDocuments.Find(key, record));
     }
 
     [Fact]
     public void Metadata_of_a_later_format_is_not_remembered()
     {
+        var key = NewKey();
         var record = Record("""{"$sojourn":{"created":"never"}}""");
         for (var i = 0; i < 5; i++)
         {
-            Assert.Null(SessionDocument.Of(record)!.ReadMetadata());
+            Assert.Null(SessionDocument.Of(record, key)!.ReadMetadata());
         }
 
-        Assert.Null(SplitDocuments.Find(record));
+        Assert.Null(SplitDocuments.Find(key, record));
     }
 
     /// <summary>Splitting what was written gives the very document that wrote it, whatever was done to it before and is done to both after.</summary>
@@ -114,8 +116,8 @@ public sealed class SplitDocumentsTests
             next.Set("a", i);
             await next.SaveAsync(Token);
             var record = await ReadAsync();
-            Assert.Null(SplitDocuments.Find(before));
-            if (SplitDocuments.Find(record) is { } document)
+            Assert.Null(SplitDocuments.Find(session.Key, before));
+            if (SplitDocuments.Find(session.Key, record) is { } document)
             {
                 Assert.True(document.TryGet("a", out var value));
                 Assert.Equal($"{i}", Encoding.UTF8.GetString(value.Span));
@@ -147,7 +149,7 @@ public sealed class SplitDocumentsTests
             var next = await engine.LoadAsync(session.Id);
             next.Set("a", i);
             await next.SaveAsync(Token);
-            Assert.Null(SplitDocuments.Find((await store.ReadAsync(session.Key, Token))!));
+            Assert.Null(SplitDocuments.Find(session.Key, (await store.ReadAsync(session.Key, Token))!));
         }
     }
 
@@ -156,17 +158,17 @@ public sealed class SplitDocumentsTests
     public void What_is_done_to_one_is_done_to_none_of_the_others() =>
         Gen.Select(Gen.Int[0, 6], Gen.Int[0, 3]).Array[1, 12].Sample(steps =>
         {
-            var record = Record(Json);
+            var (key, record) = (NewKey(), Record(Json));
             var (alone, shared) = (new SessionDocument[4], new SessionDocument[4]);
             for (var i = 0; i < 4; i++)
             {
                 // Read until it is remembered.
-                _ = SessionDocument.Of(record);
+                _ = SessionDocument.Of(record, key);
                 alone[i] = SessionDocument.Parse(Encoding.UTF8.GetBytes(Json))!;
             }
 
-            Assert.NotNull(SplitDocuments.Find(record));
-            for (var i = 0; i < 4; i++) shared[i] = SessionDocument.Of(record)!;
+            Assert.NotNull(SplitDocuments.Find(key, record));
+            for (var i = 0; i < 4; i++) shared[i] = SessionDocument.Of(record, key)!;
             foreach (var (step, which) in steps)
             {
                 Do(alone[which], step);
@@ -179,7 +181,7 @@ public sealed class SplitDocumentsTests
                 Assert.Equal(alone[i].ReadMetadata(), shared[i].ReadMetadata());
             }
 
-            Assert.Equal(Json, Encoding.UTF8.GetString(SessionDocument.Of(record)!.ToUtf8()));
+            Assert.Equal(Json, Encoding.UTF8.GetString(SessionDocument.Of(record, key)!.ToUtf8()));
         });
 
     private static void Do(SessionDocument document, int step)
@@ -198,6 +200,8 @@ public sealed class SplitDocumentsTests
         }
     }
 
+    private static string NewKey() => SessionId.New();
+
     private static void AssertSame(SessionDocument expected, SessionDocument actual)
     {
         Assert.True(expected.HasSameEntries(actual));
@@ -208,7 +212,7 @@ public sealed class SplitDocumentsTests
     }
 
     private static SessionRecord Record(string json) =>
-        new(Encoding.UTF8.GetBytes(json), DateTimeOffset.UnixEpoch.AddYears(60), version: new SessionVersion(Interlocked.Increment(ref _version)));
+        new(Encoding.UTF8.GetBytes(json), DateTimeOffset.UnixEpoch.AddYears(60), version: SessionVersion.NewRandom());
 
     /// <summary>Gives bytes of its own at every read, as a database does.</summary>
     private sealed class Database(MemorySessionStore inner) : BareStore(inner)
