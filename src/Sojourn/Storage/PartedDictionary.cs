@@ -1,4 +1,5 @@
 using System.Collections;
+using System.Diagnostics.CodeAnalysis;
 using System.Runtime.InteropServices;
 
 namespace Sojourn.Storage;
@@ -22,7 +23,7 @@ internal sealed class PartedDictionary<TValue> : IEnumerable<KeyValuePair<string
 
     public TValue? GetValueOrDefault(string key) => PartOf(key).GetValueOrDefault(key);
 
-    public bool TryGetValue(string key, [System.Diagnostics.CodeAnalysis.MaybeNullWhen(false)] out TValue value) => PartOf(key).TryGetValue(key, out value);
+    public bool TryGetValue(string key, [MaybeNullWhen(false)] out TValue value) => PartOf(key).TryGetValue(key, out value);
 
     public bool ContainsKey(string key) => PartOf(key).ContainsKey(key);
 
