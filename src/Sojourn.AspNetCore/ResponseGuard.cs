@@ -16,7 +16,7 @@ internal sealed class ResponseGuard(HttpResponse response, IHttpResponseBodyFeat
 
     public PipeWriter Writer => this;
 
-    /// <summary>Whether bytes go straight through: once the response has started, or was given up to an error of ours.</summary>
+    /// <summary>Whether bytes go straight through: once the response has started, or was given up to an error of ours. Remembered, since that is never taken back.</summary>
     private bool IsOpen => _isOpen = _isOpen || (response.HasStarted && _held is null);
 
     public void DisableBuffering() => inner.DisableBuffering();

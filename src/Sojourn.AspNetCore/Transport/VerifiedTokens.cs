@@ -35,11 +35,11 @@ internal sealed class VerifiedTokens(TimeProvider time)
     /// <summary>In characters, from a token's end: 96 bits of its signature, which nobody can choose or guess.</summary>
     private const int EndLength = 16;
     private static readonly TimeSpan KeptFor = TimeSpan.FromMinutes(1);
-    private Table _table = new(FewestPlaces, time.GetTimestamp());
+    private Table _table = new(new(FewestPlaces), time.GetTimestamp());
 
     public VerifiedToken? Find(ReadOnlySpan<char> value, bool isEncoded)
     {
-        var place = Volatile.Read(ref _table).Find(HashOf(value));
+        var place = Volatile.Read(ref _table).Places.Find(HashOf(value));
         if (place is null || place.IsEncoded != isEncoded || place.Ascii.Length != value.Length)
         {
             return null;
@@ -57,8 +57,8 @@ internal sealed class VerifiedTokens(TimeProvider time)
     public void Note(ReadOnlySpan<char> value, bool isEncoded, VerifiedToken token)
     {
         var now = time.GetTimestamp();
-        var (table, hash) = (TableFor(now), HashOf(value));
-        if (!table.IsAgain(hash) || value.Length > MaxLength)
+        var (places, hash) = (PlacesFor(now), HashOf(value));
+        if (!places.IsAgain(hash) || value.Length > MaxLength)
         {
             return;
         }
@@ -66,24 +66,23 @@ internal sealed class VerifiedTokens(TimeProvider time)
         var ascii = new byte[value.Length];
         if (Ascii.FromUtf16(value, ascii, out _) == OperationStatus.Done)
         {
-            table.Remember(hash, new Place(ascii, isEncoded, token, now));
+            places.Remember(hash, new Place(ascii, isEncoded, token, now));
         }
     }
 
-    /// <summary>The table, or another one that begins anew: a larger one where busy tokens take each other's places, a smaller one where most are not needed any more.</summary>
-    private Table TableFor(long now)
+    /// <summary>Counts a token, and begins anew where a minute is over or there was no room for its tokens: with more places where busy tokens take each other's, with fewer where most are not needed.</summary>
+    private DirectMappedCache<Place> PlacesFor(long now)
     {
         var table = Volatile.Read(ref _table);
-        var noted = table.CountNoted();
-        var isOver = time.GetElapsedTime(table.Since, now) >= KeptFor;
-        if (!isOver && noted <= table.Length)
+        var (noted, length) = (table.CountNoted(), table.Places.Length);
+        if (noted <= length && time.GetElapsedTime(table.Since, now) < KeptFor)
         {
-            return table;
+            return table.Places;
         }
 
-        var length = !isOver ? Math.Min(4 * table.Length, MostPlaces) : noted < table.Length / 8 ? Math.Max(table.Length / 4, FewestPlaces) : table.Length;
-        var next = length == table.Length ? table.From(now) : new Table(length, now);
-        return Interlocked.CompareExchange(ref _table, next, table) == table ? next : Volatile.Read(ref _table);
+        var needed = Math.Clamp(noted > length ? 4 * length : noted < length / 8 ? length / 4 : length, FewestPlaces, MostPlaces);
+        var next = new Table(needed == length ? table.Places : new(needed), now);
+        return (Interlocked.CompareExchange(ref _table, next, table) == table ? next : Volatile.Read(ref _table)).Places;
     }
 
     private static ReadOnlySpan<T> EndOf<T>(ReadOnlySpan<T> value) => value[Math.Max(0, value.Length - EndLength)..];
@@ -92,43 +91,15 @@ internal sealed class VerifiedTokens(TimeProvider time)
 
     private sealed record Place(byte[] Ascii, bool IsEncoded, VerifiedToken Token, long Since);
 
-    /// <summary>Places by hash, and how many tokens were noted since when.</summary>
-    private sealed class Table
+    /// <summary>The places, and how many tokens were noted since when.</summary>
+    private sealed class Table(DirectMappedCache<Place> places, long since)
     {
-        private readonly Place?[] _places;
-
-        /// <summary>Hashes of tokens that came once: only one that comes again is worth remembering.</summary>
-        private readonly int[] _seen;
         private int _noted;
 
-        public Table(int length, long since)
-            : this(new Place?[length], new int[length], since)
-        {
-        }
+        public DirectMappedCache<Place> Places => places;
 
-        private Table(Place?[] places, int[] seen, long since) => (_places, _seen, Since) = (places, seen, since);
-
-        public long Since { get; }
-
-        public int Length => _places.Length;
-
-        /// <summary>The same places, with the count at its beginning.</summary>
-        public Table From(long since) => new(_places, _seen, since);
+        public long Since => since;
 
         public int CountNoted() => Interlocked.Increment(ref _noted);
-
-        public Place? Find(int hash) => Volatile.Read(ref _places[IndexOf(hash)]);
-
-        public bool IsAgain(int hash)
-        {
-            ref var seen = ref _seen[IndexOf(hash)];
-            var isAgain = seen == hash;
-            seen = hash;
-            return isAgain;
-        }
-
-        public void Remember(int hash, Place place) => Volatile.Write(ref _places[IndexOf(hash)], place);
-
-        private int IndexOf(int hash) => (int)((uint)hash % (uint)_places.Length);
     }
 }

@@ -8,36 +8,16 @@ namespace Sojourn.Document;
 /// </summary>
 internal static class SplitDocuments
 {
-    private const int PlaceCount = 4096;
-
     /// <summary>In bytes; a longer document is not kept from being collected by this.</summary>
     private const int MaxLength = 8 * 1024;
-    private static readonly SessionDocument?[] Places = new SessionDocument?[PlaceCount];
-
-    /// <summary>Which session came last to each place: only one that comes again before another is worth remembering.</summary>
-    private static readonly int[] Seen = new int[PlaceCount];
+    private static readonly DirectMappedCache<SessionDocument> Places = new(4096);
 
     /// <summary>The document of these very bytes, not of equal ones; to be copied.</summary>
-    public static SessionDocument? Find(string key, SessionRecord record)
-    {
-        var document = Volatile.Read(ref Places[IndexOf(HashOf(key))]);
-        return document is not null && document.IsOf(record.Document) ? document : null;
-    }
+    public static SessionDocument? Find(string key, SessionRecord record) => Places.Find(HashOf(key)) is { } document && document.IsOf(record.Document) ? document : null;
 
     /// <summary>Notes a document that was split.</summary>
     /// <returns>Whether it is remembered, so that it must not be changed any more.</returns>
-    public static bool Note(string key, SessionRecord record, SessionDocument document)
-    {
-        var hash = HashOf(key);
-        ref var seen = ref Seen[IndexOf(hash)];
-        if (seen != hash)
-        {
-            seen = hash;
-            return false;
-        }
-
-        return Remember(key, record, document);
-    }
+    public static bool Note(string key, SessionRecord record, SessionDocument document) => Places.IsAgain(HashOf(key)) && Remember(key, record, document);
 
     /// <summary>Remembers a document that was split or written, in place of the session's last, unless it has been changed since.</summary>
     /// <returns>Whether it is remembered, so that it must not be changed any more.</returns>
@@ -49,12 +29,10 @@ internal static class SplitDocuments
         }
 
         document.IsRemembered = true;
-        Volatile.Write(ref Places[IndexOf(HashOf(key))], document);
+        Places.Remember(HashOf(key), document);
         return true;
     }
 
     /// <summary>Of a key's end: keys are hashes or random ids.</summary>
     private static int HashOf(string key) => string.GetHashCode(key.AsSpan(Math.Max(0, key.Length - 8)), StringComparison.Ordinal);
-
-    private static int IndexOf(int hash) => (int)((uint)hash % PlaceCount);
 }

@@ -193,9 +193,9 @@ public sealed class SplitDocumentsTests
             case 2: document.Remove("b"); break;
             case 3: document.ClearEntries(); break;
             case 4: document.Cookie = """{"path":"/"}"""u8.ToArray(); break;
+            case 5: document.Metadata = """{"handle":"another"}"""u8.ToArray(); break;
             case 7: document.Set("new \" č", "false"u8.ToArray()); break;
             case 8: document.Metadata = """{"subject":"ada","ticket":{"name":"ada"},"later":true}"""u8.ToArray(); break;
-            case 5: document.Metadata = """{"handle":"another"}"""u8.ToArray(); break;
             default: document.TakeEntries(SessionDocument.Parse("""{"taken":{}}"""u8.ToArray())!); break;
         }
     }
