@@ -1,7 +1,9 @@
 using Microsoft.AspNetCore.DataProtection;
 using Sojourn.Benchmarks.Http;
 
-// Usage: Sojourn.Benchmarks.Http <none|builtin|builtin-redis|sojourn-memory|sojourn-sqlite|sojourn-redis|sojourn-redis-near|sojourn-redis-first-use|sojourn-pg|sojourn-mysql> <port> [connection string]
+// Usage: Sojourn.Benchmarks.Http
+// <none|builtin|builtin-redis|sojourn-memory|sojourn-sqlite|sojourn-redis|sojourn-redis-near|sojourn-redis-first-use|sojourn-pg|sojourn-mysql> <port>
+// [connection string]
 var mode = args[0];
 var connection = args.ElementAtOrDefault(2) ?? "";
 var builder = WebApplication.CreateSlimBuilder();

@@ -10,19 +10,26 @@ using Microsoft.Extensions.Logging;
 namespace Sojourn.Benchmarks;
 
 /// <summary>
-/// One session that many requests change at once, over HTTP, at one application or at several on one Redis, while visitors of other sessions read theirs. Prints a row of a table.
+/// One session that many requests change at once, over HTTP, at one application or at several on one Redis, while visitors of other sessions read theirs.
+/// Prints a row of a table.
 /// </summary>
 internal static class HotSession
 {
     private const int Readers = 16;
 
-    /// <param name="args">How many requests change the session, at how many applications, and the Redis that they share; without one they are one, in memory.</param>
+    /// <param name="args">
+    /// How many requests change the session, at how many applications, and the Redis that they share; without one they are one, in memory.
+    /// </param>
     public static async Task RunAsync(string[] args)
     {
         var (writers, count) = (int.Parse(args[0], CultureInfo.InvariantCulture), int.Parse(args[1], CultureInfo.InvariantCulture));
         var redis = args.ElementAtOrDefault(2);
         long conflicts = 0;
-        using var listener = new MeterListener { InstrumentPublished = static (instrument, listener) => { if (instrument.Name == "sojourn.commit.conflicts") listener.EnableMeasurementEvents(instrument); } };
+        using var listener = new MeterListener
+        {
+            InstrumentPublished = static (instrument, listener) =>
+                { if (instrument.Name == "sojourn.commit.conflicts") listener.EnableMeasurementEvents(instrument); },
+        };
         listener.SetMeasurementEventCallback<long>((_, measurement, _, _) => Interlocked.Add(ref conflicts, measurement));
         listener.Start();
 
@@ -48,7 +55,9 @@ internal static class HotSession
         var landed = await CountAsync(clients[0]) - before;
         Warn(answers);
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"| {(redis is null ? "memory" : "Redis")} | {count} | {writers:N0} | {answers.Count(static status => status != HttpStatusCode.OK)} | {landed:N0} | {conflicts / (double)writers:0.00} | {took.TotalMilliseconds:N0} | {Percentile(alone, 50):0.0} / {Percentile(alone, 99):0.0} | {Percentile(beside, 50):0.0} / {Percentile(beside, 99):0.0} |"));
+            $"| {(redis is null ? "memory" : "Redis")} | {count} | {writers:N0} | {answers.Count(static status => status != HttpStatusCode.OK)} | {landed:N0} "
+            + $"| {conflicts / (double)writers:0.00} | {took.TotalMilliseconds:N0} | {Percentile(alone, 50):0.0} / {Percentile(alone, 99):0.0} | "
+            + $"{Percentile(beside, 50):0.0} / {Percentile(beside, 99):0.0} |"));
         foreach (var app in apps) await app.DisposeAsync();
     }
 
@@ -76,7 +85,8 @@ internal static class HotSession
     private static HttpClient Client(WebApplication app, CookieContainer cookies) =>
         new(new SocketsHttpHandler { CookieContainer = cookies }) { BaseAddress = new Uri(app.Urls.First()), Timeout = Timeout.InfiniteTimeSpan };
 
-    private static async Task<int> CountAsync(HttpClient client) => int.Parse(await client.GetStringAsync(new Uri("/count", UriKind.Relative)), CultureInfo.InvariantCulture);
+    private static async Task<int> CountAsync(HttpClient client) =>
+        int.Parse(await client.GetStringAsync(new Uri("/count", UriKind.Relative)), CultureInfo.InvariantCulture);
 
     private static void Warn(HttpStatusCode[] answers)
     {

@@ -9,8 +9,8 @@ using Microsoft.Extensions.Logging;
 namespace Sojourn.Benchmarks;
 
 /// <summary>
-/// What the middleware costs a request, without a server: processor time and bytes allocated, a request that reads and one that writes; on the memory store, or with a near cache in
-/// front of it, whose own cost is then the difference.
+/// What the middleware costs a request, without a server: processor time and bytes allocated, a request that reads and one that writes; on the memory store, or
+/// with a near cache in front of it, whose own cost is then the difference.
 /// </summary>
 internal static class RequestPath
 {

@@ -52,6 +52,7 @@ internal static class SideBySide
     private static async Task AppendAsync(StringBuilder page, IWebHostEnvironment environment, string file, string otherwise)
     {
         var source = file.Length == 0 ? otherwise : await File.ReadAllTextAsync(Path.Combine(environment.ContentRootPath, file));
-        page.Append("<article><h2>").Append(file.Length == 0 ? "not needed" : file).Append("</h2><pre>").Append(WebUtility.HtmlEncode(source)).Append("</pre></article>");
+        page.Append("<article><h2>").Append(
+            file.Length == 0 ? "not needed" : file).Append("</h2><pre>").Append(WebUtility.HtmlEncode(source)).Append("</pre></article>");
     }
 }

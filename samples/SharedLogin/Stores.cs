@@ -9,7 +9,9 @@ internal static class Stores
     {
         "redis" => sessions.UseConnectRedis(url.Authority),
         "pg" => sessions.UseConnectPgSimple($"Host={url.Host};Port={Port(url, 5432)};Database={Database(url)};Username={Part(url, 0)};Password={Part(url, 1)}"),
-        "mysql" => sessions.UseExpressMySqlSession($"Server={url.Host};Port={Port(url, 3306)};Database={Database(url)};User ID={Part(url, 0)};Password={Part(url, 1)}"),
+        "mysql" =>
+            sessions.UseExpressMySqlSession(
+                $"Server={url.Host};Port={Port(url, 3306)};Database={Database(url)};User ID={Part(url, 0)};Password={Part(url, 1)}"),
         "mongo" => sessions.UseConnectMongo(url.OriginalString),
         _ => throw new ArgumentException($"There is no store {store}: choose redis, pg, mysql or mongo."),
     };

@@ -14,7 +14,8 @@ public static class DeviceWords
 
     private static readonly (string Token, string Name)[] Systems =
     [
-        ("iPhone", "an iPhone"), ("iPad", "an iPad"), ("Android", "Android"), ("Windows", "Windows"), ("CrOS", "ChromeOS"), ("Mac OS X", "a Mac"), ("Linux", "Linux"),
+        ("iPhone", "an iPhone"), ("iPad", "an iPad"), ("Android", "Android"), ("Windows", "Windows"), ("CrOS", "ChromeOS"), ("Mac OS X", "a Mac"),
+        ("Linux", "Linux"),
     ];
 
     public static string Of(string? agent)

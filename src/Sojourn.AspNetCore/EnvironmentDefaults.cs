@@ -7,7 +7,9 @@ using Microsoft.Extensions.Options;
 namespace Sojourn.AspNetCore;
 
 /// <summary>Fills in what depends on the environment: the application's name, the cookie's name and Secure, and Development's secret.</summary>
-internal sealed class EnvironmentDefaults(IHostEnvironment environment, IServiceProvider services, ILogger<SojournOptions> logger) : IPostConfigureOptions<SojournOptions>, IValidateOptions<SojournOptions>
+internal sealed class EnvironmentDefaults(
+    IHostEnvironment environment, IServiceProvider services,
+    ILogger<SojournOptions> logger) : IPostConfigureOptions<SojournOptions>, IValidateOptions<SojournOptions>
 {
     public void PostConfigure(string? name, SojournOptions options)
     {
@@ -43,7 +45,8 @@ internal sealed class EnvironmentDefaults(IHostEnvironment environment, IService
     public ValidateOptionsResult Validate(string? name, SojournOptions options) =>
         options.Secrets.Count == 0 && options.SecretKeys is null
             ? ValidateOptionsResult.Fail(
-                $"No secret: set SojournOptions.Secrets, or Sojourn:{(options.SessionName is "" ? "" : $"Sessions:{options.SessionName}:")}Secrets:0 in the configuration, to at least 32 random characters (openssl rand -base64 32), the same on every instance.")
+                $"No secret: set SojournOptions.Secrets, or Sojourn:{(options.SessionName is "" ? "" : $"Sessions:{options.SessionName}:")}Secrets:0 in the "
+                + "configuration, to at least 32 random characters (openssl rand -base64 32), the same on every instance.")
         : options.Secrets.Any(string.IsNullOrEmpty)
             ? ValidateOptionsResult.Fail("SojournOptions.Secrets holds an empty secret. Remove it.")
         : ValidateOptionsResult.Success;

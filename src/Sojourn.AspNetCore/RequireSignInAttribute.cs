@@ -1,6 +1,9 @@
 namespace Sojourn.AspNetCore;
 
-/// <summary>Lets a request through only if somebody is signed in to its session. Others get 401 problem details (<c>urn:sojourn:sign-in-required</c>), or are sent to a page.</summary>
+/// <summary>
+/// Lets a request through only if somebody is signed in to its session. Others get 401 problem details (<c>urn:sojourn:sign-in-required</c>), or are sent to a
+/// page.
+/// </summary>
 [AttributeUsage(AttributeTargets.Class | AttributeTargets.Method)]
 public sealed class RequireSignInAttribute : SessionRequirementAttribute
 {
@@ -12,8 +15,8 @@ public sealed class RequireSignInAttribute : SessionRequirementAttribute
 }
 
 /// <summary>
-/// Lets a request through only if the user proved who they are a short time ago: at sign-in, or by <see cref="Sojourn.Session.ConfirmSignInAsync"/>. Others get 401 problem
-/// details (<c>urn:sojourn:fresh-sign-in-required</c>), or are sent to a page. Who acts as another user is never let through.
+/// Lets a request through only if the user proved who they are a short time ago: at sign-in, or by <see cref="Sojourn.Session.ConfirmSignInAsync"/>. Others get
+/// 401 problem details (<c>urn:sojourn:fresh-sign-in-required</c>), or are sent to a page. Who acts as another user is never let through.
 /// </summary>
 /// <param name="maxAgeSeconds">How long ago at the most, in seconds; more than zero.</param>
 [AttributeUsage(AttributeTargets.Class | AttributeTargets.Method)]

@@ -5,7 +5,9 @@ using Microsoft.AspNetCore.Http.Features;
 
 namespace Sojourn.AspNetCore;
 
-/// <summary>Holds the response back until the session is saved: what a response says was saved, was saved. Every way to a first byte leads through here.</summary>
+/// <summary>
+/// Holds the response back until the session is saved: what a response says was saved, was saved. Every way to a first byte leads through here.
+/// </summary>
 internal sealed class ResponseGuard(HttpResponse response, IHttpResponseBodyFeature inner, SessionFeature session) : PipeWriter, IHttpResponseBodyFeature
 {
     private GuardedStream? _stream;
@@ -16,7 +18,9 @@ internal sealed class ResponseGuard(HttpResponse response, IHttpResponseBodyFeat
 
     public PipeWriter Writer => this;
 
-    /// <summary>Whether bytes go straight through: once the response has started, or was given up to an error of ours. Remembered, since that is never taken back.</summary>
+    /// <summary>
+    /// Whether bytes go straight through: once the response has started, or was given up to an error of ours. Remembered, since that is never taken back.
+    /// </summary>
     private bool IsOpen => _isOpen = _isOpen || (response.HasStarted && _held is null);
 
     public void DisableBuffering() => inner.DisableBuffering();

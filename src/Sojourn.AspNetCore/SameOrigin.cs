@@ -3,8 +3,8 @@ using Microsoft.AspNetCore.Http;
 namespace Sojourn.AspNetCore;
 
 /// <summary>
-/// Whether a request that changes something was sent by a page of this very origin, or by no page at all: by what the browser says of it (Fetch Metadata), and by
-/// <c>Origin</c> where an old browser does not.
+/// Whether a request that changes something was sent by a page of this very origin, or by no page at all: by what the browser says of it (Fetch Metadata), and
+/// by <c>Origin</c> where an old browser does not.
 /// </summary>
 internal static class SameOrigin
 {

@@ -7,7 +7,9 @@ using Sojourn.AspNetCore.Transport;
 
 namespace Sojourn.AspNetCore;
 
-/// <summary>The session of one request, its token, and the rules of when it may be committed. Lives as long as the HttpContext, whoever re-executes the pipeline.</summary>
+/// <summary>
+/// The session of one request, its token, and the rules of when it may be committed. Lives as long as the HttpContext, whoever re-executes the pipeline.
+/// </summary>
 internal sealed class SessionFeature(HttpContext context, SessionServices services, SessionUse? use) : ISessionFeature, ISessionHost
 {
     private readonly DateTimeOffset _beganAt = services.Time.GetUtcNow();
@@ -33,14 +35,16 @@ internal sealed class SessionFeature(HttpContext context, SessionServices servic
     /// <item>What it changes is saved before the response starts, whether or not the middleware runs.</item>
     /// </list>
     /// </summary>
-    public static ValueTask<SessionFeature?> BeginAsync(HttpContext context, string name = "") => context.RequestServices.GetFor<SessionServices>(name).BeginAsync(context, isUse: true);
+    public static ValueTask<SessionFeature?> BeginAsync(HttpContext context, string name = "") =>
+        context.RequestServices.GetFor<SessionServices>(name).BeginAsync(context, isUse: true);
 
     /// <exception cref="SessionStoreException">It could not be loaded: nobody is given an empty one in its place.</exception>
     /// <exception cref="InvalidOperationException">Nobody has loaded it yet.</exception>
     public Session Current => Session ?? throw (LoadFailure is { } failure
         ? new SessionStoreException("The request's session could not be loaded.", failure)
         : new InvalidOperationException(
-            "The session is loaded on first use (SojournOptions.Load), and nobody has loaded it in this request. Take it by 'await context.GetSessionAsync()', or have it loaded before the handler: by a parameter of type Session, or by .WithSession() on the endpoint."));
+            "The session is loaded on first use (SojournOptions.Load), and nobody has loaded it in this request. Take it by 'await "
+            + "context.GetSessionAsync()', or have it loaded before the handler: by a parameter of type Session, or by .WithSession() on the endpoint."));
 
     /// <summary>The session, once it is loaded.</summary>
     public Session? Session { get; private set; }
@@ -88,7 +92,8 @@ internal sealed class SessionFeature(HttpContext context, SessionServices servic
     {
         var cookie = services.Options.Cookie;
         return services.Express?.NewCookie(context)
-            ?? cookie.ToSessionCookie(cookie.Secure == CookieSecure.Always || (cookie.Secure == CookieSecure.AsRequest && context.Request.IsHttps), services.Time);
+            ?? cookie.ToSessionCookie(
+                cookie.Secure == CookieSecure.Always || (cookie.Secure == CookieSecure.AsRequest && context.Request.IsHttps), services.Time);
     }
 
     SessionDevice? ISessionHost.Device => RequestDevice.Of(context, services.Options.KeepDevice);
@@ -158,7 +163,8 @@ internal sealed class SessionFeature(HttpContext context, SessionServices servic
     }
 
     /// <summary>Begins a session in place of one that this request destroyed before, so that somebody can sign in to it.</summary>
-    public ValueTask BeginAfterEndAsync() => Current.State is SessionState.Destroyed or SessionState.Unset ? Current.RegenerateAsync(CancellationToken.None) : default;
+    public ValueTask BeginAfterEndAsync() =>
+        Current.State is SessionState.Destroyed or SessionState.Unset ? Current.RegenerateAsync(CancellationToken.None) : default;
 
     /// <summary>Saves the session, unless the handler threw. A client that went away does not cancel it.</summary>
     public ValueTask CommitAsync()
@@ -290,7 +296,8 @@ internal sealed class SessionFeature(HttpContext context, SessionServices servic
     }
 
     /// <summary>Whether an exception handler within the pipeline answers for the handler; not asked where there is nothing to save.</summary>
-    private bool HandlerThrew() => (Session is not { HasWork: false, Record: not null } || services.Options.Resave) && context.Features.Get<IExceptionHandlerFeature>() is not null;
+    private bool HandlerThrew() =>
+        (Session is not { HasWork: false, Record: not null } || services.Options.Resave) && context.Features.Get<IExceptionHandlerFeature>() is not null;
 
     private void GiveUp()
     {
@@ -315,10 +322,13 @@ internal sealed class SessionFeature(HttpContext context, SessionServices servic
     /// <summary>Session metadata of an endpoint that was chosen after the session was loaded cannot be honoured any more, and is never ignored.</summary>
     private void RequireHonoured()
     {
-        if (use is null && (EndpointSession.UseOf(context, Name) is not (null or SessionUse.ReadWrite) || EndpointSession.FindUnmet(context, Name, null, services.Time) is not null))
+        if (use is null
+            && (EndpointSession.UseOf(context, Name) is not (null or SessionUse.ReadWrite)
+                || EndpointSession.FindUnmet(context, Name, null, services.Time) is not null))
         {
             throw new InvalidOperationException(
-                $"The endpoint '{context.GetEndpoint()!.DisplayName}' says how it uses the session, but it was chosen after the session had been loaded. Call UseRouting before UseSojourn and UseAuthentication.");
+                $"The endpoint '{context.GetEndpoint()!.DisplayName}' says how it uses the session, but it was chosen after the session had been loaded. Call "
+                + "UseRouting before UseSojourn and UseAuthentication.");
         }
     }
 }

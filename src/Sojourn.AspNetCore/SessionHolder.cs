@@ -10,8 +10,8 @@ internal sealed class SessionHolder
     private HttpContext? _context;
 
     /// <summary>
-    /// Leads there from whatever services the request has: not before somebody asks for them, since ASP.NET Core makes no scope for a request that asks for none,
-    /// and again where a pipeline that is run once more has a scope of its own.
+    /// Leads there from whatever services the request has: not before somebody asks for them, since ASP.NET Core makes no scope for a request that asks for
+    /// none, and again where a pipeline that is run once more has a scope of its own.
     /// </summary>
     public static void Attach(HttpContext context, IServiceScopeFactory scopes)
     {
@@ -23,7 +23,8 @@ internal sealed class SessionHolder
     }
 
     public Session Find(string name) => _context is { } context ? context.GetSession(name) : throw new InvalidOperationException(
-        "There is no session here: the endpoint says WithoutSession, UseSojourn is missing or comes later, or this is no request. Outside a request use SessionManager.");
+        "There is no session here: the endpoint says WithoutSession, UseSojourn is missing or comes later, or this is no request. Outside a request use "
+        + "SessionManager.");
 
     private sealed class HeldServices(HttpContext context, IServiceScopeFactory scopes, IServiceProvidersFeature? inner) : IServiceProvidersFeature
     {

@@ -10,7 +10,10 @@ public abstract class SessionRequirementAttribute : Attribute
     {
     }
 
-    /// <summary>Where to send a request that is not let through, such as <c>/signin</c>, with the address it asked for as <c>ReturnUrl</c>; 401 when <see langword="null"/>, the default.</summary>
+    /// <summary>
+    /// Where to send a request that is not let through, such as <c>/signin</c>, with the address it asked for as <c>ReturnUrl</c>; 401 when
+    /// <see langword="null"/>, the default.
+    /// </summary>
     public string? RedirectTo { get; init; }
 
     /// <summary>The name of the session that is meant; empty, the default, for the default session.</summary>

@@ -8,7 +8,9 @@ using Sojourn.Events;
 namespace Sojourn.AspNetCore;
 
 /// <summary>What every request's session of a name is served by, and where it begins: one instance for the application.</summary>
-internal sealed class SessionServices(SessionManager manager, SessionTokens tokens, SojournOptions options, TimeProvider time, IServiceScopeFactory scopes, ILogger<SessionServices> logger, ExpressRules? express, DeviceBinder? binder)
+internal sealed class SessionServices(
+    SessionManager manager, SessionTokens tokens, SojournOptions options, TimeProvider time, IServiceScopeFactory scopes, ILogger<SessionServices> logger,
+    ExpressRules? express, DeviceBinder? binder)
 {
     private int _hasWarnedOfHttp;
 
@@ -36,7 +38,9 @@ internal sealed class SessionServices(SessionManager manager, SessionTokens toke
     /// remembers why, and every later asker finds it so.
     /// </summary>
     /// <param name="context">The request.</param>
-    /// <param name="isUse">Whether whoever asks looks at the session; if not, it is loaded where the options or the endpoint want it before its first use.</param>
+    /// <param name="isUse">
+    /// Whether whoever asks looks at the session; if not, it is loaded where the options or the endpoint want it before its first use.
+    /// </param>
     public ValueTask<SessionFeature?> BeginAsync(HttpContext context, bool isUse)
     {
         var feature = SessionFeature.Of(context, Name);
@@ -54,7 +58,9 @@ internal sealed class SessionServices(SessionManager manager, SessionTokens toke
         }
 
         SessionHolder.Attach(context, scopes);
-        return isUse || options.Load == SessionLoad.BeforeHandler || EndpointSession.Names(context, Name) || WatchesHub(context) ? LoadAsync(feature) : new(feature);
+        return isUse || options.Load == SessionLoad.BeforeHandler || EndpointSession.Names(context, Name) || WatchesHub(context)
+            ? LoadAsync(feature)
+            : new(feature);
     }
 
     /// <summary>Whether the request may open a SignalR connection that is to close with the session.</summary>
@@ -143,7 +149,8 @@ internal sealed class SessionServices(SessionManager manager, SessionTokens toke
     private async ValueTask<IAsyncDisposable> WaitForTurnAsync(string key, CancellationToken aborted)
     {
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(aborted);
-        using var timer = time.CreateTimer(static state => ((CancellationTokenSource)state!).Cancel(), patience, options.ExclusiveTimeout, Timeout.InfiniteTimeSpan);
+        using var timer = time.CreateTimer(
+            static state => ((CancellationTokenSource)state!).Cancel(), patience, options.ExclusiveTimeout, Timeout.InfiniteTimeSpan);
         try
         {
             return await manager.Exclusive.EnterAsync(key, patience.Token).ConfigureAwait(false);

@@ -32,7 +32,8 @@ internal sealed class SideBySideCheck(IOptionsMonitor<SessionTransportOptions> t
             var owner = _owners.GetOrAdd(what, options.SessionName);
             if (owner != options.SessionName)
             {
-                problems.AddError($"The sessions '{owner}' and '{options.SessionName}' would share {what}: {fix} for one of them. (The default session's name is empty.)");
+                problems.AddError(
+                    $"The sessions '{owner}' and '{options.SessionName}' would share {what}: {fix} for one of them. (The default session's name is empty.)");
             }
         }
     }

@@ -36,7 +36,9 @@ public static class SojournEndpointConventions
     public static TBuilder WithExclusiveSession<TBuilder>(this TBuilder builder, string session = "")
         where TBuilder : IEndpointConventionBuilder => builder.Uses(SessionUse.Exclusive, session);
 
-    /// <summary>Requests to these endpoints are no activity of the user's: they do not move the session's idle deadline. See <see cref="NoSessionActivityAttribute"/>.</summary>
+    /// <summary>
+    /// Requests to these endpoints are no activity of the user's: they do not move the session's idle deadline. See <see cref="NoSessionActivityAttribute"/>.
+    /// </summary>
     /// <param name="builder">The endpoints.</param>
     /// <param name="session">The session's name; empty for the default session.</param>
     /// <returns>The same.</returns>
@@ -48,7 +50,9 @@ public static class SojournEndpointConventions
         return builder;
     }
 
-    /// <summary>The endpoints let a request through only if its session has the given entries; others get 401. See <see cref="RequireSessionAttribute"/>.</summary>
+    /// <summary>
+    /// The endpoints let a request through only if its session has the given entries; others get 401. See <see cref="RequireSessionAttribute"/>.
+    /// </summary>
     /// <param name="builder">The endpoints.</param>
     /// <param name="entries">The names of the entries; without any, a session that an earlier request has stored is enough.</param>
     /// <returns>The same.</returns>
@@ -62,7 +66,10 @@ public static class SojournEndpointConventions
     public static TBuilder RequireSession<TBuilder>(this TBuilder builder, RequireSessionAttribute requirement)
         where TBuilder : IEndpointConventionBuilder => builder.Requires(requirement);
 
-    /// <summary>The endpoints let a request through only if somebody is signed in to its session; others get 401, or are sent to a page. See <see cref="RequireSignInAttribute"/>.</summary>
+    /// <summary>
+    /// The endpoints let a request through only if somebody is signed in to its session; others get 401, or are sent to a page. See
+    /// <see cref="RequireSignInAttribute"/>.
+    /// </summary>
     /// <param name="builder">The endpoints.</param>
     /// <param name="redirectTo">Where to send others; 401 when <see langword="null"/>.</param>
     /// <returns>The same.</returns>
@@ -70,8 +77,9 @@ public static class SojournEndpointConventions
         where TBuilder : IEndpointConventionBuilder => builder.Requires(new RequireSignInAttribute { RedirectTo = redirectTo });
 
     /// <summary>
-    /// The endpoints let a request through only if the user proved who they are a short time ago (<see cref="Sojourn.Session.SignedInAt"/>); others get 401, or are sent to a page that
-    /// asks for their password and calls <see cref="Sojourn.Session.ConfirmSignInAsync"/>. See <see cref="RequireFreshSignInAttribute"/>.
+    /// The endpoints let a request through only if the user proved who they are a short time ago (<see cref="Sojourn.Session.SignedInAt"/>); others get 401, or
+    /// are sent to a page that asks for their password and calls <see cref="Sojourn.Session.ConfirmSignInAsync"/>. See
+    /// <see cref="RequireFreshSignInAttribute"/>.
     /// </summary>
     /// <param name="builder">The endpoints.</param>
     /// <param name="maxAge">How long ago at the most; more than zero.</param>
@@ -81,8 +89,8 @@ public static class SojournEndpointConventions
         where TBuilder : IEndpointConventionBuilder => builder.Requires(new RequireFreshSignInAttribute(maxAge.TotalSeconds) { RedirectTo = redirectTo });
 
     /// <summary>
-    /// The endpoints let a request through only if its session is bound to a device and the request comes from it (<c>WithDeviceBinding</c>); others get 403, or are sent to a page. See
-    /// <see cref="RequireDeviceBindingAttribute"/>.
+    /// The endpoints let a request through only if its session is bound to a device and the request comes from it (<c>WithDeviceBinding</c>); others get 403,
+    /// or are sent to a page. See <see cref="RequireDeviceBindingAttribute"/>.
     /// </summary>
     /// <param name="builder">The endpoints.</param>
     /// <param name="redirectTo">Where to send others; 403 when <see langword="null"/>.</param>

@@ -16,12 +16,15 @@ public static class SojournHttpContextExtensions
     /// <param name="name">The session's name, as given to <c>AddSojourn</c>; empty for the default session.</param>
     /// <returns>The session, loaded.</returns>
     /// <exception cref="InvalidOperationException">
-    /// The request has none: the endpoint says so, its path is not that of the session's cookie, or <c>UseSojourn</c> is missing or comes later. Or it is loaded on
-    /// first use (<see cref="Sojourn.SessionLoad"/>), and that is now: <see cref="GetSessionAsync(HttpContext, string)"/>.
+    /// The request has none: the endpoint says so, its path is not that of the session's cookie, or <c>UseSojourn</c> is missing or comes later. Or it is
+    /// loaded on first use (<see cref="Sojourn.SessionLoad"/>), and that is now: <see cref="GetSessionAsync(HttpContext, string)"/>.
     /// </exception>
     public static Sojourn.Session GetSession(this HttpContext context, string name) => FeatureOf(context, name).Current;
 
-    /// <summary>The request's session, loaded now where it was not before: with <see cref="Sojourn.SessionLoad.OnFirstUse"/> in middleware, and in endpoints that do not name it.</summary>
+    /// <summary>
+    /// The request's session, loaded now where it was not before: with <see cref="Sojourn.SessionLoad.OnFirstUse"/> in middleware, and in endpoints that do not
+    /// name it.
+    /// </summary>
     /// <param name="context">The request.</param>
     /// <returns>The session, loaded.</returns>
     /// <exception cref="InvalidOperationException">The request has none: the endpoint says so, or <c>UseSojourn</c> is missing or comes later.</exception>
@@ -44,6 +47,7 @@ public static class SojournHttpContextExtensions
         ArgumentNullException.ThrowIfNull(name);
         return SessionFeature.Of(context, name) ?? throw new InvalidOperationException(name is ""
             ? "The request has no session: the endpoint says WithoutSession, or UseSojourn is missing or comes later in the pipeline."
-            : $"The request has no session '{name}': the endpoint says WithoutSession(\"{name}\"), its path is not under the Cookie.Path of the session, or UseSojourn(\"{name}\") is missing or comes later in the pipeline.");
+            : $"The request has no session '{name}': the endpoint says WithoutSession(\"{name}\"), its path is not under the Cookie.Path of the session, or "
+                + "UseSojourn(\"{name}\") is missing or comes later in the pipeline.");
     }
 }

@@ -13,7 +13,8 @@ internal sealed class SojournMiddleware(RequestDelegate next, SessionServices se
             : RunWithoutAsync(context);
     }
 
-    private Task RunWithoutAsync(HttpContext context) => EndpointSession.FindUnmet(context, services.Name, null, services.Time)?.RefuseAsync(context) ?? next(context);
+    private Task RunWithoutAsync(HttpContext context) =>
+        EndpointSession.FindUnmet(context, services.Name, null, services.Time)?.RefuseAsync(context) ?? next(context);
 
     private async Task RunAsync(HttpContext context, ValueTask<SessionFeature?> begun)
     {
@@ -35,7 +36,8 @@ internal sealed class SojournMiddleware(RequestDelegate next, SessionServices se
         {
             try
             {
-                await (EndpointSession.FindUnmet(context, services.Name, feature.Session, services.Time)?.RefuseAsync(context) ?? next(context)).ConfigureAwait(false);
+                var unmet = EndpointSession.FindUnmet(context, services.Name, feature.Session, services.Time);
+                await (unmet?.RefuseAsync(context) ?? next(context)).ConfigureAwait(false);
             }
             finally
             {

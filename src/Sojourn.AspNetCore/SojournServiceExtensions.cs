@@ -27,9 +27,9 @@ public static class SojournServiceExtensions
     public static SojournBuilder AddSojourn(this IServiceCollection services, Action<SojournOptions>? configure = null) => services.Add("", configure);
 
     /// <summary>
-    /// Registers a session beside the default one, such as <c>admin</c>, with its own cookie, path, deadlines and store: an id of one opens nothing in the other.
-    /// Options come from the configuration section <c>Sojourn:Sessions:</c><paramref name="name"/>, then from <paramref name="configure"/>; secrets and the
-    /// application's name are those of the default session, where none are set. <c>app.UseSojourn("admin")</c> puts it into the pipeline;
+    /// Registers a session beside the default one, such as <c>admin</c>, with its own cookie, path, deadlines and store: an id of one opens nothing in the
+    /// other. Options come from the configuration section <c>Sojourn:Sessions:</c><paramref name="name"/>, then from <paramref name="configure"/>; secrets and
+    /// the application's name are those of the default session, where none are set. <c>app.UseSojourn("admin")</c> puts it into the pipeline;
     /// <c>[FromKeyedServices("admin")]</c> and <c>context.GetSession("admin")</c> give it to handlers.
     /// </summary>
     /// <param name="services">The application's services.</param>
@@ -80,7 +80,8 @@ public static class SojournServiceExtensions
         services.TryAddKeyedScoped(NamedServices.KeyOf(name), (provider, _) => provider.GetRequiredService<SessionHolder>().Find(name));
 
         // Controllers without [ApiController] take a parameter of type Session from the services too.
-        services.Configure<MvcOptions>(static mvc => mvc.ModelMetadataDetailsProviders.Add(new BindingSourceMetadataProvider(typeof(Session), BindingSource.Services)));
+        services.Configure<MvcOptions>(
+            static mvc => mvc.ModelMetadataDetailsProviders.Add(new BindingSourceMetadataProvider(typeof(Session), BindingSource.Services)));
         return builder;
     }
 

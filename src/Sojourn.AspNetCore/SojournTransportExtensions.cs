@@ -8,8 +8,8 @@ namespace Microsoft.Extensions.DependencyInjection;
 public static class SojournTransportExtensions
 {
     /// <summary>
-    /// Lets the token travel by these transports and no others; the last call counts. A client is answered as it speaks, and one that says nothing by the first.
-    /// Tokens that verify for different sessions are refused together, whichever way they came.
+    /// Lets the token travel by these transports and no others; the last call counts. A client is answered as it speaks, and one that says nothing by the
+    /// first. Tokens that verify for different sessions are refused together, whichever way they came.
     /// </summary>
     /// <param name="builder">What <c>AddSojourn</c> returned.</param>
     /// <param name="transports">The transports in order, such as <see cref="SessionTransports.Cookie"/> and <see cref="SessionTransports.Header"/>.</param>

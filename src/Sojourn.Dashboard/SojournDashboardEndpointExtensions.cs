@@ -12,9 +12,9 @@ namespace Microsoft.AspNetCore.Builder;
 public static class SojournDashboardEndpointExtensions
 {
     /// <summary>
-    /// Maps the operator's pages: an overview that moves, the sessions, each of them, and the health of the store and the configuration; for each of several sessions side by
-    /// side. Who may see them, end sessions and look at values is said by <see cref="SojournDashboardOptions"/>. All of it is rendered on the server, with a stylesheet and a
-    /// script of its own, under a content security policy that lets nothing else in.
+    /// Maps the operator's pages: an overview that moves, the sessions, each of them, and the health of the store and the configuration; for each of several
+    /// sessions side by side. Who may see them, end sessions and look at values is said by <see cref="SojournDashboardOptions"/>. All of it is rendered on the
+    /// server, with a stylesheet and a script of its own, under a content security policy that lets nothing else in.
     /// </summary>
     /// <param name="endpoints">The application.</param>
     /// <param name="path">The path, such as <c>/sessions</c>; without parameters.</param>
@@ -31,7 +31,8 @@ public static class SojournDashboardEndpointExtensions
         }
 
         var all = endpoints.ServiceProvider.GetService<DashboardServices>()
-            ?? throw new InvalidOperationException("The dashboard is not registered: call builder.Services.AddSojournDashboard(options => options.ReadPolicy = …).");
+            ?? throw new InvalidOperationException(
+                "The dashboard is not registered: call builder.Services.AddSojournDashboard(options => options.ReadPolicy = …).");
         if (all.IsOpen)
         {
             all.Logger.Open();
@@ -94,13 +95,17 @@ public static class SojournDashboardEndpointExtensions
         RequestDelegate Form(string here, Func<DashboardRequest, Task> answer) => Page(here, async request =>
         {
             var context = request.Context;
-            if (SameOrigin.Holds(context.Request) && await context.RequestServices.GetRequiredService<IAntiforgery>().IsRequestValidAsync(context).ConfigureAwait(false))
+            if (SameOrigin.Holds(context.Request)
+                && await context.RequestServices.GetRequiredService<IAntiforgery>().IsRequestValidAsync(context).ConfigureAwait(false))
             {
                 await answer(request).ConfigureAwait(false);
             }
             else
             {
-                await request.MessageAsync(StatusCodes.Status400BadRequest, "This form is not valid any more", "It was not sent by a page of this dashboard, or by one from before you signed in. Nothing was done: go back, load the page again and repeat it.").ConfigureAwait(false);
+                await request.MessageAsync(
+                    StatusCodes.Status400BadRequest, "This form is not valid any more",
+                    "It was not sent by a page of this dashboard, or by one from before you signed in. Nothing was done: go back, load the page again and "
+                    + "repeat it.").ConfigureAwait(false);
             }
         });
     }

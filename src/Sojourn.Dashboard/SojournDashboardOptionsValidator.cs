@@ -14,12 +14,15 @@ internal sealed class SojournDashboardOptionsValidator(IHostEnvironment environm
         if (options.ReadPolicy is null && !environment.IsDevelopment())
         {
             problems.AddError(
-                "Who may see the dashboard is not said: set SojournDashboardOptions.ReadPolicy, or Sojourn:Dashboard:ReadPolicy in the configuration, to an authorization policy, such as one of AddAuthorizationBuilder().AddPolicy(\"operators\", policy => policy.RequireRole(\"operator\")).");
+                "Who may see the dashboard is not said: set SojournDashboardOptions.ReadPolicy, or Sojourn:Dashboard:ReadPolicy in the configuration, to an "
+                + "authorization policy, such as one of AddAuthorizationBuilder().AddPolicy(\"operators\", policy => policy.RequireRole(\"operator\")).");
         }
 
         if (options.ReadPolicy is null && (options.EndPolicy ?? options.ValuesPolicy) is not null)
         {
-            problems.AddError("EndPolicy and ValuesPolicy add to ReadPolicy, which is not set: set SojournDashboardOptions.ReadPolicy to the authorization policy of those who may see the pages.");
+            problems.AddError(
+                "EndPolicy and ValuesPolicy add to ReadPolicy, which is not set: set SojournDashboardOptions.ReadPolicy to the authorization policy of those "
+                + "who may see the pages.");
         }
 
         Require(options.ReadPolicy, nameof(options.ReadPolicy));
@@ -36,11 +39,14 @@ internal sealed class SojournDashboardOptionsValidator(IHostEnvironment environm
 
             if (services.GetService<IAuthorizationPolicyProvider>() is not { } provider)
             {
-                problems.AddError($"SojournDashboardOptions.{option} is '{policy}', but the application has no authorization: call builder.Services.AddAuthorization().");
+                problems.AddError(
+                    $"SojournDashboardOptions.{option} is '{policy}', but the application has no authorization: call builder.Services.AddAuthorization().");
             }
-            else if (provider.GetType() == typeof(DefaultAuthorizationPolicyProvider) && services.GetRequiredService<IOptions<AuthorizationOptions>>().Value.GetPolicy(policy) is null)
+            else if (provider.GetType() == typeof(DefaultAuthorizationPolicyProvider)
+                && services.GetRequiredService<IOptions<AuthorizationOptions>>().Value.GetPolicy(policy) is null)
             {
-                problems.AddError($"SojournDashboardOptions.{option} is '{policy}', but there is no such policy: call AddAuthorizationBuilder().AddPolicy(\"{policy}\", …).");
+                problems.AddError(
+                    $"SojournDashboardOptions.{option} is '{policy}', but there is no such policy: call AddAuthorizationBuilder().AddPolicy(\"{policy}\", …).");
             }
         }
     }

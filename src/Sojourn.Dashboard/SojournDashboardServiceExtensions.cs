@@ -12,8 +12,8 @@ namespace Microsoft.Extensions.DependencyInjection;
 public static class SojournDashboardServiceExtensions
 {
     /// <summary>
-    /// Registers what <c>app.MapSojournDashboard()</c> serves, for all sessions that <c>AddSojourn</c> registers, before or after. Options come from the configuration section
-    /// <c>Sojourn:Dashboard</c>, then from <paramref name="configure"/>. Outside Development the application does not start without
+    /// Registers what <c>app.MapSojournDashboard()</c> serves, for all sessions that <c>AddSojourn</c> registers, before or after. Options come from the
+    /// configuration section <c>Sojourn:Dashboard</c>, then from <paramref name="configure"/>. Outside Development the application does not start without
     /// <see cref="SojournDashboardOptions.ReadPolicy"/>. Every session has a handle from its first record on, so that it can be looked at and ended.
     /// </summary>
     /// <param name="services">The application's services.</param>

@@ -5,8 +5,8 @@ using Sojourn.Storage;
 namespace Sojourn.MongoDb;
 
 /// <summary>
-/// Tells of records that were replaced or deleted, by MongoDB's change stream of their collection. After a lost connection or an election the driver goes on where it was, and
-/// nothing is missed; where that cannot be, a new stream is opened, and all is said to be missed.
+/// Tells of records that were replaced or deleted, by MongoDB's change stream of their collection. After a lost connection or an election the driver goes on
+/// where it was, and nothing is missed; where that cannot be, a new stream is opened, and all is said to be missed.
 /// </summary>
 internal sealed class ChangeStream : IAsyncDisposable
 {
@@ -25,14 +25,18 @@ internal sealed class ChangeStream : IAsyncDisposable
     private readonly CancellationTokenSource _stop = new();
     private readonly Task _listening;
 
-    private ChangeStream(IMongoCollection<BsonDocument> records, IChangeStreamCursor<BsonDocument> cursor, Action<SessionNotification> handler, TimeProvider time)
+    private ChangeStream(
+        IMongoCollection<BsonDocument> records, IChangeStreamCursor<BsonDocument> cursor, Action<SessionNotification> handler, TimeProvider time)
     {
         (_records, _handler, _time) = (records, handler, time);
         _listening = ListenAsync(cursor);
     }
 
-    /// <exception cref="MongoException">It cannot be opened: a server that is no member of a replica set has none, and the user may need the right to it.</exception>
-    public static async Task<ChangeStream> OpenAsync(IMongoCollection<BsonDocument> records, Action<SessionNotification> handler, TimeProvider time, CancellationToken cancellationToken) =>
+    /// <exception cref="MongoException">
+    /// It cannot be opened: a server that is no member of a replica set has none, and the user may need the right to it.
+    /// </exception>
+    public static async Task<ChangeStream> OpenAsync(
+        IMongoCollection<BsonDocument> records, Action<SessionNotification> handler, TimeProvider time, CancellationToken cancellationToken) =>
         new(records, await WatchAsync(records, cancellationToken).ConfigureAwait(false), handler, time);
 
     public async ValueTask DisposeAsync()

@@ -73,7 +73,9 @@ public sealed class ConnectMongoSessionStore : ISessionStore, INodeLayout, ISess
     public bool CanTouch => true;
 
     /// <inheritdoc/>
-    /// <remarks>Of an encrypted record that is not the one given to the store, nobody knows the content: its version is one that the next write finds changed.</remarks>
+    /// <remarks>
+    /// Of an encrypted record that is not the one given to the store, nobody knows the content: its version is one that the next write finds changed.
+    /// </remarks>
     public SessionVersion VersionOf(SessionRecord record)
     {
         ArgumentNullException.ThrowIfNull(record);
@@ -126,7 +128,8 @@ public sealed class ConnectMongoSessionStore : ISessionStore, INodeLayout, ISess
         var condition = Unchanged(key, current);
         await _indexes.EnsureAsync(cancellationToken).ConfigureAwait(false);
         var content = _content.Write(next, current);
-        var result = await _records.UpdateOneAsync(condition, Setting(new BsonDocument(Content, content).AddRange(Dates(next.ExpiresAt))), null, cancellationToken).ConfigureAwait(false);
+        var result = await _records.UpdateOneAsync(
+            condition, Setting(new BsonDocument(Content, content).AddRange(Dates(next.ExpiresAt))), null, cancellationToken).ConfigureAwait(false);
         if (result.MatchedCount == 0)
         {
             return await ConflictOrGoneAsync(key, cancellationToken).ConfigureAwait(false);
@@ -137,7 +140,9 @@ public sealed class ConnectMongoSessionStore : ISessionStore, INodeLayout, ISess
     }
 
     /// <inheritdoc/>
-    /// <remarks>Within <see cref="ConnectMongoSessionStoreOptions.TouchAfter"/> nothing is asked of the database, as in Node: the answer is the record as it was read.</remarks>
+    /// <remarks>
+    /// Within <see cref="ConnectMongoSessionStoreOptions.TouchAfter"/> nothing is asked of the database, as in Node: the answer is the record as it was read.
+    /// </remarks>
     public async ValueTask<WriteResult> TouchAsync(string key, SessionRecord current, DateTimeOffset expiresAt, CancellationToken cancellationToken)
     {
         var condition = Unchanged(key, current);
@@ -149,7 +154,9 @@ public sealed class ConnectMongoSessionStore : ISessionStore, INodeLayout, ISess
 
         await _indexes.EnsureAsync(cancellationToken).ConfigureAwait(false);
         var result = await _records.UpdateOneAsync(condition, Setting(Dates(expiresAt)), null, cancellationToken).ConfigureAwait(false);
-        return result.MatchedCount == 1 ? WriteResult.Done(current.WithExpiry(expiresAt)) : await ConflictOrGoneAsync(key, cancellationToken).ConfigureAwait(false);
+        return result.MatchedCount == 1
+            ? WriteResult.Done(current.WithExpiry(expiresAt))
+            : await ConflictOrGoneAsync(key, cancellationToken).ConfigureAwait(false);
     }
 
     /// <inheritdoc/>
@@ -169,14 +176,18 @@ public sealed class ConnectMongoSessionStore : ISessionStore, INodeLayout, ISess
     public ValueTask<IReadOnlyList<KeyValuePair<string, SessionRecord>>> FindAsync(string label, CancellationToken cancellationToken) => throw NoLabels();
 
     /// <inheritdoc/>
-    /// <exception cref="NotSupportedException"><see cref="ConnectMongoSessionStoreOptions.TransformId"/> is set: the ids of sessions are not stored.</exception>
+    /// <exception cref="NotSupportedException">
+    /// <see cref="ConnectMongoSessionStoreOptions.TransformId"/> is set: the ids of sessions are not stored.
+    /// </exception>
     public async ValueTask<IReadOnlyList<KeyValuePair<string, SessionRecord>>> PageAsync(string? afterKey, int limit, CancellationToken cancellationToken)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(limit, 1);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(limit, 1_000);
         if (_options.TransformId is not null)
         {
-            throw new NotSupportedException("The layout of connect-mongo with a TransformId does not keep sessions' ids, so sessions cannot be paged through in it. They can without a TransformId, and with UseMongoDb().");
+            throw new NotSupportedException(
+                "The layout of connect-mongo with a TransformId does not keep sessions' ids, so sessions cannot be paged through in it. They can without a "
+                + "TransformId, and with UseMongoDb().");
         }
 
         await _indexes.EnsureAsync(cancellationToken).ConfigureAwait(false);
@@ -224,12 +235,14 @@ public sealed class ConnectMongoSessionStore : ISessionStore, INodeLayout, ISess
     /// <summary>Closes the connections, if the store made them itself.</summary>
     public void Dispose() => _connection.Dispose();
 
-    private static NotSupportedException NoLabels() => new("The layout of connect-mongo has no place for labels, so sessions cannot be found by user in it. UseMongoDb() has one.");
+    private static NotSupportedException NoLabels() =>
+        new("The layout of connect-mongo has no place for labels, so sessions cannot be found by user in it. UseMongoDb() has one.");
 
     /// <exception cref="InvalidOperationException">The application's <see cref="ConnectMongoSessionStoreOptions.TransformId"/> gave nothing.</exception>
     private string IdOf(string key) => _options.TransformId is not { } transform ? key
         : transform(key) is { Length: > 0 } id ? id
-        : throw new InvalidOperationException($"{nameof(ConnectMongoSessionStoreOptions)}.{nameof(ConnectMongoSessionStoreOptions.TransformId)} gave nothing for a session's id.");
+        : throw new InvalidOperationException(
+            $"{nameof(ConnectMongoSessionStoreOptions)}.{nameof(ConnectMongoSessionStoreOptions.TransformId)} gave nothing for a session's id.");
 
     private BsonDocument Unchanged(string key, SessionRecord current)
     {

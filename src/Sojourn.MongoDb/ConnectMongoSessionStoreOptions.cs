@@ -5,16 +5,23 @@ namespace Sojourn.MongoDb;
 /// <summary>connect-mongo's options by their meanings and defaults. Read once, when the store is made.</summary>
 public sealed class ConnectMongoSessionStoreOptions
 {
-    /// <summary>Where MongoDB is, as the Node application's <c>mongoUrl</c>. Given by <c>UseConnectMongo</c> or its section; not read with a client of the application's own.</summary>
+    /// <summary>
+    /// Where MongoDB is, as the Node application's <c>mongoUrl</c>. Given by <c>UseConnectMongo</c> or its section; not read with a client of the application's
+    /// own.
+    /// </summary>
     public string? ConnectionString { get; set; }
 
-    /// <summary>connect-mongo's <c>dbName</c>; <see langword="null"/>, the default: that of the connection string, or <c>test</c> where it names none, as in Node.</summary>
+    /// <summary>
+    /// connect-mongo's <c>dbName</c>; <see langword="null"/>, the default: that of the connection string, or <c>test</c> where it names none, as in Node.
+    /// </summary>
     public string? DatabaseName { get; set; }
 
     /// <summary>connect-mongo's <c>collectionName</c>: <c>sessions</c> by default; not empty.</summary>
     public string CollectionName { get; set; } = "sessions";
 
-    /// <summary>How long a session lives without use whose cookie has no lifetime: connect-mongo's <c>ttl</c>. 14 days by default; 1 second to 400 days.</summary>
+    /// <summary>
+    /// How long a session lives without use whose cookie has no lifetime: connect-mongo's <c>ttl</c>. 14 days by default; 1 second to 400 days.
+    /// </summary>
     public TimeSpan TimeToLive { get; set; } = TimeSpan.FromDays(14);
 
     /// <summary>
@@ -24,8 +31,8 @@ public sealed class ConnectMongoSessionStoreOptions
     public bool Stringify { get; set; } = true;
 
     /// <summary>
-    /// For how long after it was last moved an expiry is left alone by requests that change nothing: connect-mongo's <c>touchAfter</c>. 0, the default: it is moved
-    /// each time. Less than <see cref="TimeToLive"/>. Set as the Node application sets it, so that <c>lastModified</c> is kept for it.
+    /// For how long after it was last moved an expiry is left alone by requests that change nothing: connect-mongo's <c>touchAfter</c>. 0, the default: it is
+    /// moved each time. Less than <see cref="TimeToLive"/>. Set as the Node application sets it, so that <c>lastModified</c> is kept for it.
     /// </summary>
     public TimeSpan TouchAfter { get; set; }
 
@@ -39,35 +46,38 @@ public sealed class ConnectMongoSessionStoreOptions
     public bool CreateIndexes { get; set; } = true;
 
     /// <summary>
-    /// Whether records tell when they were made and last written or touched, in <c>createdAt</c> and <c>updatedAt</c>: connect-mongo's <c>timestamps</c>. False by
-    /// default. MongoDB sets <c>updatedAt</c> by its own clock, but for the first.
+    /// Whether records tell when they were made and last written or touched, in <c>createdAt</c> and <c>updatedAt</c>: connect-mongo's <c>timestamps</c>. False
+    /// by default. MongoDB sets <c>updatedAt</c> by its own clock, but for the first.
     /// </summary>
     public bool Timestamps { get; set; }
 
     /// <summary>
-    /// What is kept in <c>_id</c> instead of the session's id: connect-mongo's <c>transformId</c>, such as a hash. Called concurrently, for each store call; must give the same
-    /// for the same id, as the Node application's does, and never the same for two. <see langword="null"/>, the default: the id itself. It cannot be undone, so that with it
-    /// sessions can be counted and not paged through. Set in code alone.
+    /// What is kept in <c>_id</c> instead of the session's id: connect-mongo's <c>transformId</c>, such as a hash. Called concurrently, for each store call;
+    /// must give the same for the same id, as the Node application's does, and never the same for two. <see langword="null"/>, the default: the id itself. It
+    /// cannot be undone, so that with it sessions can be counted and not paged through. Set in code alone.
     /// </summary>
     public Func<string, string>? TransformId { get; set; }
 
     /// <summary>
-    /// Makes of a session's JSON what is kept in <c>session</c>, as the Node application's <c>serialize</c> does; set with <see cref="Unserialize"/>, instead of
-    /// <see cref="Stringify"/>, and without <see cref="Encryption"/>. Called concurrently. <see langword="null"/> by default. Set in code alone.
+    /// Makes of a session's JSON what is kept in <c>session</c>, as the Node application's <c>serialize</c> does; set with <see cref="Unserialize"/>, instead
+    /// of <see cref="Stringify"/>, and without <see cref="Encryption"/>. Called concurrently. <see langword="null"/> by default. Set in code alone.
     /// </summary>
     public Func<ReadOnlyMemory<byte>, BsonValue>? Serialize { get; set; }
 
     /// <summary>
-    /// Makes a session's JSON, in UTF-8, of what is kept in <c>session</c>, as the Node application's <c>unserialize</c> does; set with <see cref="Serialize"/>. What it cannot
-    /// make anything of it gives back as no JSON, such as nothing at all: the session reads as none, and is kept. Called concurrently. <see langword="null"/> by default. Set in
-    /// code alone.
+    /// Makes a session's JSON, in UTF-8, of what is kept in <c>session</c>, as the Node application's <c>unserialize</c> does; set with
+    /// <see cref="Serialize"/>. What it cannot make anything of it gives back as no JSON, such as nothing at all: the session reads as none, and is kept.
+    /// Called concurrently. <see langword="null"/> by default. Set in code alone.
     /// </summary>
     public Func<BsonValue, byte[]>? Unserialize { get; set; }
 
     /// <summary>How sessions are encrypted; not at all by default. <see cref="Secret"/> is needed with it.</summary>
     public ConnectMongoEncryption Encryption { get; set; }
 
-    /// <summary>The secret that the Node application gave to <c>createWebCryptoAdapter</c> or <c>crypto</c>; not that of the cookies. Set with <see cref="Encryption"/> alone.</summary>
+    /// <summary>
+    /// The secret that the Node application gave to <c>createWebCryptoAdapter</c> or <c>crypto</c>; not that of the cookies. Set with <see cref="Encryption"/>
+    /// alone.
+    /// </summary>
     public string? Secret { get; set; }
 
     internal bool IsValid =>
@@ -76,7 +86,9 @@ public sealed class ConnectMongoSessionStoreOptions
         && Enum.IsDefined(AutoRemove) && Enum.IsDefined(Encryption) && (Encryption == ConnectMongoEncryption.None) == string.IsNullOrEmpty(Secret)
         && (Serialize is null) == (Unserialize is null) && (Serialize is null || Encryption == ConnectMongoEncryption.None);
 
-    internal const string Rule = $"{nameof(ConnectMongoSessionStoreOptions)}: {nameof(CollectionName)} must not be empty, {nameof(TimeToLive)} be 1 second to 400 days, {nameof(TouchAfter)} less than that, {nameof(Encryption)} and {nameof(Secret)} be set together or not at all, and {nameof(Serialize)} and {nameof(Unserialize)} as well, but not with {nameof(Encryption)}: connect-mongo parses what it decrypts before unserialize sees it.";
+    internal const string Rule = $"{nameof(ConnectMongoSessionStoreOptions)}: {nameof(CollectionName)} must not be empty, {nameof(TimeToLive)} be 1 second to "
+        + $"400 days, {nameof(TouchAfter)} less than that, {nameof(Encryption)} and {nameof(Secret)} be set together or not at all, and {nameof(Serialize)} "
+        + $"and {nameof(Unserialize)} as well, but not with {nameof(Encryption)}: connect-mongo parses what it decrypts before unserialize sees it.";
 }
 
 /// <summary>Who removes expired sessions in the layout of connect-mongo.</summary>
@@ -101,6 +113,8 @@ public enum ConnectMongoEncryption
     /// <summary><c>cryptoAdapter: createWebCryptoAdapter({ secret })</c> with its defaults: AES-256-GCM.</summary>
     WebCrypto,
 
-    /// <summary>The older <c>crypto: { secret }</c> with its defaults, by way of kruptein. It derives a key at each reading and writing, which takes milliseconds.</summary>
+    /// <summary>
+    /// The older <c>crypto: { secret }</c> with its defaults, by way of kruptein. It derives a key at each reading and writing, which takes milliseconds.
+    /// </summary>
     Kruptein,
 }

@@ -54,7 +54,8 @@ internal sealed class Indexes(IMongoDatabase database, IReadOnlyCollection<Index
     private const int KeySpecsConflict = 86;
     private volatile bool _isEnsured;
 
-    public static string Script(string? database, IEnumerable<Index> wanted) => string.Join(Environment.NewLine, wanted.Select(index => index.ToCommand(database)));
+    public static string Script(string? database, IEnumerable<Index> wanted) =>
+        string.Join(Environment.NewLine, wanted.Select(index => index.ToCommand(database)));
 
     /// <exception cref="SessionSchemaException">One is missing that may not be made, or another is in its place.</exception>
     public ValueTask EnsureAsync(CancellationToken cancellationToken) => _isEnsured ? default : new(MakeOrCheckAsync(cancellationToken));
@@ -63,7 +64,9 @@ internal sealed class Indexes(IMongoDatabase database, IReadOnlyCollection<Index
     {
         foreach (var indexes in wanted.GroupBy(index => index.Collection, StringComparer.Ordinal))
         {
-            await (mayCreate ? CreateAsync(indexes.Key, [.. indexes], cancellationToken) : CheckAsync(indexes.Key, [.. indexes], "CreateIndexes is false", cancellationToken)).ConfigureAwait(false);
+            await (mayCreate
+                ? CreateAsync(indexes.Key, [.. indexes], cancellationToken)
+                : CheckAsync(indexes.Key, [.. indexes], "CreateIndexes is false", cancellationToken)).ConfigureAwait(false);
         }
 
         _isEnsured = true;
@@ -83,7 +86,10 @@ internal sealed class Indexes(IMongoDatabase database, IReadOnlyCollection<Index
         }
         catch (MongoCommandException e) when (e.Code is OptionsConflict or KeySpecsConflict)
         {
-            throw Problem($"The collection {database.DatabaseNamespace}.{collection} has an index in the place of one that sessions need, with other options: drop it first ({e.Message}).", e);
+            throw Problem(
+                $"The collection {database.DatabaseNamespace}.{collection} has an index in the place of one that sessions need, with other options: drop it "
+                + $"first ({e.Message}).",
+                e);
         }
     }
 

@@ -3,7 +3,9 @@ using MongoDB.Driver;
 
 namespace Sojourn.MongoDb;
 
-/// <summary>The way to the database: the application's own client, or one that is disposed of with the store. Neither waits for a server when it is made.</summary>
+/// <summary>
+/// The way to the database: the application's own client, or one that is disposed of with the store. Neither waits for a server when it is made.
+/// </summary>
 internal sealed class MongoConnection : IDisposable
 {
     private readonly IMongoClient _client;
@@ -48,7 +50,8 @@ internal sealed class MongoConnection : IDisposable
     /// read concern majority it might be shown the state before it, over and over.
     /// </summary>
     public IMongoCollection<BsonDocument> Collection(IMongoDatabase database, string name) =>
-        database.GetCollection<BsonDocument>(name).WithReadPreference(ReadPreference.Primary).WithReadConcern(ReadConcern.Local).WithWriteConcern(_writeConcern);
+        database.GetCollection<BsonDocument>(name)
+            .WithReadPreference(ReadPreference.Primary).WithReadConcern(ReadConcern.Local).WithWriteConcern(_writeConcern);
 
     public void Dispose()
     {

@@ -5,8 +5,12 @@ public static class MongoDbSchema
 {
     internal const string DropAt = "dropAt";
 
-    /// <summary>The commands for <c>mongosh</c> that make the indexes of <see cref="MongoDbSessionStore"/>, for someone who may; harmless when repeated.</summary>
-    /// <param name="options">The store's options. Without a <see cref="MongoDbSessionStoreOptions.DatabaseName"/> the commands work on the shell's database.</param>
+    /// <summary>
+    /// The commands for <c>mongosh</c> that make the indexes of <see cref="MongoDbSessionStore"/>, for someone who may; harmless when repeated.
+    /// </summary>
+    /// <param name="options">
+    /// The store's options. Without a <see cref="MongoDbSessionStoreOptions.DatabaseName"/> the commands work on the shell's database.
+    /// </param>
     /// <returns>One command a line.</returns>
     public static string Script(MongoDbSessionStoreOptions options)
     {
@@ -15,7 +19,9 @@ public static class MongoDbSchema
     }
 
     /// <summary>The command for <c>mongosh</c> that makes the index of <see cref="ConnectMongoSessionStore"/>; harmless when repeated.</summary>
-    /// <param name="options">The store's options. Without a <see cref="ConnectMongoSessionStoreOptions.DatabaseName"/> the command works on the shell's database.</param>
+    /// <param name="options">
+    /// The store's options. Without a <see cref="ConnectMongoSessionStoreOptions.DatabaseName"/> the command works on the shell's database.
+    /// </param>
     /// <returns>The command; empty where nothing but <see cref="ConnectMongoAutoRemove.Native"/> would need one.</returns>
     public static string Script(ConnectMongoSessionStoreOptions options)
     {

@@ -72,7 +72,8 @@ public sealed class MongoDbSessionStore : ISessionStore, ISessionIndex, ISubject
         ArgumentNullException.ThrowIfNull(key);
         ArgumentNullException.ThrowIfNull(record);
         await _indexes.EnsureAsync(cancellationToken).ConfigureAwait(false);
-        return await _records.TryInsertAsync(RecordFormat.Write(key, record, SessionVersion.NewRandom(), DropAt(record.ExpiresAt)), cancellationToken).ConfigureAwait(false);
+        return await _records.TryInsertAsync(
+            RecordFormat.Write(key, record, SessionVersion.NewRandom(), DropAt(record.ExpiresAt)), cancellationToken).ConfigureAwait(false);
     }
 
     /// <inheritdoc/>
@@ -97,7 +98,9 @@ public sealed class MongoDbSessionStore : ISessionStore, ISessionIndex, ISubject
         await _indexes.EnsureAsync(cancellationToken).ConfigureAwait(false);
         var dates = new BsonDocument { { "expires", RecordFormat.Date(expiresAt) }, { MongoDbSchema.DropAt, RecordFormat.Date(DropAt(expiresAt)) } };
         var result = await _records.UpdateOneAsync(Unchanged(key, current), new BsonDocument("$set", dates), null, cancellationToken).ConfigureAwait(false);
-        return result.MatchedCount == 1 ? WriteResult.Done(current.WithExpiry(expiresAt)) : await ConflictOrGoneAsync(key, cancellationToken).ConfigureAwait(false);
+        return result.MatchedCount == 1
+            ? WriteResult.Done(current.WithExpiry(expiresAt))
+            : await ConflictOrGoneAsync(key, cancellationToken).ConfigureAwait(false);
     }
 
     /// <inheritdoc/>
@@ -155,7 +158,8 @@ public sealed class MongoDbSessionStore : ISessionStore, ISessionIndex, ISubject
     }
 
     /// <inheritdoc/>
-    public async ValueTask<bool> ReplaceSubjectAsync(string subject, byte[]? current, byte[] next, DateTimeOffset keepUntil, CancellationToken cancellationToken)
+    public async ValueTask<bool> ReplaceSubjectAsync(
+        string subject, byte[]? current, byte[] next, DateTimeOffset keepUntil, CancellationToken cancellationToken)
     {
         ArgumentException.ThrowIfNullOrEmpty(subject);
         await _indexes.EnsureAsync(cancellationToken).ConfigureAwait(false);
@@ -181,13 +185,16 @@ public sealed class MongoDbSessionStore : ISessionStore, ISessionIndex, ISubject
     }
 
     /// <inheritdoc/>
-    /// <exception cref="MongoException">The change stream cannot be opened: a server that is no member of a replica set has none, and the user may need the right to it.</exception>
+    /// <exception cref="MongoException">
+    /// The change stream cannot be opened: a server that is no member of a replica set has none, and the user may need the right to it.
+    /// </exception>
     public async ValueTask<IAsyncDisposable> SubscribeAsync(Action<SessionNotification> handler, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(handler);
         if (!_notifies)
         {
-            throw new InvalidOperationException($"The sessions' store does not notify: set {nameof(MongoDbSessionStoreOptions)}.{nameof(MongoDbSessionStoreOptions.Notifications)}.");
+            throw new InvalidOperationException(
+                $"The sessions' store does not notify: set {nameof(MongoDbSessionStoreOptions)}.{nameof(MongoDbSessionStoreOptions.Notifications)}.");
         }
 
         await _indexes.EnsureAsync(cancellationToken).ConfigureAwait(false);

@@ -3,7 +3,10 @@ namespace Sojourn.MongoDb;
 /// <summary>What can be set about <see cref="MongoDbSessionStore"/>. Read once, when the store is made.</summary>
 public sealed class MongoDbSessionStoreOptions
 {
-    /// <summary>Where MongoDB is, such as <c>mongodb://localhost:27017/shop</c>. Given by <c>UseMongoDb</c> or its section; not read with a client of the application's own.</summary>
+    /// <summary>
+    /// Where MongoDB is, such as <c>mongodb://localhost:27017/shop</c>. Given by <c>UseMongoDb</c> or its section; not read with a client of the application's
+    /// own.
+    /// </summary>
     public string? ConnectionString { get; set; }
 
     /// <summary>The database; <see langword="null"/>, the default: that of the connection string, or <c>sojourn</c> where it names none.</summary>
@@ -22,13 +25,15 @@ public sealed class MongoDbSessionStoreOptions
     public bool CreateIndexes { get; set; } = true;
 
     /// <summary>
-    /// Whether the store tells who subscribed of what was replaced and deleted (<see cref="Storage.ISessionNotifications"/>), by a change stream of the collection. False by default:
-    /// MongoDB has change streams on a replica set or a sharded cluster, and the user needs the right <c>changeStream</c> on the collection. Writes cost nothing more, and processes that only
-    /// write need not set it.
+    /// Whether the store tells who subscribed of what was replaced and deleted (<see cref="Storage.ISessionNotifications"/>), by a change stream of the
+    /// collection. False by default: MongoDB has change streams on a replica set or a sharded cluster, and the user needs the right <c>changeStream</c> on the
+    /// collection. Writes cost nothing more, and processes that only write need not set it.
     /// </summary>
     public bool Notifications { get; set; }
 
-    internal bool IsValid => CollectionName is { Length: >= 1 and <= 100 } && CollectionName.AsSpan().IndexOfAny('$', '\0') < 0 && DatabaseName is null or { Length: >= 1 };
+    internal bool IsValid =>
+        CollectionName is { Length: >= 1 and <= 100 } && CollectionName.AsSpan().IndexOfAny('$', '\0') < 0 && DatabaseName is null or { Length: >= 1 };
 
-    internal const string Rule = $"{nameof(MongoDbSessionStoreOptions)}.{nameof(CollectionName)} must have 1 to 100 characters and no '$', and {nameof(DatabaseName)}, if set, must not be empty.";
+    internal const string Rule = $"{nameof(MongoDbSessionStoreOptions)}.{nameof(CollectionName)} must have 1 to 100 characters and no '$', and "
+        + $"{nameof(DatabaseName)}, if set, must not be empty.";
 }

@@ -12,7 +12,9 @@ public static class MongoDbStoreExtensions
 {
     /// <summary>Keeps sessions in MongoDB 5.0 or later, on connections of the store's own. One instance serves all requests.</summary>
     /// <param name="builder">What <c>AddSojourn</c> returned.</param>
-    /// <param name="connectionString">A connection string of MongoDB, such as <c>mongodb://localhost:27017/shop</c>. A write concern in it counts; else writes wait for a majority.</param>
+    /// <param name="connectionString">
+    /// A connection string of MongoDB, such as <c>mongodb://localhost:27017/shop</c>. A write concern in it counts; else writes wait for a majority.
+    /// </param>
     /// <param name="configure">Sets the options; the defaults when <see langword="null"/>.</param>
     /// <returns>The builder.</returns>
     /// <exception cref="ArgumentException">The connection string is malformed.</exception>
@@ -39,11 +41,14 @@ public static class MongoDbStoreExtensions
 
     /// <summary>Keeps sessions in MongoDB on a client of the application's own. One instance serves all requests.</summary>
     /// <param name="builder">What <c>AddSojourn</c> returned.</param>
-    /// <param name="client">Gives the client, once; whoever made it disposes of it. Its write concern counts where it has one; else writes wait for a majority.</param>
+    /// <param name="client">
+    /// Gives the client, once; whoever made it disposes of it. Its write concern counts where it has one; else writes wait for a majority.
+    /// </param>
     /// <param name="configure">Sets the options; the defaults when <see langword="null"/>.</param>
     /// <returns>The builder.</returns>
     /// <exception cref="OptionsValidationException">At start: an option is out of its range.</exception>
-    public static SojournBuilder UseMongoDb(this SojournBuilder builder, Func<IServiceProvider, IMongoClient> client, Action<MongoDbSessionStoreOptions>? configure = null)
+    public static SojournBuilder UseMongoDb(
+        this SojournBuilder builder, Func<IServiceProvider, IMongoClient> client, Action<MongoDbSessionStoreOptions>? configure = null)
     {
         ArgumentNullException.ThrowIfNull(builder);
         ArgumentNullException.ThrowIfNull(client);
@@ -60,7 +65,8 @@ public static class MongoDbStoreExtensions
     /// <returns>The builder.</returns>
     /// <exception cref="ArgumentException">The connection string is malformed.</exception>
     /// <exception cref="OptionsValidationException">At start: an option is out of its range.</exception>
-    public static SojournBuilder UseConnectMongo(this SojournBuilder builder, string connectionString, Action<ConnectMongoSessionStoreOptions>? configure = null)
+    public static SojournBuilder UseConnectMongo(
+        this SojournBuilder builder, string connectionString, Action<ConnectMongoSessionStoreOptions>? configure = null)
     {
         ArgumentNullException.ThrowIfNull(builder);
         MongoConnection.Parse(connectionString);
@@ -82,7 +88,8 @@ public static class MongoDbStoreExtensions
     /// <param name="builder">What <c>AddSojourn</c> returned.</param>
     /// <param name="client">Gives the client, once; whoever made it disposes of it.</param>
     /// <param name="configure">Sets the options; the defaults when <see langword="null"/>.</param>
-    public static SojournBuilder UseConnectMongo(this SojournBuilder builder, Func<IServiceProvider, IMongoClient> client, Action<ConnectMongoSessionStoreOptions>? configure = null)
+    public static SojournBuilder UseConnectMongo(
+        this SojournBuilder builder, Func<IServiceProvider, IMongoClient> client, Action<ConnectMongoSessionStoreOptions>? configure = null)
     {
         ArgumentNullException.ThrowIfNull(builder);
         ArgumentNullException.ThrowIfNull(client);
@@ -90,12 +97,18 @@ public static class MongoDbStoreExtensions
     }
 
     private static SojournBuilder Use(
-        this SojournBuilder builder, Action<OptionsBuilder<MongoDbSessionStoreOptions>> source, Action<MongoDbSessionStoreOptions>? configure, Func<IServiceProvider, IMongoClient>? client) =>
-        builder.Use(source, configure, client, static o => o.IsValid, MongoDbSessionStoreOptions.Rule, static o => o.ConnectionString, static (connection, o, time) => new MongoDbSessionStore(connection, o, time));
+        this SojournBuilder builder, Action<OptionsBuilder<MongoDbSessionStoreOptions>> source, Action<MongoDbSessionStoreOptions>? configure,
+        Func<IServiceProvider, IMongoClient>? client) =>
+        builder.Use(
+            source, configure, client, static o => o.IsValid, MongoDbSessionStoreOptions.Rule, static o => o.ConnectionString,
+            static (connection, o, time) => new MongoDbSessionStore(connection, o, time));
 
     private static SojournBuilder UseNodeLayout(
-        this SojournBuilder builder, Action<OptionsBuilder<ConnectMongoSessionStoreOptions>> source, Action<ConnectMongoSessionStoreOptions>? configure, Func<IServiceProvider, IMongoClient>? client) =>
-        builder.Use(source, configure, client, static o => o.IsValid, ConnectMongoSessionStoreOptions.Rule, static o => o.ConnectionString, static (connection, o, time) => new ConnectMongoSessionStore(connection, o, time));
+        this SojournBuilder builder, Action<OptionsBuilder<ConnectMongoSessionStoreOptions>> source, Action<ConnectMongoSessionStoreOptions>? configure,
+        Func<IServiceProvider, IMongoClient>? client) =>
+        builder.Use(
+            source, configure, client, static o => o.IsValid, ConnectMongoSessionStoreOptions.Rule, static o => o.ConnectionString,
+            static (connection, o, time) => new ConnectMongoSessionStore(connection, o, time));
 
     private static SojournBuilder Use<TOptions>(
         this SojournBuilder builder,
@@ -118,7 +131,9 @@ public static class MongoDbStoreExtensions
         options.Validate(isValid, rule).ValidateOnStart();
         if (client is null)
         {
-            options.Validate(o => !string.IsNullOrEmpty(connectionString(o)), $"{typeof(TOptions).Name}.ConnectionString is missing: where MongoDB is, such as mongodb://localhost:27017/shop.");
+            options.Validate(
+                o => !string.IsNullOrEmpty(connectionString(o)),
+                $"{typeof(TOptions).Name}.ConnectionString is missing: where MongoDB is, such as mongodb://localhost:27017/shop.");
         }
 
         return builder.UseStore(services =>

@@ -37,7 +37,10 @@ internal static class RecordFormat
         }
         catch (Exception e) when (e is KeyNotFoundException or InvalidCastException)
         {
-            throw new FormatException("The collection of sessions holds a document that is no session of this version. Give sessions a CollectionName of their own, or upgrade Sojourn.", e);
+            throw new FormatException(
+                "The collection of sessions holds a document that is no session of this version. Give sessions a CollectionName of their own, or upgrade "
+                + "Sojourn.",
+                e);
         }
     }
 
@@ -50,7 +53,9 @@ internal static class RecordFormat
     {
         if (bytes > MaxDocumentBytes)
         {
-            throw new ArgumentException($"The session would take {bytes:N0} bytes, more than MongoDB keeps in one document. Lower SojournOptions.MaxDocumentBytes. Nothing was sent.", nameof(record));
+            throw new ArgumentException(
+                $"The session would take {bytes:N0} bytes, more than MongoDB keeps in one document. Lower SojournOptions.MaxDocumentBytes. Nothing was sent.",
+                nameof(record));
         }
     }
 }

@@ -3,7 +3,9 @@ using MongoDB.Driver;
 
 namespace Sojourn.MongoDb;
 
-/// <summary>The entries of subjects: <c>_id</c> the subject, <c>entry</c> its bytes, <c>dropAt</c>. Byte arrays compare as a whole, so the entry is its own version.</summary>
+/// <summary>
+/// The entries of subjects: <c>_id</c> the subject, <c>entry</c> its bytes, <c>dropAt</c>. Byte arrays compare as a whole, so the entry is its own version.
+/// </summary>
 internal sealed class Subjects(IMongoCollection<BsonDocument> entries)
 {
     public async ValueTask<byte[]?> ReadAsync(string subject, CancellationToken cancellationToken)
@@ -28,7 +30,8 @@ internal sealed class Subjects(IMongoCollection<BsonDocument> entries)
 internal static class CollectionExtensions
 {
     /// <returns><see langword="false"/> when the <c>_id</c> is taken.</returns>
-    public static async ValueTask<bool> TryInsertAsync(this IMongoCollection<BsonDocument> collection, BsonDocument document, CancellationToken cancellationToken)
+    public static async ValueTask<bool> TryInsertAsync(
+        this IMongoCollection<BsonDocument> collection, BsonDocument document, CancellationToken cancellationToken)
     {
         try
         {

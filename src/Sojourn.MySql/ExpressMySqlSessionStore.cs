@@ -50,7 +50,8 @@ public sealed class ExpressMySqlSessionStore : ISessionStore, INodeLayout, ISess
         // The stored text byte for byte, in UTF-8 whatever the column's character set: compared as text, trailing spaces would not count.
         _content = $"CAST(CONVERT(COALESCE({_data}, '') USING utf8mb4) AS BINARY)";
         _database = database(new SchemaCheck(
-            $"SELECT {_id}, {_expires}, {_data} FROM {_table} WHERE 1 = 0", Statements.CheckWritesOf(_table, _id), script, [_table], options.CreateDatabaseTable));
+            $"SELECT {_id}, {_expires}, {_data} FROM {_table} WHERE 1 = 0", Statements.CheckWritesOf(_table, _id), script, [_table],
+            options.CreateDatabaseTable));
     }
 
     /// <inheritdoc/>
@@ -73,7 +74,8 @@ public sealed class ExpressMySqlSessionStore : ISessionStore, INodeLayout, ISess
     public async ValueTask<SessionRecord?> ReadAsync(string key, CancellationToken cancellationToken)
     {
         CheckKey(key);
-        var rows = await _database.QueryAsync($"SELECT {_id}, {_expires}, {_content} FROM {_table} WHERE {_id} = @key", ToRecord, cancellationToken, ("key", key)).ConfigureAwait(false);
+        var rows = await _database.QueryAsync(
+            $"SELECT {_id}, {_expires}, {_content} FROM {_table} WHERE {_id} = @key", ToRecord, cancellationToken, ("key", key)).ConfigureAwait(false);
         return rows.Count == 0 ? null : rows[0].Value;
     }
 
@@ -86,7 +88,8 @@ public sealed class ExpressMySqlSessionStore : ISessionStore, INodeLayout, ISess
         await CheckSizeAsync(record, 0, cancellationToken).ConfigureAwait(false);
         try
         {
-            await _database.ExecuteAsync($"INSERT INTO {_table} ({_id}, {_expires}, {_data}) VALUES (@key, @expires, CONVERT(@next USING utf8mb4))", cancellationToken,
+            await _database.ExecuteAsync(
+                $"INSERT INTO {_table} ({_id}, {_expires}, {_data}) VALUES (@key, @expires, CONVERT(@next USING utf8mb4))", cancellationToken,
                 ("key", key), ("expires", Seconds(record.ExpiresAt)), ("next", record.Document)).ConfigureAwait(false);
             return true;
         }
@@ -105,7 +108,8 @@ public sealed class ExpressMySqlSessionStore : ISessionStore, INodeLayout, ISess
         ArgumentNullException.ThrowIfNull(next);
         await CheckSizeAsync(next, 2 * current.Version.Content.Length, cancellationToken).ConfigureAwait(false);
         var changed = await _database.ExecuteAsync(
-            $"UPDATE {_table} SET {_expires} = @expires, {_data} = CONVERT(@next USING utf8mb4) WHERE {_id} = @key AND {_content} = @current", cancellationToken,
+            $"UPDATE {_table} SET {_expires} = @expires, {_data} = CONVERT(@next USING utf8mb4) WHERE {_id} = @key AND {_content} = @current",
+            cancellationToken,
             ("key", key), ("expires", Seconds(next.ExpiresAt)), ("next", next.Document), ("current", current.Version.Content)).ConfigureAwait(false);
         return await ResultAsync(changed, key, current, next.WithVersion(VersionOf(next)), cancellationToken).ConfigureAwait(false);
     }
@@ -142,7 +146,8 @@ public sealed class ExpressMySqlSessionStore : ISessionStore, INodeLayout, ISess
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(limit, 1);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(limit, 1_000);
-        return await _database.QueryAsync($"SELECT {_id}, {_expires}, {_content} FROM {_table} WHERE {_id} > @after ORDER BY {_id} LIMIT @limit", ToRecord, cancellationToken,
+        return await _database.QueryAsync(
+            $"SELECT {_id}, {_expires}, {_content} FROM {_table} WHERE {_id} > @after ORDER BY {_id} LIMIT @limit", ToRecord, cancellationToken,
             ("after", afterKey ?? ""), ("limit", limit)).ConfigureAwait(false);
     }
 
@@ -165,13 +170,15 @@ public sealed class ExpressMySqlSessionStore : ISessionStore, INodeLayout, ISess
         do
         {
             ids = await _database.QueryAsync(
-                $"SELECT {_id} FROM {_table} WHERE {_id} > @after AND {_expires} < @now ORDER BY {_id} LIMIT @limit", static row => row.GetString(0), cancellationToken,
-                ("after", after), ("now", Seconds(now)), ("limit", Batch)).ConfigureAwait(false);
+                $"SELECT {_id} FROM {_table} WHERE {_id} > @after AND {_expires} < @now ORDER BY {_id} LIMIT @limit", static row => row.GetString(0),
+                cancellationToken, ("after", after), ("now", Seconds(now)), ("limit", Batch)).ConfigureAwait(false);
             if (ids.Count > 0)
             {
                 after = ids[^1];
-                deleted += await _database.ExecuteTogetherAsync(Statements.ForEach(ids.Count, n => $"DELETE FROM {_table} WHERE {_id} = @key{n} AND {_expires} < @now;"), cancellationToken,
-                    [("now", Seconds(now)), .. ids.Select(static (id, n) => ("key" + n.ToString(CultureInfo.InvariantCulture), (object?)id))]).ConfigureAwait(false);
+                var keys = ids.Select(static (id, n) => ("key" + n.ToString(CultureInfo.InvariantCulture), (object?)id));
+                deleted += await _database.ExecuteTogetherAsync(
+                    Statements.ForEach(ids.Count, n => $"DELETE FROM {_table} WHERE {_id} = @key{n} AND {_expires} < @now;"), cancellationToken,
+                    [("now", Seconds(now)), .. keys]).ConfigureAwait(false);
             }
         }
         while (ids.Count == Batch);
@@ -182,7 +189,8 @@ public sealed class ExpressMySqlSessionStore : ISessionStore, INodeLayout, ISess
     /// <returns>When they are closed.</returns>
     public ValueTask DisposeAsync() => _database.DisposeAsync();
 
-    private static NotSupportedException NoLabels() => new("The layout of express-mysql-session has no place for labels, so sessions cannot be found by user in it. UseMySql() has one.");
+    private static NotSupportedException NoLabels() =>
+        new("The layout of express-mysql-session has no place for labels, so sessions cannot be found by user in it. UseMySql() has one.");
 
     private static void CheckKey(string key)
     {
@@ -204,11 +212,13 @@ public sealed class ExpressMySqlSessionStore : ISessionStore, INodeLayout, ISess
 
     private ValueTask CheckSizeAsync(SessionRecord record, int besides, CancellationToken cancellationToken) => record.Document.Length > MaxDocumentLength
         ? throw new ArgumentException(
-            $"The layout of express-mysql-session takes documents of {MaxDocumentLength:N0} bytes or fewer, and this one has {record.Document.Length:N0}.", nameof(record))
+            $"The layout of express-mysql-session takes documents of {MaxDocumentLength:N0} bytes or fewer, and this one has {record.Document.Length:N0}.",
+            nameof(record))
         : _database.CheckSizeAsync(record, besides, cancellationToken);
 
     /// <summary>A connection that counts changed rows counts none where nothing was to be changed: that is done, not a conflict.</summary>
-    private async ValueTask<WriteResult> ResultAsync(int changed, string key, SessionRecord current, SessionRecord asked, CancellationToken cancellationToken) =>
+    private async ValueTask<WriteResult> ResultAsync(
+        int changed, string key, SessionRecord current, SessionRecord asked, CancellationToken cancellationToken) =>
         changed > 0 ? WriteResult.Done(asked)
         : await ReadAsync(key, cancellationToken).ConfigureAwait(false) is not { } fresh ? WriteResult.Gone
         : fresh.Version == current.Version && asked.Version == current.Version && Seconds(fresh.ExpiresAt) == Seconds(asked.ExpiresAt) ? WriteResult.Done(asked)

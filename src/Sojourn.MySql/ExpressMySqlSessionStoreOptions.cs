@@ -40,5 +40,6 @@ public sealed class ExpressMySqlSessionStoreOptions
         $"{nameof(ExpressMySqlSessionStoreOptions)}.{nameof(TableName)}, {nameof(SessionIdColumn)}, {nameof(ExpiresColumn)} and {nameof(DataColumn)} must be "
         + $"1 to 64 characters without a backtick, and {nameof(TimeToLive)} be 1 second to 400 days.";
 
-    private static bool IsName(string? name) => name is { Length: > 0 and <= 64 } && !name.Contains('`', StringComparison.Ordinal) && !name.Contains('\0', StringComparison.Ordinal);
+    private static bool IsName(string? name) =>
+        name is { Length: > 0 and <= 64 } && !name.Contains('`', StringComparison.Ordinal) && !name.Contains('\0', StringComparison.Ordinal);
 }

@@ -12,8 +12,8 @@ namespace Sojourn.MySql;
 internal sealed class MySqlDatabase : IAsyncDisposable
 {
     /// <summary>
-    /// Before each write of more than one row, in the same round trip: a write finds what is there when it has the lock, where stronger isolation may refuse what changed while it waited
-    /// (innodb_snapshot_isolation, on in MariaDB 11.6), and locks no gaps between rows, where other sessions' labels are written.
+    /// Before each write of more than one row, in the same round trip: a write finds what is there when it has the lock, where stronger isolation may refuse
+    /// what changed while it waited (innodb_snapshot_isolation, on in MariaDB 11.6), and locks no gaps between rows, where other sessions' labels are written.
     /// </summary>
     private const string ReadCommitted = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED; ";
 
@@ -84,7 +84,8 @@ internal sealed class MySqlDatabase : IAsyncDisposable
     /// <summary>Runs several statements in one round trip, all of them or none.</summary>
     public ValueTask<int> ExecuteTogetherAsync(string sql, CancellationToken cancellationToken, params (string Name, object? Value)[] parameters) =>
         WithConnectionAsync(
-            connection => OrRollBackAsync(connection, () => ExecuteAsync(connection, $"{ReadCommitted}START TRANSACTION; {sql} COMMIT", cancellationToken, parameters)),
+            connection =>
+                OrRollBackAsync(connection, () => ExecuteAsync(connection, $"{ReadCommitted}START TRANSACTION; {sql} COMMIT", cancellationToken, parameters)),
             mayRepeat: false, cancellationToken);
 
     /// <summary>Runs statements that depend on each other's answers, all of them or none.</summary>
@@ -99,14 +100,16 @@ internal sealed class MySqlDatabase : IAsyncDisposable
         }), mayRepeat: false, cancellationToken);
 
     /// <summary>Reads rows; asked again where the connection turns out to be one that the server has closed.</summary>
-    public ValueTask<List<T>> QueryAsync<T>(string sql, Func<MySqlDataReader, T> row, CancellationToken cancellationToken, params (string Name, object? Value)[] parameters) =>
+    public ValueTask<List<T>> QueryAsync<T>(
+        string sql, Func<MySqlDataReader, T> row, CancellationToken cancellationToken, params (string Name, object? Value)[] parameters) =>
         WithConnectionAsync(connection => QueryAsync(connection, sql, row, cancellationToken, parameters), mayRepeat: true, cancellationToken);
 
     /// <summary>
-    /// Reads one row, found by its key; the default where there is none. Prepared where the connection stays so: the server does not read the statement again, and the document comes
-    /// as it is.
+    /// Reads one row, found by its key; the default where there is none. Prepared where the connection stays so: the server does not read the statement again,
+    /// and the document comes as it is.
     /// </summary>
-    public ValueTask<T?> QueryRowAsync<T>(string sql, Func<MySqlDataReader, T> row, CancellationToken cancellationToken, params (string Name, object? Value)[] parameters) =>
+    public ValueTask<T?> QueryRowAsync<T>(
+        string sql, Func<MySqlDataReader, T> row, CancellationToken cancellationToken, params (string Name, object? Value)[] parameters) =>
         WithConnectionAsync(async connection =>
         {
             using var command = Command(connection, sql, parameters);
@@ -118,12 +121,17 @@ internal sealed class MySqlDatabase : IAsyncDisposable
             }
         }, mayRepeat: true, cancellationToken);
 
-    /// <summary>As <see cref="QueryAsync{T}(string, Func{MySqlDataReader, T}, CancellationToken, ValueTuple{string, object}[])"/>, of statements that change something first.</summary>
-    public ValueTask<List<T>> ExecuteAndQueryAsync<T>(string sql, Func<MySqlDataReader, T> row, CancellationToken cancellationToken, params (string Name, object? Value)[] parameters) =>
+    /// <summary>
+    /// As <see cref="QueryAsync{T}(string, Func{MySqlDataReader, T}, CancellationToken, ValueTuple{string, object}[])"/>, of statements that change something
+    /// first.
+    /// </summary>
+    public ValueTask<List<T>> ExecuteAndQueryAsync<T>(
+        string sql, Func<MySqlDataReader, T> row, CancellationToken cancellationToken, params (string Name, object? Value)[] parameters) =>
         WithConnectionAsync(connection => QueryAsync(connection, ReadCommitted + sql, row, cancellationToken, parameters), mayRepeat: false, cancellationToken);
 
     public static async Task<List<T>> QueryAsync<T>(
-        MySqlConnection connection, string sql, Func<MySqlDataReader, T> row, CancellationToken cancellationToken, params (string Name, object? Value)[] parameters)
+        MySqlConnection connection, string sql, Func<MySqlDataReader, T> row, CancellationToken cancellationToken,
+        params (string Name, object? Value)[] parameters)
     {
         using var command = Command(connection, sql, parameters);
         var reader = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
@@ -139,7 +147,8 @@ internal sealed class MySqlDatabase : IAsyncDisposable
         }
     }
 
-    public static async Task<int> ExecuteAsync(MySqlConnection connection, string sql, CancellationToken cancellationToken, params (string Name, object? Value)[] parameters)
+    public static async Task<int> ExecuteAsync(
+        MySqlConnection connection, string sql, CancellationToken cancellationToken, params (string Name, object? Value)[] parameters)
     {
         using var command = Command(connection, sql, parameters);
         return await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
@@ -154,8 +163,8 @@ internal sealed class MySqlDatabase : IAsyncDisposable
         if (size > _maxPacket)
         {
             throw new ArgumentException(
-                $"The session's document of {record.Document.Length:N0} bytes makes a statement of {size:N0}, more than the server's max_allowed_packet = {_maxPacket:N0}. "
-                + "Raise that, or lower SojournOptions.MaxDocumentBytes. The stored session is unchanged.", nameof(record));
+                $"The session's document of {record.Document.Length:N0} bytes makes a statement of {size:N0}, more than the server's max_allowed_packet = "
+                + $"{_maxPacket:N0}. Raise that, or lower SojournOptions.MaxDocumentBytes. The stored session is unchanged.", nameof(record));
         }
     }
 
@@ -191,10 +200,12 @@ internal sealed class MySqlDatabase : IAsyncDisposable
     }
 
     /// <summary>A reset between uses, as it is the driver's default, takes prepared statements with it.</summary>
-    private static bool StaysPrepared(string connectionString) => new MySqlConnectionStringBuilder(connectionString) is { Pooling: true, ConnectionReset: false };
+    private static bool StaysPrepared(string connectionString) =>
+        new MySqlConnectionStringBuilder(connectionString) is { Pooling: true, ConnectionReset: false };
 
     /// <summary>How many bytes a binary value takes in a statement: the driver puts a backslash or a quote before some.</summary>
-    private static long SizeInStatement(ReadOnlySpan<byte> value) => value.Length + (long)value.Count((byte)'\'') + value.Count((byte)'\\') + value.Count((byte)0);
+    private static long SizeInStatement(ReadOnlySpan<byte> value) =>
+        value.Length + (long)value.Count((byte)'\'') + value.Count((byte)'\\') + value.Count((byte)0);
 
     private static MySqlCommand Command(MySqlConnection connection, string sql, (string Name, object? Value)[] parameters)
     {

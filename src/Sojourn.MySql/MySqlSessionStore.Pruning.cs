@@ -12,7 +12,8 @@ public sealed partial class MySqlSessionStore
         (int Seen, int Deleted) batch;
         do
         {
-            batch = await _database.TransactAsync(connection => PruneABatchAsync(connection, Microseconds(now), cancellationToken), cancellationToken).ConfigureAwait(false);
+            batch = await _database.TransactAsync(
+                connection => PruneABatchAsync(connection, Microseconds(now), cancellationToken), cancellationToken).ConfigureAwait(false);
             deleted += batch.Deleted;
         }
         while (batch.Seen == Batch);
@@ -26,7 +27,8 @@ public sealed partial class MySqlSessionStore
     {
         var due = await MySqlDatabase.QueryAsync(connection, _sql.LockDue, static row => (Key: row.GetString(0), Expires: row.GetInt64(1)),
             cancellationToken, ("now", now), ("limit", Batch)).ConfigureAwait(false);
-        var (expired, touched) = (due.Where(row => row.Expires <= now).Select(static row => row.Key).ToList(), due.Where(row => row.Expires > now).Select(static row => row.Key).ToList());
+        var expired = due.Where(row => row.Expires <= now).Select(static row => row.Key).ToList();
+        var touched = due.Where(row => row.Expires > now).Select(static row => row.Key).ToList();
         if (expired.Count > 0)
         {
             await MySqlDatabase.ExecuteAsync(connection, _sql.DeleteKeys(expired.Count), cancellationToken, KeyParameters(expired)).ConfigureAwait(false);

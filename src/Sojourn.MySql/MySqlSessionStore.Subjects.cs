@@ -12,12 +12,14 @@ public sealed partial class MySqlSessionStore
     public async ValueTask<byte[]?> ReadSubjectAsync(string subject, CancellationToken cancellationToken)
     {
         ArgumentException.ThrowIfNullOrEmpty(subject);
-        var rows = await _database.QueryAsync(_sql.ReadSubject, static row => row.GetFieldValue<byte[]>(0), cancellationToken, ("subject", LabelsJson.Hash(subject))).ConfigureAwait(false);
+        var rows = await _database.QueryAsync(
+            _sql.ReadSubject, static row => row.GetFieldValue<byte[]>(0), cancellationToken, ("subject", LabelsJson.Hash(subject))).ConfigureAwait(false);
         return rows.Count == 0 ? null : rows[0];
     }
 
     /// <inheritdoc/>
-    public async ValueTask<bool> ReplaceSubjectAsync(string subject, byte[]? current, byte[] next, DateTimeOffset keepUntil, CancellationToken cancellationToken)
+    public async ValueTask<bool> ReplaceSubjectAsync(
+        string subject, byte[]? current, byte[] next, DateTimeOffset keepUntil, CancellationToken cancellationToken)
     {
         ArgumentException.ThrowIfNullOrEmpty(subject);
         (string, object?)[] parameters = [("subject", LabelsJson.Hash(subject)), ("next", next), ("until", Microseconds(keepUntil))];

@@ -6,7 +6,9 @@ using Sojourn.Storage;
 
 namespace Sojourn.MySql;
 
-/// <summary>Keeps sessions in MySQL 8 or MariaDB 10.6 or later, in one InnoDB table, with labels, subjects' entries and leases in small ones beside it.</summary>
+/// <summary>
+/// Keeps sessions in MySQL 8 or MariaDB 10.6 or later, in one InnoDB table, with labels, subjects' entries and leases in small ones beside it.
+/// </summary>
 /// <remarks>
 /// <para>Thread-safe. Each verb is one statement in one round trip, those on one row prepared by the first use of a connection; where a record's labels are
 /// written it is one transaction in one round trip. What the driver throws is thrown; a call whose answer was lost may have taken effect. Only what the
@@ -37,7 +39,8 @@ public sealed partial class MySqlSessionStore : ISessionStore, ISessionIndex, IE
         var script = MySqlSchema.Script(options);
         var tables = new Tables(options.TablePrefix);
         _sql = new Statements(tables);
-        _database = database(new SchemaCheck(_sql.CheckReads, _sql.CheckWrites, script, [tables.Sessions, tables.Labels, tables.Subjects, tables.Leases], options.CreateSchema));
+        _database = database(
+            new SchemaCheck(_sql.CheckReads, _sql.CheckWrites, script, [tables.Sessions, tables.Labels, tables.Subjects, tables.Leases], options.CreateSchema));
     }
 
     /// <inheritdoc/>
@@ -95,7 +98,9 @@ public sealed partial class MySqlSessionStore : ISessionStore, ISessionIndex, IE
     {
         CheckKey(key);
         ArgumentNullException.ThrowIfNull(current);
-        if (await _database.ExecuteOnRowAsync(_sql.Touch, cancellationToken, ("key", key), ("version", current.Version.Number), ("expires", Microseconds(expiresAt))).ConfigureAwait(false) > 0)
+        var touched = await _database.ExecuteOnRowAsync(
+            _sql.Touch, cancellationToken, ("key", key), ("version", current.Version.Number), ("expires", Microseconds(expiresAt))).ConfigureAwait(false);
+        if (touched > 0)
         {
             return WriteResult.Done(current.WithExpiry(expiresAt));
         }
@@ -153,7 +158,8 @@ public sealed partial class MySqlSessionStore : ISessionStore, ISessionIndex, IE
             if (keys.Count > 0)
             {
                 after = keys[^1];
-                deleted += await _database.TransactAsync(connection => DeleteLabelledAsync(connection, keys, label, cancellationToken), cancellationToken).ConfigureAwait(false);
+                deleted += await _database.TransactAsync(
+                    connection => DeleteLabelledAsync(connection, keys, label, cancellationToken), cancellationToken).ConfigureAwait(false);
             }
         }
         while (keys.Count == Batch);
@@ -192,7 +198,8 @@ public sealed partial class MySqlSessionStore : ISessionStore, ISessionIndex, IE
 
     private static ImmutableArray<string> LabelsOf(MySqlDataReader row, int column) => row.IsDBNull(column) ? [] : LabelsJson.Read(row.GetString(column));
 
-    private async ValueTask<(string Name, object? Value)[]> ParametersAsync(string key, SessionRecord record, SessionVersion version, CancellationToken cancellationToken)
+    private async ValueTask<(string Name, object? Value)[]> ParametersAsync(
+        string key, SessionRecord record, SessionVersion version, CancellationToken cancellationToken)
     {
         var labels = LabelsJson.Write(record.Labels);
         await _database.CheckSizeAsync(record, (8 * (labels?.Length ?? 0)) + (300 * record.Labels.Length), cancellationToken).ConfigureAwait(false);

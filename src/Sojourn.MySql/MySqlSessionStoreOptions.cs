@@ -20,5 +20,6 @@ public sealed class MySqlSessionStoreOptions
 
     internal bool IsValid => TablePrefix is { Length: > 0 and <= 32 } && TablePrefix.All(static c => char.IsAsciiLetterOrDigit(c) || c == '_');
 
-    internal const string Rule = $"{nameof(MySqlSessionStoreOptions)}.{nameof(TablePrefix)} must be 1 to 32 of A-Z a-z 0-9 _: it sets Sojourn's tables apart from others of the database.";
+    internal const string Rule = $"{nameof(MySqlSessionStoreOptions)}.{nameof(TablePrefix)} must be 1 to 32 of A-Z a-z 0-9 _: it sets Sojourn's tables apart "
+        + "from others of the database.";
 }

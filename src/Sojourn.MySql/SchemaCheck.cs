@@ -19,8 +19,8 @@ internal sealed class SchemaCheck(string checkReads, string checkWrites, string 
         if (serverHasNone != clientHasNone)
         {
             throw new SessionSchemaException(
-                $"The server's sql_mode is '{sqlMode}', and the connection string says NoBackslashEscapes={clientHasNone}: what holds a backslash would be stored wrongly. "
-                + $"Say NoBackslashEscapes={serverHasNone}.",
+                $"The server's sql_mode is '{sqlMode}', and the connection string says NoBackslashEscapes={clientHasNone}: what holds a backslash would be "
+                + $"stored wrongly. Say NoBackslashEscapes={serverHasNone}.",
                 serverHasNone
                     ? "SET GLOBAL sql_mode = REPLACE(@@GLOBAL.sql_mode, 'NO_BACKSLASH_ESCAPES', '');"
                     : "SET GLOBAL sql_mode = CONCAT(@@GLOBAL.sql_mode, ',NO_BACKSLASH_ESCAPES');");
@@ -72,12 +72,14 @@ internal sealed class SchemaCheck(string checkReads, string checkWrites, string 
         catch (MySqlException e) when (e.ErrorCode is MySqlErrorCode.BadFieldError or MySqlErrorCode.WrongValueCountOnRow)
         {
             throw new SessionSchemaException(
-                $"A table is of another form than it should be ({e.Message}). It may be another application's: name it otherwise in the options; or rename or drop it first.", script, e);
+                $"A table is of another form than it should be ({e.Message}). It may be another application's: name it otherwise in the options; or rename or "
+                + "drop it first.", script, e);
         }
         catch (MySqlException e) when (IsRightMissing(e))
         {
             // Who may not even look at a table is not told whether it is there.
-            throw new SessionSchemaException($"The database user lacks a right ({e.Message}).", script + await GrantsAsync(connection).ConfigureAwait(false), e);
+            throw new SessionSchemaException(
+                $"The database user lacks a right ({e.Message}).", script + await GrantsAsync(connection).ConfigureAwait(false), e);
         }
     }
 
@@ -91,7 +93,8 @@ internal sealed class SchemaCheck(string checkReads, string checkWrites, string 
     }
 
     private static bool IsRightMissing(MySqlException e) =>
-        e.ErrorCode is MySqlErrorCode.TableAccessDenied or MySqlErrorCode.ColumnAccessDenied or MySqlErrorCode.DatabaseAccessDenied or MySqlErrorCode.SpecifiedAccessDeniedError;
+        e.ErrorCode is MySqlErrorCode.TableAccessDenied or MySqlErrorCode.ColumnAccessDenied
+            or MySqlErrorCode.DatabaseAccessDenied or MySqlErrorCode.SpecifiedAccessDeniedError;
 
     /// <summary>A server that is read-only (1836 is MySQL's mode of that kind, for which the driver has no name), or where a DELETE must name a key.</summary>
     private static bool DoesNotTryWrites(MySqlException e) => e.ErrorCode is MySqlErrorCode.OptionPreventsStatement

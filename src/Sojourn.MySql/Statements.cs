@@ -18,7 +18,8 @@ internal sealed class Statements(Tables tables)
     public string Read { get; } = $"SELECT {Columns} FROM {tables.Sessions} AS s WHERE s.`key` = @key";
 
     public string Create { get; } =
-        $"INSERT INTO {tables.Sessions} (`key`, `version`, `expires`, `due`, `labels`, `document`) VALUES (@key, @next, @expires, @expires, @labels, @document);";
+        $"INSERT INTO {tables.Sessions} (`key`, `version`, `expires`, `due`, `labels`, `document`) "
+        + "VALUES (@key, @next, @expires, @expires, @labels, @document);";
 
     public string Replace { get; } =
         $"""
@@ -26,7 +27,8 @@ internal sealed class Statements(Tables tables)
         WHERE `key` = @key AND `version` = @version;
         """;
 
-    public string Touch { get; } = $"UPDATE {tables.Sessions} SET `expires` = @expires, `due` = LEAST(`due`, @expires) WHERE `key` = @key AND `version` = @version";
+    public string Touch { get; } =
+        $"UPDATE {tables.Sessions} SET `expires` = @expires, `due` = LEAST(`due`, @expires) WHERE `key` = @key AND `version` = @version";
 
     public string Delete { get; } = $"DELETE s, l FROM {tables.Sessions} AS s LEFT JOIN {tables.Labels} AS l ON l.`session` = s.`key` WHERE s.`key` = @key";
 
@@ -83,10 +85,12 @@ internal sealed class Statements(Tables tables)
 
     /// <inheritdoc cref="CheckReads"/>
     public string CheckWrites { get; } =
-        CheckWritesOf(tables.Sessions, "`key`") + CheckWritesOf(tables.Labels, "`session`") + CheckWritesOf(tables.Subjects, "`subject`") + CheckWritesOf(tables.Leases, "`key`");
+        CheckWritesOf(tables.Sessions, "`key`") + CheckWritesOf(tables.Labels, "`session`")
+        + CheckWritesOf(tables.Subjects, "`subject`") + CheckWritesOf(tables.Leases, "`key`");
 
     /// <summary>Labels of a record that was just created.</summary>
-    public string AddLabels(int count) => count == 0 ? "" : $"INSERT INTO {tables.Labels} (`session`, `label`) VALUES {Join(count, ", ", static n => $"(@key, @label{n})")};";
+    public string AddLabels(int count) =>
+        count == 0 ? "" : $"INSERT INTO {tables.Labels} (`session`, `label`) VALUES {Join(count, ", ", static n => $"(@key, @label{n})")};";
 
     /// <summary>Labels in place of those before, if the record was just replaced: no other writer has given it that version.</summary>
     public string ReplaceLabels(int count) =>
@@ -95,10 +99,12 @@ internal sealed class Statements(Tables tables)
 
     /// <summary>Locks records in the order of their keys.</summary>
     public string LockKeys(int count) =>
-        $"SELECT `key`, `labels` FROM {tables.Sessions} FORCE INDEX (PRIMARY) WHERE `key` IN ({Join(count, ", ", static n => "@key" + n)}) ORDER BY `key` FOR UPDATE";
+        $"SELECT `key`, `labels` FROM {tables.Sessions} FORCE INDEX (PRIMARY) WHERE `key` IN ({Join(count, ", ", static n => "@key" + n)}) "
+        + "ORDER BY `key` FOR UPDATE";
 
     /// <summary>
-    /// Of records that are locked. One after the other in one round trip: given a list, the server may choose to read the whole table, past the locks of others.
+    /// Of records that are locked. One after the other in one round trip: given a list, the server may choose to read the whole table, past the locks of
+    /// others.
     /// </summary>
     public string DeleteKeys(int count) =>
         ForEach(count, n => $"DELETE s, l FROM {tables.Sessions} AS s LEFT JOIN {tables.Labels} AS l ON l.`session` = s.`key` WHERE s.`key` = @key{n};");

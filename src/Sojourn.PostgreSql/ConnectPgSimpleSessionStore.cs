@@ -64,7 +64,8 @@ public sealed class ConnectPgSimpleSessionStore : ISessionStore, INodeLayout, IS
     public async ValueTask<SessionRecord?> ReadAsync(string key, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(key);
-        var rows = await _database.QueryAsync($"SELECT {Columns} FROM {_table} WHERE sid = $1", ToRecord, cancellationToken, Parameter(key)).ConfigureAwait(false);
+        var rows = await _database.QueryAsync(
+            $"SELECT {Columns} FROM {_table} WHERE sid = $1", ToRecord, cancellationToken, Parameter(key)).ConfigureAwait(false);
         return rows.Count == 0 ? null : rows[0].Value;
     }
 
@@ -73,7 +74,8 @@ public sealed class ConnectPgSimpleSessionStore : ISessionStore, INodeLayout, IS
     {
         ArgumentNullException.ThrowIfNull(key);
         ArgumentNullException.ThrowIfNull(record);
-        return await _database.ExecuteAsync($"INSERT INTO {_table} (sid, sess, expire) VALUES ($1, $2::json, to_timestamp($3)) ON CONFLICT (sid) DO NOTHING", cancellationToken,
+        return await _database.ExecuteAsync(
+            $"INSERT INTO {_table} (sid, sess, expire) VALUES ($1, $2::json, to_timestamp($3)) ON CONFLICT (sid) DO NOTHING", cancellationToken,
             Parameter(key), Parameter(Text(record.Document)), Parameter(Seconds(record.ExpiresAt))).ConfigureAwait(false) == 1;
     }
 
@@ -83,8 +85,10 @@ public sealed class ConnectPgSimpleSessionStore : ISessionStore, INodeLayout, IS
         ArgumentNullException.ThrowIfNull(key);
         ArgumentNullException.ThrowIfNull(current);
         ArgumentNullException.ThrowIfNull(next);
-        return await _database.ExecuteAsync($"UPDATE {_table} SET sess = $3::json, expire = to_timestamp($4) WHERE sid = $1 AND sess::text = $2", cancellationToken,
-            Parameter(key), Parameter(Text(current.Version.Content)), Parameter(Text(next.Document)), Parameter(Seconds(next.ExpiresAt))).ConfigureAwait(false) == 1
+        return await _database.ExecuteAsync(
+            $"UPDATE {_table} SET sess = $3::json, expire = to_timestamp($4) WHERE sid = $1 AND sess::text = $2", cancellationToken,
+            Parameter(key), Parameter(Text(current.Version.Content)), Parameter(Text(next.Document)),
+            Parameter(Seconds(next.ExpiresAt))).ConfigureAwait(false) == 1
             ? WriteResult.Done(next.WithVersion(VersionOf(next)))
             : await ConflictOrGoneAsync(key, cancellationToken).ConfigureAwait(false);
     }
@@ -106,10 +110,14 @@ public sealed class ConnectPgSimpleSessionStore : ISessionStore, INodeLayout, IS
         ArgumentNullException.ThrowIfNull(key);
         if (current is null)
         {
-            return await _database.ExecuteAsync($"DELETE FROM {_table} WHERE sid = $1", cancellationToken, Parameter(key)).ConfigureAwait(false) == 1 ? WriteResult.Done() : WriteResult.Gone;
+            return await _database.ExecuteAsync($"DELETE FROM {_table} WHERE sid = $1", cancellationToken, Parameter(key)).ConfigureAwait(false) == 1
+                ? WriteResult.Done()
+                : WriteResult.Gone;
         }
 
-        return await _database.ExecuteAsync($"DELETE FROM {_table} WHERE sid = $1 AND sess::text = $2", cancellationToken, Parameter(key), Parameter(Text(current.Version.Content))).ConfigureAwait(false) == 1
+        return await _database.ExecuteAsync(
+            $"DELETE FROM {_table} WHERE sid = $1 AND sess::text = $2", cancellationToken, Parameter(key),
+            Parameter(Text(current.Version.Content))).ConfigureAwait(false) == 1
             ? WriteResult.Done()
             : await ConflictOrGoneAsync(key, cancellationToken).ConfigureAwait(false);
     }
@@ -124,7 +132,8 @@ public sealed class ConnectPgSimpleSessionStore : ISessionStore, INodeLayout, IS
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(limit, 1);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(limit, 1_000);
-        return await _database.QueryAsync($"SELECT {Columns} FROM {_table} WHERE sid COLLATE \"C\" > $1 ORDER BY sid COLLATE \"C\" LIMIT $2", ToRecord, cancellationToken,
+        return await _database.QueryAsync(
+            $"SELECT {Columns} FROM {_table} WHERE sid COLLATE \"C\" > $1 ORDER BY sid COLLATE \"C\" LIMIT $2", ToRecord, cancellationToken,
             Parameter(afterKey ?? ""), Parameter(limit)).ConfigureAwait(false);
     }
 
@@ -143,8 +152,10 @@ public sealed class ConnectPgSimpleSessionStore : ISessionStore, INodeLayout, IS
         var (total, deleted) = (0L, 0);
         do
         {
-            deleted = await _database.ExecuteAsync($"DELETE FROM {_table} WHERE sid = ANY (ARRAY(SELECT sid FROM {_table} WHERE {Expired} ORDER BY expire LIMIT {PruneBatch} FOR UPDATE SKIP LOCKED)) AND {Expired}", cancellationToken,
-                Parameter(Seconds(now))).ConfigureAwait(false);
+            deleted = await _database.ExecuteAsync(
+                $"DELETE FROM {_table} WHERE sid = ANY (ARRAY("
+                + $"SELECT sid FROM {_table} WHERE {Expired} ORDER BY expire LIMIT {PruneBatch} FOR UPDATE SKIP LOCKED)) AND {Expired}",
+                cancellationToken, Parameter(Seconds(now))).ConfigureAwait(false);
             total += deleted;
         }
         while (deleted == PruneBatch);
@@ -155,7 +166,8 @@ public sealed class ConnectPgSimpleSessionStore : ISessionStore, INodeLayout, IS
     /// <returns>When they are closed.</returns>
     public ValueTask DisposeAsync() => _database.DisposeAsync();
 
-    private static NotSupportedException NoLabels() => new("The layout of connect-pg-simple has no place for labels, so sessions cannot be found by user in it. UsePostgreSql() has one.");
+    private static NotSupportedException NoLabels() =>
+        new("The layout of connect-pg-simple has no place for labels, so sessions cannot be found by user in it. UsePostgreSql() has one.");
 
     private static string Text(ReadOnlyMemory<byte> json) => Encoding.UTF8.GetString(json.Span);
 
@@ -165,7 +177,8 @@ public sealed class ConnectPgSimpleSessionStore : ISessionStore, INodeLayout, IS
     private static KeyValuePair<string, SessionRecord> ToRecord(NpgsqlDataReader row)
     {
         var content = Encoding.UTF8.GetBytes(row.GetString(0));
-        return new(row.GetString(2), new SessionRecord(content, DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(1)), version: new SessionVersion(content)));
+        return new(
+            row.GetString(2), new SessionRecord(content, DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(1)), version: new SessionVersion(content)));
     }
 
     private async ValueTask<WriteResult> ConflictOrGoneAsync(string key, CancellationToken cancellationToken) =>

@@ -9,7 +9,10 @@ public sealed class ConnectPgSimpleSessionStoreOptions
     /// </summary>
     public string? ConnectionString { get; set; }
 
-    /// <summary>The schema that the table is in: <c>schemaName</c>. Null, the default: what the connection's search path says. 1 to 63 characters without a quotation mark.</summary>
+    /// <summary>
+    /// The schema that the table is in: <c>schemaName</c>. Null, the default: what the connection's search path says. 1 to 63 characters without a quotation
+    /// mark.
+    /// </summary>
     public string? SchemaName { get; set; }
 
     /// <summary>The table: <c>tableName</c>. <c>session</c> by default; 1 to 63 characters without a quotation mark.</summary>
@@ -27,10 +30,13 @@ public sealed class ConnectPgSimpleSessionStoreOptions
     /// </summary>
     public bool CreateTableIfMissing { get; set; } = true;
 
-    internal bool IsValid => (SchemaName is null || IsName(SchemaName)) && IsName(TableName) && TimeToLive >= TimeSpan.FromSeconds(1) && TimeToLive <= TimeSpan.FromDays(400);
+    internal bool IsValid =>
+        (SchemaName is null || IsName(SchemaName)) && IsName(TableName) && TimeToLive >= TimeSpan.FromSeconds(1) && TimeToLive <= TimeSpan.FromDays(400);
 
     internal const string Rule =
-        $"{nameof(ConnectPgSimpleSessionStoreOptions)}.{nameof(SchemaName)} and {nameof(TableName)} must be 1 to 63 characters without a quotation mark, and {nameof(TimeToLive)} be 1 second to 400 days.";
+        $"{nameof(ConnectPgSimpleSessionStoreOptions)}.{nameof(SchemaName)} and {nameof(TableName)} must be 1 to 63 characters without a quotation mark, and "
+        + $"{nameof(TimeToLive)} be 1 second to 400 days.";
 
-    private static bool IsName(string? name) => name is { Length: > 0 and <= 63 } && !name.Contains('"', StringComparison.Ordinal) && !name.Contains('\0', StringComparison.Ordinal);
+    private static bool IsName(string? name) =>
+        name is { Length: > 0 and <= 63 } && !name.Contains('"', StringComparison.Ordinal) && !name.Contains('\0', StringComparison.Ordinal);
 }

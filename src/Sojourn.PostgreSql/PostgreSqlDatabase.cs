@@ -3,7 +3,9 @@ using Sojourn.Storage;
 
 namespace Sojourn.PostgreSql;
 
-/// <summary>The way to the database: the application's own data source, or one of the store's own; its tables are made or checked before the first statement.</summary>
+/// <summary>
+/// The way to the database: the application's own data source, or one of the store's own; its tables are made or checked before the first statement.
+/// </summary>
 internal sealed class PostgreSqlDatabase : IAsyncDisposable
 {
     /// <summary>Of several processes that make the tables at once, one does, and the others wait for it.</summary>
@@ -74,7 +76,8 @@ internal sealed class PostgreSqlDatabase : IAsyncDisposable
     }
 
     /// <summary>Runs a statement and reads its rows.</summary>
-    public async ValueTask<List<T>> QueryAsync<T>(string sql, Func<NpgsqlDataReader, T> row, CancellationToken cancellationToken, params NpgsqlParameter[] parameters)
+    public async ValueTask<List<T>> QueryAsync<T>(
+        string sql, Func<NpgsqlDataReader, T> row, CancellationToken cancellationToken, params NpgsqlParameter[] parameters)
     {
         await EnsureSchemaAsync(cancellationToken).ConfigureAwait(false);
         var command = Command(sql, parameters);
@@ -162,7 +165,10 @@ internal sealed class PostgreSqlDatabase : IAsyncDisposable
         }
         catch (PostgresException e) when (e.SqlState is PostgresErrorCodes.UndefinedColumn or PostgresErrorCodes.WrongObjectType)
         {
-            throw new SessionSchemaException($"A table is of another form than it should be ({e.MessageText}). It may be another application's: name it otherwise in the options; or rename or drop it first.", _script, e);
+            throw new SessionSchemaException(
+                $"A table is of another form than it should be ({e.MessageText}). It may be another application's: name it otherwise in the options; or "
+                + "rename or drop it first.",
+                _script, e);
         }
         catch (PostgresException e) when (e.SqlState is PostgresErrorCodes.InsufficientPrivilege)
         {
@@ -174,7 +180,8 @@ internal sealed class PostgreSqlDatabase : IAsyncDisposable
     private static async Task<string?> MissingRightAsync(NpgsqlConnection connection, string table, string columns)
     {
         var check = new NpgsqlCommand(
-            $"SELECT {columns} FROM {table} LIMIT 0; SELECT r FROM unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS r WHERE NOT has_table_privilege({SqlName.Literal(table)}, r) LIMIT 1", connection);
+            $"SELECT {columns} FROM {table} LIMIT 0; SELECT r FROM unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS r "
+            + $"WHERE NOT has_table_privilege({SqlName.Literal(table)}, r) LIMIT 1", connection);
         await using (check.ConfigureAwait(false))
         {
             var reader = await check.ExecuteReaderAsync().ConfigureAwait(false);
@@ -187,5 +194,7 @@ internal sealed class PostgreSqlDatabase : IAsyncDisposable
     }
 
     private string GrantsTo(NpgsqlConnection connection) =>
-        string.Concat(_tables.Select(table => $"GRANT SELECT, INSERT, UPDATE, DELETE ON {table.Name} TO {SqlName.Quoted(connection.UserName ?? "")};{Environment.NewLine}"));
+        string.Concat(
+            _tables.Select(
+                table => $"GRANT SELECT, INSERT, UPDATE, DELETE ON {table.Name} TO {SqlName.Quoted(connection.UserName ?? "")};{Environment.NewLine}"));
 }

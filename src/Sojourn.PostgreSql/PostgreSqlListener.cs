@@ -129,7 +129,8 @@ internal sealed class PostgreSqlListener(NpgsqlDataSource source, string channel
 
         // The version first, since a key may be any text.
         var colon = payload.IndexOf(':', StringComparison.Ordinal);
-        return new(SessionNotificationKind.Changed, payload[(colon + 1)..]) { Version = new SessionVersion(long.Parse(payload.AsSpan(1, colon - 1), CultureInfo.InvariantCulture)) };
+        var version = new SessionVersion(long.Parse(payload.AsSpan(1, colon - 1), CultureInfo.InvariantCulture));
+        return new(SessionNotificationKind.Changed, payload[(colon + 1)..]) { Version = version };
     }
 
     private sealed class Subscription(PostgreSqlListener listener, Action<SessionNotification> handler) : IAsyncDisposable

@@ -2,7 +2,9 @@ using static Sojourn.PostgreSql.SqlName;
 
 namespace Sojourn.PostgreSql;
 
-/// <summary>The scripts that make what the stores need, for those who may not make tables by the application's own database user. Harmless when repeated.</summary>
+/// <summary>
+/// The scripts that make what the stores need, for those who may not make tables by the application's own database user. Harmless when repeated.
+/// </summary>
 public static class PostgreSqlSchema
 {
     /// <summary>Makes the tables of the native layout.</summary>

@@ -16,16 +16,20 @@ public sealed partial class PostgreSqlSessionStore : ISubjectRegistry, ISessionL
     public async ValueTask<byte[]?> ReadSubjectAsync(string subject, CancellationToken cancellationToken)
     {
         ArgumentException.ThrowIfNullOrEmpty(subject);
-        var rows = await _database.QueryAsync($"SELECT entry FROM {_subjects} WHERE subject = $1", static row => row.GetFieldValue<byte[]>(0), cancellationToken, Parameter(KeyOf(subject))).ConfigureAwait(false);
+        var rows = await _database.QueryAsync(
+            $"SELECT entry FROM {_subjects} WHERE subject = $1", static row => row.GetFieldValue<byte[]>(0), cancellationToken,
+            Parameter(KeyOf(subject))).ConfigureAwait(false);
         return rows.Count == 0 ? null : rows[0];
     }
 
     /// <inheritdoc/>
-    public async ValueTask<bool> ReplaceSubjectAsync(string subject, byte[]? current, byte[] next, DateTimeOffset keepUntil, CancellationToken cancellationToken)
+    public async ValueTask<bool> ReplaceSubjectAsync(
+        string subject, byte[]? current, byte[] next, DateTimeOffset keepUntil, CancellationToken cancellationToken)
     {
         ArgumentException.ThrowIfNullOrEmpty(subject);
         return current is null
-            ? await _database.ExecuteAsync($"INSERT INTO {_subjects} (subject, entry, keep_until) VALUES ($1, $2, $3) ON CONFLICT (subject) DO NOTHING", cancellationToken,
+            ? await _database.ExecuteAsync(
+                $"INSERT INTO {_subjects} (subject, entry, keep_until) VALUES ($1, $2, $3) ON CONFLICT (subject) DO NOTHING", cancellationToken,
                 Parameter(KeyOf(subject)), Parameter(next), Parameter(Milliseconds(keepUntil))).ConfigureAwait(false) == 1
             : await _database.ExecuteAsync($"UPDATE {_subjects} SET entry = $2, keep_until = $3 WHERE subject = $1 AND entry = $4", cancellationToken,
                 Parameter(KeyOf(subject)), Parameter(next), Parameter(Milliseconds(keepUntil)), Parameter(current)).ConfigureAwait(false) == 1;
@@ -49,7 +53,8 @@ public sealed partial class PostgreSqlSessionStore : ISubjectRegistry, ISessionL
     {
         ArgumentNullException.ThrowIfNull(key);
         ArgumentNullException.ThrowIfNull(owner);
-        await _database.ExecuteAsync($"DELETE FROM {_leases} WHERE key = $1 AND owner = $2", cancellationToken, Parameter(key), Parameter(owner)).ConfigureAwait(false);
+        await _database.ExecuteAsync(
+            $"DELETE FROM {_leases} WHERE key = $1 AND owner = $2", cancellationToken, Parameter(key), Parameter(owner)).ConfigureAwait(false);
     }
 
     /// <inheritdoc/>
@@ -57,7 +62,9 @@ public sealed partial class PostgreSqlSessionStore : ISubjectRegistry, ISessionL
     {
         ArgumentNullException.ThrowIfNull(handler);
         return _listener?.SubscribeAsync(handler, cancellationToken)
-            ?? throw new InvalidOperationException($"This store does not notify. Set {nameof(PostgreSqlSessionStoreOptions)}.{nameof(PostgreSqlSessionStoreOptions.Notifications)} to true, in all processes that use it.");
+            ?? throw new InvalidOperationException(
+                $"This store does not notify. Set {nameof(PostgreSqlSessionStoreOptions)}.{nameof(PostgreSqlSessionStoreOptions.Notifications)} to true, in "
+                + "all processes that use it.");
     }
 
     /// <summary>An index entry has a greatest length, and a subject none.</summary>

@@ -11,8 +11,8 @@ namespace Sojourn.PostgreSql;
 
 /// <summary>Keeps sessions in a table of PostgreSQL 13 or later.</summary>
 /// <remarks>
-/// <para>Thread-safe. Each verb is one statement; a second one tells a conflict from a record that is gone. Tables are made or checked when the application starts,
-/// or by the first call.</para>
+/// <para>Thread-safe. Each verb is one statement; a second one tells a conflict from a record that is gone. Tables are made or checked when the application
+/// starts, or by the first call.</para>
 /// <para>What the driver throws is thrown; a call whose answer was lost may have taken effect.</para>
 /// </remarks>
 public sealed partial class PostgreSqlSessionStore : ISessionStore, ISessionIndex, IExpiringStore, ISchemaStore, IAsyncDisposable
@@ -36,12 +36,14 @@ public sealed partial class PostgreSqlSessionStore : ISessionStore, ISessionInde
         string Name(string name) => $"{SqlName.Quoted(options.SchemaName)}.{SqlName.Quoted(options.TablePrefix + name)}";
         (_sessions, _subjects, _leases) = (Name("sessions"), Name("subjects"), Name("leases"));
         _database = new PostgreSqlDatabase(source, isOwn,
-            [(_sessions, Columns + ", due, label_hashes"), (_subjects, "subject, entry, keep_until"), (_leases, "key, owner, until")], script, options.CreateSchema);
+            [(_sessions, Columns + ", due, label_hashes"), (_subjects, "subject, entry, keep_until"), (_leases, "key, owner, until")], script,
+            options.CreateSchema);
 
         // In the statement of the write itself, and so only if it takes effect.
         var channel = $"{options.SchemaName}.{options.TablePrefix}sessions";
         (_tellChanged, _tellEnded) = options.Notifications
-            ? ($" RETURNING pg_notify({SqlName.Literal(channel)}, '{PostgreSqlListener.Changed}' || version || ':' || key)", $" RETURNING pg_notify({SqlName.Literal(channel)}, '{PostgreSqlListener.Ended}' || key)")
+            ? ($" RETURNING pg_notify({SqlName.Literal(channel)}, '{PostgreSqlListener.Changed}' || version || ':' || key)",
+                $" RETURNING pg_notify({SqlName.Literal(channel)}, '{PostgreSqlListener.Ended}' || key)")
             : ("", "");
         _listener = options.Notifications ? new PostgreSqlListener(source, channel, time) : null;
     }
@@ -63,7 +65,8 @@ public sealed partial class PostgreSqlSessionStore : ISessionStore, ISessionInde
     public async ValueTask<SessionRecord?> ReadAsync(string key, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(key);
-        var rows = await _database.QueryAsync($"SELECT {Columns} FROM {_sessions} WHERE key = $1", ToRecord, cancellationToken, Parameter(key)).ConfigureAwait(false);
+        var rows = await _database.QueryAsync(
+            $"SELECT {Columns} FROM {_sessions} WHERE key = $1", ToRecord, cancellationToken, Parameter(key)).ConfigureAwait(false);
         return rows.Count == 0 ? null : rows[0].Value;
     }
 
@@ -73,8 +76,10 @@ public sealed partial class PostgreSqlSessionStore : ISessionStore, ISessionInde
         ArgumentNullException.ThrowIfNull(key);
         ArgumentNullException.ThrowIfNull(record);
         return await _database.ExecuteAsync(
-            $"INSERT INTO {_sessions} (key, version, expires, due, labels, label_hashes, document) VALUES ($1, $2, $3, $3, $4, $5, $6) ON CONFLICT (key) DO NOTHING", cancellationToken,
-            Parameter(key), Parameter(SessionVersion.NewRandom().Number), Parameter(Milliseconds(record.ExpiresAt)), Labels(record), Hashes(record), Parameter(record.Document)).ConfigureAwait(false) == 1;
+            $"INSERT INTO {_sessions} (key, version, expires, due, labels, label_hashes, document) VALUES ($1, $2, $3, $3, $4, $5, $6) "
+            + "ON CONFLICT (key) DO NOTHING", cancellationToken,
+            Parameter(key), Parameter(SessionVersion.NewRandom().Number), Parameter(Milliseconds(record.ExpiresAt)), Labels(record), Hashes(record),
+            Parameter(record.Document)).ConfigureAwait(false) == 1;
     }
 
     /// <inheritdoc/>
@@ -84,8 +89,10 @@ public sealed partial class PostgreSqlSessionStore : ISessionStore, ISessionInde
         ArgumentNullException.ThrowIfNull(current);
         ArgumentNullException.ThrowIfNull(next);
         return await ChangedOneAsync(
-            $"UPDATE {_sessions} SET version = version + 1, expires = $3, due = LEAST(due, $3), labels = $4, label_hashes = $5, document = $6 WHERE key = $1 AND version = $2{_tellChanged}", cancellationToken,
-            Parameter(key), Parameter(current.Version.Number), Parameter(Milliseconds(next.ExpiresAt)), Labels(next), Hashes(next), Parameter(next.Document)).ConfigureAwait(false)
+            $"UPDATE {_sessions} SET version = version + 1, expires = $3, due = LEAST(due, $3), labels = $4, label_hashes = $5, document = $6 "
+            + $"WHERE key = $1 AND version = $2{_tellChanged}", cancellationToken,
+            Parameter(key), Parameter(current.Version.Number), Parameter(Milliseconds(next.ExpiresAt)), Labels(next), Hashes(next),
+            Parameter(next.Document)).ConfigureAwait(false)
             ? WriteResult.Done(next.WithVersion(new SessionVersion(current.Version.Number + 1)))
             : await ConflictOrGoneAsync(key, cancellationToken).ConfigureAwait(false);
     }
@@ -107,10 +114,14 @@ public sealed partial class PostgreSqlSessionStore : ISessionStore, ISessionInde
         ArgumentNullException.ThrowIfNull(key);
         if (current is null)
         {
-            return await ChangedOneAsync($"DELETE FROM {_sessions} WHERE key = $1{_tellEnded}", cancellationToken, Parameter(key)).ConfigureAwait(false) ? WriteResult.Done() : WriteResult.Gone;
+            return await ChangedOneAsync($"DELETE FROM {_sessions} WHERE key = $1{_tellEnded}", cancellationToken, Parameter(key)).ConfigureAwait(false)
+                ? WriteResult.Done()
+                : WriteResult.Gone;
         }
 
-        return await ChangedOneAsync($"DELETE FROM {_sessions} WHERE key = $1 AND version = $2{_tellEnded}", cancellationToken, Parameter(key), Parameter(current.Version.Number)).ConfigureAwait(false)
+        return await ChangedOneAsync(
+            $"DELETE FROM {_sessions} WHERE key = $1 AND version = $2{_tellEnded}", cancellationToken, Parameter(key),
+            Parameter(current.Version.Number)).ConfigureAwait(false)
             ? WriteResult.Done()
             : await ConflictOrGoneAsync(key, cancellationToken).ConfigureAwait(false);
     }
@@ -160,8 +171,10 @@ public sealed partial class PostgreSqlSessionStore : ISessionStore, ISessionInde
         do
         {
             cancellationToken.ThrowIfCancellationRequested();
-            refiled = await _database.ExecuteAsync($"UPDATE {_sessions} SET due = expires WHERE {due} AND expires > $1", cancellationToken, Parameter(Milliseconds(now))).ConfigureAwait(false);
-            deleted = await _database.ExecuteAsync($"DELETE FROM {_sessions} WHERE {due} AND expires <= $1", cancellationToken, Parameter(Milliseconds(now))).ConfigureAwait(false);
+            refiled = await _database.ExecuteAsync(
+                $"UPDATE {_sessions} SET due = expires WHERE {due} AND expires > $1", cancellationToken, Parameter(Milliseconds(now))).ConfigureAwait(false);
+            deleted = await _database.ExecuteAsync(
+                $"DELETE FROM {_sessions} WHERE {due} AND expires <= $1", cancellationToken, Parameter(Milliseconds(now))).ConfigureAwait(false);
             total += deleted;
         }
         while (deleted + refiled >= PruneBatch);
@@ -188,7 +201,11 @@ public sealed partial class PostgreSqlSessionStore : ISessionStore, ISessionInde
     private static long Hash(string label) => BinaryPrimitives.ReadInt64LittleEndian(SHA256.HashData(Encoding.UTF8.GetBytes(label)));
 
     private static NpgsqlParameter Labels(SessionRecord record) =>
-        new() { Value = record.Labels.IsEmpty ? DBNull.Value : ImmutableCollectionsMarshal.AsArray(record.Labels)!, NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Text };
+        new()
+        {
+            Value = record.Labels.IsEmpty ? DBNull.Value : ImmutableCollectionsMarshal.AsArray(record.Labels)!,
+            NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Text,
+        };
 
     private static NpgsqlParameter Hashes(SessionRecord record) =>
         new() { Value = record.Labels.IsEmpty ? DBNull.Value : record.Labels.Select(Hash).ToArray(), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Bigint };

@@ -36,5 +36,6 @@ public sealed class PostgreSqlSessionStoreOptions
     internal bool IsValid => SqlName.IsValid(SchemaName, 63) && SqlName.IsValid(TablePrefix, 32);
 
     internal const string Rule =
-        $"{nameof(PostgreSqlSessionStoreOptions)}.{nameof(SchemaName)} must be 1 to 63 and {nameof(TablePrefix)} 1 to 32 of A-Z a-z 0-9 _: they set Sojourn's tables apart from others of the database.";
+        $"{nameof(PostgreSqlSessionStoreOptions)}.{nameof(SchemaName)} must be 1 to 63 and {nameof(TablePrefix)} 1 to 32 of A-Z a-z 0-9 _: they set Sojourn's "
+        + "tables apart from others of the database.";
 }

@@ -26,7 +26,9 @@ public static class PostgreSqlStoreExtensions
         return builder.Use(options => options.Configure(o => o.ConnectionString = connectionString), configure);
     }
 
-    /// <summary>Keeps sessions in PostgreSQL 13 or later, as a section of the configuration says: <c>ConnectionString</c>, and the options by their names.</summary>
+    /// <summary>
+    /// Keeps sessions in PostgreSQL 13 or later, as a section of the configuration says: <c>ConnectionString</c>, and the options by their names.
+    /// </summary>
     /// <param name="builder">What <c>AddSojourn</c> returned.</param>
     /// <param name="section">The section, such as <c>configuration.GetSection("Sojourn:PostgreSql")</c>.</param>
     /// <param name="configure">Sets options after the section; nothing when <see langword="null"/>.</param>
@@ -45,13 +47,15 @@ public static class PostgreSqlStoreExtensions
     /// <param name="configure">Sets the options; the defaults when <see langword="null"/>.</param>
     /// <returns>The builder.</returns>
     /// <exception cref="OptionsValidationException">At start: an option is out of its range.</exception>
-    public static SojournBuilder UsePostgreSql(this SojournBuilder builder, Func<IServiceProvider, NpgsqlDataSource> dataSource, Action<PostgreSqlSessionStoreOptions>? configure = null)
+    public static SojournBuilder UsePostgreSql(
+        this SojournBuilder builder, Func<IServiceProvider, NpgsqlDataSource> dataSource, Action<PostgreSqlSessionStoreOptions>? configure = null)
     {
         ArgumentNullException.ThrowIfNull(builder);
         ArgumentNullException.ThrowIfNull(dataSource);
         Configure(builder.Options(), configure);
         return builder.UseStore(services => new PostgreSqlSessionStore(
-            dataSource(services), services.GetRequiredService<IOptionsMonitor<PostgreSqlSessionStoreOptions>>().Get(builder.Name), services.GetRequiredService<TimeProvider>()));
+            dataSource(services), services.GetRequiredService<IOptionsMonitor<PostgreSqlSessionStoreOptions>>().Get(builder.Name),
+            services.GetRequiredService<TimeProvider>()));
     }
 
     /// <summary>
@@ -64,7 +68,8 @@ public static class PostgreSqlStoreExtensions
     /// <returns>The builder.</returns>
     /// <exception cref="ArgumentException">The connection string is empty or malformed.</exception>
     /// <exception cref="OptionsValidationException">At start: an option is out of its range.</exception>
-    public static SojournBuilder UseConnectPgSimple(this SojournBuilder builder, string connectionString, Action<ConnectPgSimpleSessionStoreOptions>? configure = null)
+    public static SojournBuilder UseConnectPgSimple(
+        this SojournBuilder builder, string connectionString, Action<ConnectPgSimpleSessionStoreOptions>? configure = null)
     {
         ArgumentNullException.ThrowIfNull(builder);
         CheckConnectionString(connectionString);
@@ -76,7 +81,8 @@ public static class PostgreSqlStoreExtensions
     /// <param name="section">A section of the configuration that holds <c>ConnectionString</c>, and the options by their names.</param>
     /// <param name="configure">Sets options after the section; nothing when <see langword="null"/>.</param>
     /// <exception cref="OptionsValidationException">At start: the section has no connection string, or an option is out of its range.</exception>
-    public static SojournBuilder UseConnectPgSimple(this SojournBuilder builder, IConfiguration section, Action<ConnectPgSimpleSessionStoreOptions>? configure = null)
+    public static SojournBuilder UseConnectPgSimple(
+        this SojournBuilder builder, IConfiguration section, Action<ConnectPgSimpleSessionStoreOptions>? configure = null)
     {
         ArgumentNullException.ThrowIfNull(builder);
         ArgumentNullException.ThrowIfNull(section);
@@ -88,17 +94,23 @@ public static class PostgreSqlStoreExtensions
     /// <param name="dataSource">Gives the data source, once; whoever made it disposes of it.</param>
     /// <param name="configure">Sets the options; the defaults when <see langword="null"/>.</param>
     /// <exception cref="OptionsValidationException">At start: an option is out of its range.</exception>
-    public static SojournBuilder UseConnectPgSimple(this SojournBuilder builder, Func<IServiceProvider, NpgsqlDataSource> dataSource, Action<ConnectPgSimpleSessionStoreOptions>? configure = null)
+    public static SojournBuilder UseConnectPgSimple(
+        this SojournBuilder builder, Func<IServiceProvider, NpgsqlDataSource> dataSource, Action<ConnectPgSimpleSessionStoreOptions>? configure = null)
     {
         ArgumentNullException.ThrowIfNull(builder);
         ArgumentNullException.ThrowIfNull(dataSource);
         Configure(builder.NodeOptions(), configure);
-        return builder.UseStore(services => new ConnectPgSimpleSessionStore(dataSource(services), services.GetRequiredService<IOptionsMonitor<ConnectPgSimpleSessionStoreOptions>>().Get(builder.Name)));
+        return builder.UseStore(
+            services =>
+                new ConnectPgSimpleSessionStore(
+                    dataSource(services), services.GetRequiredService<IOptionsMonitor<ConnectPgSimpleSessionStoreOptions>>().Get(builder.Name)));
     }
 
-    private static SojournBuilder Use(this SojournBuilder builder, Action<OptionsBuilder<PostgreSqlSessionStoreOptions>> connect, Action<PostgreSqlSessionStoreOptions>? configure)
+    private static SojournBuilder Use(
+        this SojournBuilder builder, Action<OptionsBuilder<PostgreSqlSessionStoreOptions>> connect, Action<PostgreSqlSessionStoreOptions>? configure)
     {
-        var options = builder.Options().Validate(static o => !string.IsNullOrEmpty(o.ConnectionString), $"{nameof(PostgreSqlSessionStoreOptions)} {NoConnectionString}");
+        var options = builder.Options().Validate(
+            static o => !string.IsNullOrEmpty(o.ConnectionString), $"{nameof(PostgreSqlSessionStoreOptions)} {NoConnectionString}");
         connect(options);
         Configure(options, configure);
         return builder.UseStore(services =>
@@ -111,7 +123,8 @@ public static class PostgreSqlStoreExtensions
     private static SojournBuilder UseNodeLayout(
         this SojournBuilder builder, Action<OptionsBuilder<ConnectPgSimpleSessionStoreOptions>> connect, Action<ConnectPgSimpleSessionStoreOptions>? configure)
     {
-        var options = builder.NodeOptions().Validate(static o => !string.IsNullOrEmpty(o.ConnectionString), $"{nameof(ConnectPgSimpleSessionStoreOptions)} {NoConnectionString}");
+        var options = builder.NodeOptions().Validate(
+            static o => !string.IsNullOrEmpty(o.ConnectionString), $"{nameof(ConnectPgSimpleSessionStoreOptions)} {NoConnectionString}");
         connect(options);
         Configure(options, configure);
         return builder.UseStore(services =>
@@ -122,10 +135,12 @@ public static class PostgreSqlStoreExtensions
     }
 
     private static OptionsBuilder<PostgreSqlSessionStoreOptions> Options(this SojournBuilder builder) =>
-        builder.Services.AddOptions<PostgreSqlSessionStoreOptions>(builder.Name).Validate(static o => o.IsValid, PostgreSqlSessionStoreOptions.Rule).ValidateOnStart();
+        builder.Services.AddOptions<PostgreSqlSessionStoreOptions>(builder.Name).Validate(
+            static o => o.IsValid, PostgreSqlSessionStoreOptions.Rule).ValidateOnStart();
 
     private static OptionsBuilder<ConnectPgSimpleSessionStoreOptions> NodeOptions(this SojournBuilder builder) =>
-        builder.Services.AddOptions<ConnectPgSimpleSessionStoreOptions>(builder.Name).Validate(static o => o.IsValid, ConnectPgSimpleSessionStoreOptions.Rule).ValidateOnStart();
+        builder.Services.AddOptions<ConnectPgSimpleSessionStoreOptions>(builder.Name).Validate(
+            static o => o.IsValid, ConnectPgSimpleSessionStoreOptions.Rule).ValidateOnStart();
 
     private static void Configure<TOptions>(OptionsBuilder<TOptions> options, Action<TOptions>? configure)
         where TOptions : class

@@ -65,7 +65,8 @@ public sealed class ConnectRedisSessionStore : ISessionStore, INodeLayout, ISess
     public async ValueTask<bool> CreateAsync(string key, SessionRecord record, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(record);
-        return (long)await RunAsync(Scripts.CreateContent, key, [record.Document, SecondsUntil(record.ExpiresAt)], cancellationToken).ConfigureAwait(false) == 1;
+        return (long)await RunAsync(
+            Scripts.CreateContent, key, [record.Document, SecondsUntil(record.ExpiresAt)], cancellationToken).ConfigureAwait(false) == 1;
     }
 
     /// <inheritdoc/>
@@ -73,7 +74,9 @@ public sealed class ConnectRedisSessionStore : ISessionStore, INodeLayout, ISess
     {
         ArgumentNullException.ThrowIfNull(current);
         ArgumentNullException.ThrowIfNull(next);
-        return WriteAsync(Scripts.ReplaceContent, key, next.WithVersion(VersionOf(next)), [current.Version.Content, next.Document, SecondsUntil(next.ExpiresAt)], cancellationToken);
+        return WriteAsync(
+            Scripts.ReplaceContent, key, next.WithVersion(VersionOf(next)), [current.Version.Content, next.Document, SecondsUntil(next.ExpiresAt)],
+            cancellationToken);
     }
 
     /// <inheritdoc/>
@@ -115,7 +118,8 @@ public sealed class ConnectRedisSessionStore : ISessionStore, INodeLayout, ISess
     /// <returns>When it is closed.</returns>
     public ValueTask DisposeAsync() => _connection.DisposeAsync();
 
-    private static NotSupportedException NoLabels() => new("The layout of connect-redis has no place for labels, so sessions cannot be found by user in it. UseRedis() has one.");
+    private static NotSupportedException NoLabels() =>
+        new("The layout of connect-redis has no place for labels, so sessions cannot be found by user in it. UseRedis() has one.");
 
     /// <summary>Whole seconds, as connect-redis counts them; it deletes what has none left.</summary>
     private long SecondsUntil(DateTimeOffset expiresAt) => (long)Math.Ceiling((expiresAt - _time.GetUtcNow()).TotalSeconds);
@@ -123,7 +127,8 @@ public sealed class ConnectRedisSessionStore : ISessionStore, INodeLayout, ISess
     private SessionRecord ToRecord(RedisResult result)
     {
         var (text, milliseconds) = ((byte[])result[0]!, (long)result[1]);
-        return new SessionRecord(text, _time.GetUtcNow() + (milliseconds < 0 ? TimeToLive : TimeSpan.FromMilliseconds(milliseconds)), version: new SessionVersion(text));
+        return new SessionRecord(
+            text, _time.GetUtcNow() + (milliseconds < 0 ? TimeToLive : TimeSpan.FromMilliseconds(milliseconds)), version: new SessionVersion(text));
     }
 
     private ValueTask<RedisResult> RunAsync(string script, string key, RedisValue[] arguments, CancellationToken cancellationToken)

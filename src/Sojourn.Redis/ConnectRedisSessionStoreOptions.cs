@@ -4,8 +4,8 @@ namespace Sojourn.Redis;
 public sealed class ConnectRedisSessionStoreOptions
 {
     /// <summary>
-    /// A configuration of StackExchange.Redis, such as <c>localhost:6379</c>: set by <c>UseConnectRedis(connectionString)</c>, or with the other options from a section
-    /// of the configuration. Unused where the application gives its own connection.
+    /// A configuration of StackExchange.Redis, such as <c>localhost:6379</c>: set by <c>UseConnectRedis(connectionString)</c>, or with the other options from a
+    /// section of the configuration. Unused where the application gives its own connection.
     /// </summary>
     public string? ConnectionString { get; set; }
 
@@ -19,8 +19,8 @@ public sealed class ConnectRedisSessionStoreOptions
     public bool DisableTouch { get; set; }
 
     /// <summary>
-    /// How many replicas have to confirm a write before it counts; one that fewer confirm within a second fails. 0 by default, 0 to 10: a failover may then lose
-    /// what was acknowledged last. Needs a connection of the store's own, not the application's.
+    /// How many replicas have to confirm a write before it counts; one that fewer confirm within a second fails. 0 by default, 0 to 10: a failover may then
+    /// lose what was acknowledged last. Needs a connection of the store's own, not the application's.
     /// </summary>
     public int WaitForReplicas { get; set; }
 
@@ -28,5 +28,6 @@ public sealed class ConnectRedisSessionStoreOptions
         !string.IsNullOrEmpty(KeyPrefix) && TimeToLive >= TimeSpan.FromSeconds(1) && TimeToLive <= TimeSpan.FromDays(400) && WaitForReplicas is >= 0 and <= 10;
 
     internal const string Rule =
-        $"{nameof(ConnectRedisSessionStoreOptions)}.{nameof(KeyPrefix)} must not be empty, {nameof(TimeToLive)} be 1 second to 400 days, and {nameof(WaitForReplicas)} 0 to 10.";
+        $"{nameof(ConnectRedisSessionStoreOptions)}.{nameof(KeyPrefix)} must not be empty, {nameof(TimeToLive)} be 1 second to 400 days, and "
+        + $"{nameof(WaitForReplicas)} 0 to 10.";
 }

@@ -73,7 +73,8 @@ internal sealed class PrimaryWrites(IServer primary, int database, int replicas)
             else if (count < replicas)
             {
                 doubt = new RedisException(
-                    $"{count} replicas confirmed the write within {TimeoutMilliseconds} ms, where the option WaitForReplicas asks for {replicas}: it is there, and may be lost at a failover.");
+                    $"{count} replicas confirmed the write within {TimeoutMilliseconds} ms, where the option WaitForReplicas asks for {replicas}: it is "
+                    + "there, and may be lost at a failover.");
             }
         }
         catch (Exception e)

@@ -18,7 +18,9 @@ internal sealed class RedisConnection : IAsyncDisposable
         ArgumentNullException.ThrowIfNull(given);
         if (waitForReplicas > 0)
         {
-            throw new ArgumentException("WaitForReplicas holds up the connection that it waits on, so it needs the store's own: give UseRedis or UseConnectRedis a connection string.", nameof(waitForReplicas));
+            throw new ArgumentException(
+                "WaitForReplicas holds up the connection that it waits on, so it needs the store's own: give UseRedis or UseConnectRedis a connection string.",
+                nameof(waitForReplicas));
         }
 
         (_given, ChannelPrefix) = (given, PrefixOf(ConfigurationOptions.Parse(given.Configuration)));
@@ -39,7 +41,8 @@ internal sealed class RedisConnection : IAsyncDisposable
     public async ValueTask<IConnectionMultiplexer> ConnectAsync(CancellationToken cancellationToken) =>
         _given ?? await _own!.GetAsync().WaitAsync(cancellationToken).ConfigureAwait(false);
 
-    public async ValueTask<IDatabase> DatabaseAsync(CancellationToken cancellationToken) => (await ConnectAsync(cancellationToken).ConfigureAwait(false)).GetDatabase();
+    public async ValueTask<IDatabase> DatabaseAsync(CancellationToken cancellationToken) =>
+        (await ConnectAsync(cancellationToken).ConfigureAwait(false)).GetDatabase();
 
     public async ValueTask<byte[]?> GetAsync(RedisKey key, CancellationToken cancellationToken)
     {
@@ -69,7 +72,8 @@ internal sealed class RedisConnection : IAsyncDisposable
 
     /// <summary>A page of records in the order of their names, of which Redis knows none.</summary>
     public async ValueTask<IReadOnlyList<KeyValuePair<string, SessionRecord>>> PageAsync(
-        string prefix, Func<string, bool> isWanted, Func<string, CancellationToken, ValueTask<SessionRecord?>> read, string? afterKey, int limit, CancellationToken cancellationToken)
+        string prefix, Func<string, bool> isWanted, Func<string, CancellationToken, ValueTask<SessionRecord?>> read, string? afterKey, int limit,
+        CancellationToken cancellationToken)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(limit, 1);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(limit, 1_000);
@@ -132,7 +136,8 @@ internal sealed class RedisConnection : IAsyncDisposable
 
         foreach (var server in primaries.Where(static server => server.IsConnected))
         {
-            await foreach (var key in server.KeysAsync(connection.GetDatabase().Database, pattern, pageSize: 1000).WithCancellation(cancellationToken).ConfigureAwait(false))
+            var keys = server.KeysAsync(connection.GetDatabase().Database, pattern, pageSize: 1000);
+            await foreach (var key in keys.WithCancellation(cancellationToken).ConfigureAwait(false))
             {
                 var name = ((string)key!)[prefix.Length..];
                 if (isWanted(name))

@@ -5,7 +5,10 @@ using StackExchange.Redis;
 
 namespace Sojourn.Redis;
 
-/// <summary>Which records bear a label: a sorted set of their keys beside them, each with the time at which it was added, by Redis's own clock: those of processes differ.</summary>
+/// <summary>
+/// Which records bear a label: a sorted set of their keys beside them, each with the time at which it was added, by Redis's own clock: those of processes
+/// differ.
+/// </summary>
 internal sealed class RedisLabels(RedisConnection connection, string prefix, TimeProvider time)
 {
     /// <summary>An entry that is younger may belong to a record that is just being written.</summary>
@@ -57,7 +60,10 @@ internal sealed class RedisLabels(RedisConnection connection, string prefix, Tim
         }
     }
 
-    /// <summary>Labels, and the time that it is for each: asked before a record is written without them, so that what another process adds after that write is known to be newer.</summary>
+    /// <summary>
+    /// Labels, and the time that it is for each: asked before a record is written without them, so that what another process adds after that write is known to
+    /// be newer.
+    /// </summary>
     public async ValueTask<IReadOnlyList<(string Label, long AddedBefore)>> TimesAsync(ImmutableArray<string> labels, CancellationToken cancellationToken) =>
         labels.IsEmpty ? [] : await Task.WhenAll(labels.Select(async label =>
             (label, (long)await connection.WriteAsync(Scripts.LabelTime, KeyOf(label), [], cancellationToken).ConfigureAwait(false)))).ConfigureAwait(false);

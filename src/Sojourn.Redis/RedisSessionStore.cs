@@ -59,7 +59,8 @@ public sealed class RedisSessionStore : ISessionStore, ISessionIndex, ISubjectRe
         var version = SessionVersion.NewRandom();
         await AddLabelsAsync(key, null, record, cancellationToken).ConfigureAwait(false);
         return (long)await _connection.WriteAsync(
-            Scripts.Create, RecordKey(key), [RecordFormat.Write(record, version.Number), DropAt(record.ExpiresAt, version.Number)], cancellationToken).ConfigureAwait(false) == 1;
+            Scripts.Create, RecordKey(key), [RecordFormat.Write(record, version.Number), DropAt(record.ExpiresAt, version.Number)],
+            cancellationToken).ConfigureAwait(false) == 1;
     }
 
     /// <inheritdoc/>
@@ -72,8 +73,12 @@ public sealed class RedisSessionStore : ISessionStore, ISessionIndex, ISubjectRe
         var removed = await _labels.TimesAsync(current.Labels.RemoveRange(next.Labels, StringComparer.Ordinal), cancellationToken).ConfigureAwait(false);
         await AddLabelsAsync(key, current, next, cancellationToken).ConfigureAwait(false);
         RedisValue[] arguments =
-            [RecordFormat.Head(current.Version), RecordFormat.Write(next, version.Number), DropAt(next.ExpiresAt, version.Number), .. News(key, changedTo: version.Number)];
-        var result = Outcome(await _connection.WriteAsync(Scripts.Replace, RecordKey(key), arguments, cancellationToken).ConfigureAwait(false), next.WithVersion(version));
+        [
+            RecordFormat.Head(current.Version), RecordFormat.Write(next, version.Number), DropAt(next.ExpiresAt, version.Number),
+            .. News(key, changedTo: version.Number),
+        ];
+        var result = Outcome(
+            await _connection.WriteAsync(Scripts.Replace, RecordKey(key), arguments, cancellationToken).ConfigureAwait(false), next.WithVersion(version));
         if (result.Outcome == WriteOutcome.Done && !current.Labels.IsEmpty)
         {
             await _labels.RemoveAsync(key, removed, cancellationToken).ConfigureAwait(false);
@@ -100,7 +105,8 @@ public sealed class RedisSessionStore : ISessionStore, ISessionIndex, ISubjectRe
         var (before, news) = (_time.GetUtcNow(), News(key, changedTo: null));
         if (current is null)
         {
-            var value = (byte[]?)await _connection.WriteAsync(Scripts.Take, RecordKey(key), [RecordFormat.Mark, .. news], cancellationToken).ConfigureAwait(false);
+            var value = (byte[]?)await _connection.WriteAsync(
+                Scripts.Take, RecordKey(key), [RecordFormat.Mark, .. news], cancellationToken).ConfigureAwait(false);
             if (value is null)
             {
                 return WriteResult.Gone;
@@ -111,7 +117,8 @@ public sealed class RedisSessionStore : ISessionStore, ISessionIndex, ISubjectRe
         }
 
         var result = Outcome(
-            await _connection.WriteAsync(Scripts.Delete, RecordKey(key), [RecordFormat.Head(current.Version), .. news], cancellationToken).ConfigureAwait(false), done: null);
+            await _connection.WriteAsync(
+                Scripts.Delete, RecordKey(key), [RecordFormat.Head(current.Version), .. news], cancellationToken).ConfigureAwait(false), done: null);
         if (result.Outcome == WriteOutcome.Done)
         {
             await _labels.RemoveAsync(key, RedisLabels.Before(current.Labels, before), cancellationToken).ConfigureAwait(false);
@@ -181,7 +188,8 @@ public sealed class RedisSessionStore : ISessionStore, ISessionIndex, ISubjectRe
     {
         ArgumentException.ThrowIfNullOrEmpty(subject);
         return (long)await _connection.WriteAsync(
-            Scripts.ReplaceSubject, SubjectKey(subject), [current is null ? 0 : 1, current ?? [], next, DropAt(keepUntil, SessionVersion.NewRandom().Number)], cancellationToken).ConfigureAwait(false) == 1;
+            Scripts.ReplaceSubject, SubjectKey(subject), [current is null ? 0 : 1, current ?? [], next, DropAt(keepUntil, SessionVersion.NewRandom().Number)],
+            cancellationToken).ConfigureAwait(false) == 1;
     }
 
     /// <inheritdoc/>
@@ -190,7 +198,8 @@ public sealed class RedisSessionStore : ISessionStore, ISessionIndex, ISubjectRe
         ArgumentNullException.ThrowIfNull(key);
         ArgumentException.ThrowIfNullOrEmpty(owner);
         ArgumentOutOfRangeException.ThrowIfLessThan(duration, TimeSpan.FromMilliseconds(1));
-        return (long)await _connection.RunAsync(Scripts.TakeLease, LeaseKey(key), [owner, (long)duration.TotalMilliseconds], cancellationToken).ConfigureAwait(false) == 1;
+        return (long)await _connection.RunAsync(
+            Scripts.TakeLease, LeaseKey(key), [owner, (long)duration.TotalMilliseconds], cancellationToken).ConfigureAwait(false) == 1;
     }
 
     /// <inheritdoc/>
@@ -208,7 +217,8 @@ public sealed class RedisSessionStore : ISessionStore, ISessionIndex, ISubjectRe
         if (!_options.Notifications)
         {
             throw new InvalidOperationException(
-                $"The sessions' store does not notify: set {nameof(RedisSessionStoreOptions)}.{nameof(RedisSessionStoreOptions.Notifications)}, in every application that writes these sessions.");
+                $"The sessions' store does not notify: set {nameof(RedisSessionStoreOptions)}.{nameof(RedisSessionStoreOptions.Notifications)}, in every "
+                + "application that writes these sessions.");
         }
 
         var connection = await _connection.ConnectAsync(cancellationToken).ConfigureAwait(false);

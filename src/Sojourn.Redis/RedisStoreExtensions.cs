@@ -47,8 +47,11 @@ public static class RedisStoreExtensions
     /// <param name="configure">Sets the options; the defaults when <see langword="null"/>.</param>
     /// <returns>The builder.</returns>
     /// <exception cref="OptionsValidationException">At start: an option is out of its range.</exception>
-    /// <exception cref="ArgumentException">At start: <see cref="RedisSessionStoreOptions.WaitForReplicas"/> is set, which needs a connection of the store's own.</exception>
-    public static SojournBuilder UseRedis(this SojournBuilder builder, Func<IServiceProvider, IConnectionMultiplexer> connection, Action<RedisSessionStoreOptions>? configure = null)
+    /// <exception cref="ArgumentException">
+    /// At start: <see cref="RedisSessionStoreOptions.WaitForReplicas"/> is set, which needs a connection of the store's own.
+    /// </exception>
+    public static SojournBuilder UseRedis(
+        this SojournBuilder builder, Func<IServiceProvider, IConnectionMultiplexer> connection, Action<RedisSessionStoreOptions>? configure = null)
     {
         ArgumentNullException.ThrowIfNull(builder);
         ArgumentNullException.ThrowIfNull(connection);
@@ -67,7 +70,8 @@ public static class RedisStoreExtensions
     /// <returns>The builder.</returns>
     /// <exception cref="ArgumentException">The connection string is malformed.</exception>
     /// <exception cref="OptionsValidationException">At start: an option is out of its range.</exception>
-    public static SojournBuilder UseConnectRedis(this SojournBuilder builder, string connectionString, Action<ConnectRedisSessionStoreOptions>? configure = null)
+    public static SojournBuilder UseConnectRedis(
+        this SojournBuilder builder, string connectionString, Action<ConnectRedisSessionStoreOptions>? configure = null)
     {
         ArgumentNullException.ThrowIfNull(builder);
         ArgumentException.ThrowIfNullOrEmpty(connectionString);
@@ -100,8 +104,11 @@ public static class RedisStoreExtensions
     /// <param name="configure">Sets the options; the defaults when <see langword="null"/>.</param>
     /// <returns>The builder.</returns>
     /// <exception cref="OptionsValidationException">At start: an option is out of its range.</exception>
-    /// <exception cref="ArgumentException">At start: <see cref="ConnectRedisSessionStoreOptions.WaitForReplicas"/> is set, which needs a connection of the store's own.</exception>
-    public static SojournBuilder UseConnectRedis(this SojournBuilder builder, Func<IServiceProvider, IConnectionMultiplexer> connection, Action<ConnectRedisSessionStoreOptions>? configure = null)
+    /// <exception cref="ArgumentException">
+    /// At start: <see cref="ConnectRedisSessionStoreOptions.WaitForReplicas"/> is set, which needs a connection of the store's own.
+    /// </exception>
+    public static SojournBuilder UseConnectRedis(
+        this SojournBuilder builder, Func<IServiceProvider, IConnectionMultiplexer> connection, Action<ConnectRedisSessionStoreOptions>? configure = null)
     {
         ArgumentNullException.ThrowIfNull(builder);
         ArgumentNullException.ThrowIfNull(connection);
@@ -109,7 +116,8 @@ public static class RedisStoreExtensions
     }
 
     private static SojournBuilder UseNative(
-        this SojournBuilder builder, Func<IServiceProvider, IConnectionMultiplexer>? connection, Action<OptionsBuilder<RedisSessionStoreOptions>> prepare, Action<RedisSessionStoreOptions>? configure)
+        this SojournBuilder builder, Func<IServiceProvider, IConnectionMultiplexer>? connection, Action<OptionsBuilder<RedisSessionStoreOptions>> prepare,
+        Action<RedisSessionStoreOptions>? configure)
     {
         var options = builder.Services.AddOptions<RedisSessionStoreOptions>(builder.Name);
         prepare(options);
@@ -120,12 +128,15 @@ public static class RedisStoreExtensions
         return builder.UseStore(services =>
         {
             var settings = services.GetRequiredService<IOptionsMonitor<RedisSessionStoreOptions>>().Get(builder.Name);
-            return new RedisSessionStore(Connect(connection?.Invoke(services), settings.ConnectionString, settings.WaitForReplicas), settings, services.GetRequiredService<TimeProvider>());
+            return new RedisSessionStore(
+                Connect(connection?.Invoke(services), settings.ConnectionString, settings.WaitForReplicas), settings,
+                services.GetRequiredService<TimeProvider>());
         });
     }
 
     private static SojournBuilder UseNodeLayout(
-        this SojournBuilder builder, Func<IServiceProvider, IConnectionMultiplexer>? connection, Action<OptionsBuilder<ConnectRedisSessionStoreOptions>> prepare, Action<ConnectRedisSessionStoreOptions>? configure)
+        this SojournBuilder builder, Func<IServiceProvider, IConnectionMultiplexer>? connection,
+        Action<OptionsBuilder<ConnectRedisSessionStoreOptions>> prepare, Action<ConnectRedisSessionStoreOptions>? configure)
     {
         var options = builder.Services.AddOptions<ConnectRedisSessionStoreOptions>(builder.Name);
         prepare(options);
@@ -136,7 +147,9 @@ public static class RedisStoreExtensions
         return builder.UseStore(services =>
         {
             var settings = services.GetRequiredService<IOptionsMonitor<ConnectRedisSessionStoreOptions>>().Get(builder.Name);
-            return new ConnectRedisSessionStore(Connect(connection?.Invoke(services), settings.ConnectionString, settings.WaitForReplicas), settings, services.GetRequiredService<TimeProvider>());
+            return new ConnectRedisSessionStore(
+                Connect(connection?.Invoke(services), settings.ConnectionString, settings.WaitForReplicas), settings,
+                services.GetRequiredService<TimeProvider>());
         });
     }
 

@@ -91,7 +91,8 @@ internal sealed class RedisSubscription : IAsyncDisposable
     private static SessionNotification ParseChanged(string rest)
     {
         var colon = rest.IndexOf(':', StringComparison.Ordinal);
-        return new(SessionNotificationKind.Changed, rest[(colon + 1)..]) { Version = new SessionVersion(long.Parse(rest.AsSpan(0, colon), CultureInfo.InvariantCulture)) };
+        var version = new SessionVersion(long.Parse(rest.AsSpan(0, colon), CultureInfo.InvariantCulture));
+        return new(SessionNotificationKind.Changed, rest[(colon + 1)..]) { Version = version };
     }
 
     private async Task TellAsync(Action<SessionNotification> handler)

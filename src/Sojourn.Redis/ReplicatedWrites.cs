@@ -37,7 +37,8 @@ internal sealed class ReplicatedWrites : IAsyncDisposable
             }
             catch (RedisServerException e) when (e.Kind == RedisErrorKind.Moved && redirects < MaxRedirects)
             {
-                // Nothing was run, and the driver has taken note of where the key lives now. Servers that do not agree on that yet are given time: 1.3 s in all.
+                // Nothing was run, and the driver has taken note of where the key lives now. Servers that do not agree on that yet are given time: 1.3 s in
+                // all.
                 if (redirects > 0)
                 {
                     await Task.Delay(FirstPause * (1 << (redirects - 1)), TimeProvider.System).ConfigureAwait(false);

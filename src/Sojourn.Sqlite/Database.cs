@@ -41,7 +41,9 @@ internal sealed class Database : IDisposable
         var inMemory = parts.Mode == SqliteOpenMode.Memory || source.Length == 0 || source.Contains(":memory:", StringComparison.OrdinalIgnoreCase)
             || (source.StartsWith("file:", StringComparison.OrdinalIgnoreCase) && source.Contains("mode=memory", StringComparison.OrdinalIgnoreCase));
         if (!inMemory) return parts;
-        throw new ArgumentException("The connection string names no file, and sessions are kept in one: use \"Data Source=sessions.db\", or UseMemory() for sessions in memory.", nameof(connectionString));
+        throw new ArgumentException(
+            "The connection string names no file, and sessions are kept in one: use \"Data Source=sessions.db\", or UseMemory() for sessions in memory.",
+            nameof(connectionString));
     }
 
     /// <summary>Opens the one connection that writes.</summary>

@@ -69,6 +69,8 @@ internal static class Schema
     {
         var version = connection.Pragma("user_version");
         if (version >= 0 && version <= Version) return version;
-        throw new SqliteStoreException(connection.Path, $"has schema version {version}, and this version of Sojourn knows none after {Version}. Upgrade Sojourn, or give sessions a file of their own.");
+        throw new SqliteStoreException(
+            connection.Path,
+            $"has schema version {version}, and this version of Sojourn knows none after {Version}. Upgrade Sojourn, or give sessions a file of their own.");
     }
 }

@@ -3,7 +3,9 @@ namespace Sojourn.Sqlite;
 /// <summary>What an acknowledged change survives.</summary>
 public enum SqliteDurability
 {
-    /// <summary>A crash of the process, of the operating system and a loss of power: every commit waits for the disk. Commits that arrive together share one wait.</summary>
+    /// <summary>
+    /// A crash of the process, of the operating system and a loss of power: every commit waits for the disk. Commits that arrive together share one wait.
+    /// </summary>
     Full,
 
     /// <summary>

@@ -28,10 +28,14 @@ public sealed class SqliteSessionStore : ISessionStore, IExpiringStore, ISession
     private readonly Writer _writer;
 
     /// <summary>Makes a store; the file is opened by the first call.</summary>
-    /// <param name="connectionString">A connection string of Microsoft.Data.Sqlite, such as <c>Data Source=sessions.db</c>; a relative path starts at the working directory.</param>
+    /// <param name="connectionString">
+    /// A connection string of Microsoft.Data.Sqlite, such as <c>Data Source=sessions.db</c>; a relative path starts at the working directory.
+    /// </param>
     /// <param name="options">The defaults when <see langword="null"/>.</param>
     /// <param name="timeProvider">Tells when to look whether the file is still there; the system's clock when <see langword="null"/>.</param>
-    /// <exception cref="ArgumentException">The connection string is malformed, or names no file (<c>:memory:</c>): <c>UseMemory()</c> keeps sessions in memory.</exception>
+    /// <exception cref="ArgumentException">
+    /// The connection string is malformed, or names no file (<c>:memory:</c>): <c>UseMemory()</c> keeps sessions in memory.
+    /// </exception>
     /// <exception cref="ArgumentOutOfRangeException">An option is out of its range.</exception>
     public SqliteSessionStore(string connectionString, SqliteSessionStoreOptions? options = null, TimeProvider? timeProvider = null)
     {
@@ -60,7 +64,9 @@ public sealed class SqliteSessionStore : ISessionStore, IExpiringStore, ISession
         ArgumentNullException.ThrowIfNull(record);
         // Versions of a key start at 62 random bits, so that one it had before it was deleted is not met again.
         return _writer.RunAsync((key, record), static (connection, write) => connection
-            .Prepared("INSERT INTO sessions (key, version, expires, due, labels, document) VALUES (?1, random() & 0x3fffffffffffffff, ?2, ?2, ?3, ?4) ON CONFLICT (key) DO NOTHING")
+            .Prepared(
+                "INSERT INTO sessions (key, version, expires, due, labels, document) VALUES (?1, random() & 0x3fffffffffffffff, ?2, ?2, ?3, ?4) "
+                + "ON CONFLICT (key) DO NOTHING")
             .Bind(1, write.key)
             .Bind(2, write.record.ExpiresAt.ToUnixTimeMilliseconds())
             .BindLabels(3, write.record.Labels)
@@ -209,7 +215,9 @@ public sealed class SqliteSessionStore : ISessionStore, IExpiringStore, ISession
         ArgumentNullException.ThrowIfNull(key);
         ArgumentNullException.ThrowIfNull(owner);
         return _writer.RunAsync((key, owner, duration: (long)Math.Ceiling(duration.TotalMilliseconds)), static (connection, lease) => connection
-            .Prepared($"INSERT INTO leases (key, owner, until) VALUES (?1, ?2, {Now} + ?3) ON CONFLICT (key) DO UPDATE SET owner = ?2, until = {Now} + ?3 WHERE owner = ?2 OR until <= {Now}")
+            .Prepared(
+                $"INSERT INTO leases (key, owner, until) VALUES (?1, ?2, {Now} + ?3) "
+                + $"ON CONFLICT (key) DO UPDATE SET owner = ?2, until = {Now} + ?3 WHERE owner = ?2 OR until <= {Now}")
             .Bind(1, lease.key)
             .Bind(2, lease.owner)
             .Bind(3, lease.duration)
@@ -229,7 +237,9 @@ public sealed class SqliteSessionStore : ISessionStore, IExpiringStore, ISession
             .Execute(), cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>Finishes the writes that are queued, brings everything into the one file and closes it. Calls from now on throw <see cref="ObjectDisposedException"/>.</summary>
+    /// <summary>
+    /// Finishes the writes that are queued, brings everything into the one file and closes it. Calls from now on throw <see cref="ObjectDisposedException"/>.
+    /// </summary>
     /// <returns>When the file is closed.</returns>
     public async ValueTask DisposeAsync()
     {

@@ -14,5 +14,6 @@ public sealed class SqliteSessionStoreOptions
 
     internal bool IsValid => Enum.IsDefined(Durability) && BusyTimeout >= TimeSpan.Zero && BusyTimeout <= TimeSpan.FromMinutes(1);
 
-    internal const string Rule = $"{nameof(SqliteSessionStoreOptions)}.{nameof(BusyTimeout)} must be 0 to 1 minute and {nameof(Durability)} one of {nameof(SqliteDurability)}.";
+    internal const string Rule = $"{nameof(SqliteSessionStoreOptions)}.{nameof(BusyTimeout)} must be 0 to 1 minute and {nameof(Durability)} one of "
+        + $"{nameof(SqliteDurability)}.";
 }

@@ -33,7 +33,9 @@ public abstract partial class SessionStoreConformance
                 {
                     var read = await store.ReadAsync(key, Cancel);
                     Assert.NotNull(read);
-                    Assert.True((Now + left - read.ExpiresAt).Duration() <= Skew + ExpiryResolution + TimeSpan.FromSeconds(10), $"Now: {Now:O}; left: {left}; stored: {read.ExpiresAt:O}");
+                    Assert.True(
+                        (Now + left - read.ExpiresAt).Duration() <= Skew + ExpiryResolution + TimeSpan.FromSeconds(10),
+                        $"Now: {Now:O}; left: {left}; stored: {read.ExpiresAt:O}");
                 }
             }
         }

@@ -123,21 +123,22 @@ public abstract partial class SessionStoreConformance
     [Fact]
     public async Task Many_keys_at_once_are_all_served()
     {
-        await Parallel.ForEachAsync(Enumerable.Range(0, 1_000), new ParallelOptions { MaxDegreeOfParallelism = 16, CancellationToken = Cancel }, async (number, cancel) =>
-        {
-            var store = Instance(number);
-            var key = NewKey();
-            var name = number.ToString(CultureInfo.InvariantCulture);
-            Assert.True(await store.CreateAsync(key, Record(name, labels: "subject:" + name), cancel));
-            var current = await store.ReadAsync(key, cancel);
-            Assert.NotNull(current);
-            Assert.Equal(WriteOutcome.Done, (await store.TouchAsync(key, current, Now + Hours(2), cancel)).Outcome);
-            Assert.Equal(WriteOutcome.Done, (await store.ReplaceAsync(key, current, Record(name + " again"), cancel)).Outcome);
-            AssertSameDocument(Record(name + " again").Document, (await ReadAsync(key)).Document);
-            Assert.Equal(WriteOutcome.Done, (await store.DeleteAsync(key, null, cancel)).Outcome);
-            await CatchUpAsync();
-            await AssertGoneAsync(key);
-        });
+        await Parallel.ForEachAsync(
+            Enumerable.Range(0, 1_000), new ParallelOptions { MaxDegreeOfParallelism = 16, CancellationToken = Cancel }, async (number, cancel) =>
+            {
+                var store = Instance(number);
+                var key = NewKey();
+                var name = number.ToString(CultureInfo.InvariantCulture);
+                Assert.True(await store.CreateAsync(key, Record(name, labels: "subject:" + name), cancel));
+                var current = await store.ReadAsync(key, cancel);
+                Assert.NotNull(current);
+                Assert.Equal(WriteOutcome.Done, (await store.TouchAsync(key, current, Now + Hours(2), cancel)).Outcome);
+                Assert.Equal(WriteOutcome.Done, (await store.ReplaceAsync(key, current, Record(name + " again"), cancel)).Outcome);
+                AssertSameDocument(Record(name + " again").Document, (await ReadAsync(key)).Document);
+                Assert.Equal(WriteOutcome.Done, (await store.DeleteAsync(key, null, cancel)).Outcome);
+                await CatchUpAsync();
+                await AssertGoneAsync(key);
+            });
         if (HasIndex) Assert.Equal(0, await Index.CountAsync(Cancel));
     }
 }

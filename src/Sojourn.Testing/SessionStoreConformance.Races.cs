@@ -15,7 +15,8 @@ public abstract partial class SessionStoreConformance
         {
             var key = NewKey();
             SessionRecord[] records = [Record("a", Hours(1), "subject:a"), Record("b", Hours(2), "subject:b"), Record("c", Hours(3), "subject:c")];
-            var won = await RaceAsync(records.Select<SessionRecord, Func<ISessionStore, ValueTask<bool>>>(record => store => store.CreateAsync(key, record, Cancel)));
+            var won = await RaceAsync(
+                records.Select<SessionRecord, Func<ISessionStore, ValueTask<bool>>>(record => store => store.CreateAsync(key, record, Cancel)));
             var winner = Assert.Single(records.Where((_, number) => won[number]));
             AssertHolds(winner, await ReadAsync(key));
         }
@@ -153,7 +154,8 @@ public abstract partial class SessionStoreConformance
         {
             var (key, current) = await CreatedAsync(Record("kept", labels: "subject:1"));
             var expiresAt = Now + Hours(9);
-            var answers = await RaceAsync(Enumerable.Repeat<Func<ISessionStore, ValueTask<WriteResult>>>(store => store.TouchAsync(key, current, expiresAt, Cancel), 3));
+            var answers = await RaceAsync(
+                Enumerable.Repeat<Func<ISessionStore, ValueTask<WriteResult>>>(store => store.TouchAsync(key, current, expiresAt, Cancel), 3));
             Assert.All(answers, answer => Assert.Equal(WriteOutcome.Done, answer.Outcome));
             await AssertUnchangedAsync(key, current.WithExpiry(expiresAt));
         }
@@ -296,7 +298,8 @@ public abstract partial class SessionStoreConformance
     }
 
     /// <summary>
-    /// Starts every contender at the same moment, each on a thread of its own: threads of the pool would start one after the other. What they wrote is read by all afterwards.
+    /// Starts every contender at the same moment, each on a thread of its own: threads of the pool would start one after the other. What they wrote is read by
+    /// all afterwards.
     /// </summary>
     private async Task<T[]> RaceAsync<T>(IEnumerable<Func<ISessionStore, ValueTask<T>>> contenders)
     {

@@ -12,8 +12,8 @@ public abstract partial class SessionStoreConformance
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(30);
 
     /// <summary>
-    /// Requests that come with one id at the moment when it is renewed: all of them find the session and none of their work is lost, they learn of one new id and no other, and after the
-    /// grace the old one answers nothing and is noticed.
+    /// Requests that come with one id at the moment when it is renewed: all of them find the session and none of their work is lost, they learn of one new id
+    /// and no other, and after the grace the old one answers nothing and is noticed.
     /// </summary>
     /// <returns>When it is checked.</returns>
     [Fact]
@@ -108,7 +108,10 @@ public abstract partial class SessionStoreConformance
         }
     }
 
-    /// <summary>Whoever signs in while the old id is renewed is signed in, and neither the old id nor the one that it was renewed to finds their session: there is no grace across a sign-in.</summary>
+    /// <summary>
+    /// Whoever signs in while the old id is renewed is signed in, and neither the old id nor the one that it was renewed to finds their session: there is no
+    /// grace across a sign-in.
+    /// </summary>
     /// <returns>When it is checked.</returns>
     [Fact]
     public async Task A7_No_id_from_before_a_sign_in_finds_the_session_while_ids_renew_themselves()
@@ -150,7 +153,9 @@ public abstract partial class SessionStoreConformance
         private readonly Processes _processes;
 
         public Visits(SessionStoreConformance suite) => _processes = suite.NewProcesses(
-            options => (options.Secrets, options.RenewIdAfter, options.RenewalGrace, options.IdleTimeout) = (["a secret of the suite's"], RenewAfter, Grace, TimeSpan.FromDays(30)),
+            options =>
+                (options.Secrets, options.RenewIdAfter, options.RenewalGrace, options.IdleTimeout) =
+                    (["a secret of the suite's"], RenewAfter, Grace, TimeSpan.FromDays(30)),
             services => services.AddSingleton<TimeProvider>(Clock).AddSingleton<ISessionEventHandler>(Log));
 
         public ShiftedClock Clock { get; } = new();

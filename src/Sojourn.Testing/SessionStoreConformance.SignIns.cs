@@ -7,7 +7,9 @@ namespace Sojourn.Testing;
 /// <content>Sign-in, renewal and the end of all sessions of a subject, by the engine, in two processes on one store.</content>
 public abstract partial class SessionStoreConformance
 {
-    /// <summary>A password is changed, then all sessions of its user end: no sign-in that was proved with the old password outlives that, in whatever order.</summary>
+    /// <summary>
+    /// A password is changed, then all sessions of its user end: no sign-in that was proved with the old password outlives that, in whatever order.
+    /// </summary>
     /// <returns>When it is checked.</returns>
     [Fact]
     public async Task A11_V17_No_sign_in_by_an_old_password_outlives_the_end_of_all_sessions()
@@ -46,7 +48,9 @@ public abstract partial class SessionStoreConformance
         }
     }
 
-    /// <summary>A session whose id is renewed again and again ends with all of its subject's, or by its handle, and does not come back under a new id.</summary>
+    /// <summary>
+    /// A session whose id is renewed again and again ends with all of its subject's, or by its handle, and does not come back under a new id.
+    /// </summary>
     /// <returns>When it is checked.</returns>
     [Fact]
     public async Task A_session_that_renews_its_id_meanwhile_ends_all_the_same()

@@ -116,7 +116,8 @@ public abstract partial class SessionStoreConformance
     }
 
     private static ValueTask<bool> ReplaceAsync(ISubjectRegistry subjects, string subject, string? current, string next)
-        => subjects.ReplaceSubjectAsync(subject, current is null ? null : Encoding.UTF8.GetBytes(current), Encoding.UTF8.GetBytes(next), Now + Hours(1), Cancel);
+        => subjects.ReplaceSubjectAsync(
+            subject, current is null ? null : Encoding.UTF8.GetBytes(current), Encoding.UTF8.GetBytes(next), Now + Hours(1), Cancel);
 
     private static async Task<string?> EntryAsync(ISubjectRegistry subjects, string subject)
         => await subjects.ReadSubjectAsync(subject, Cancel) is { } entry ? Encoding.UTF8.GetString(entry) : null;

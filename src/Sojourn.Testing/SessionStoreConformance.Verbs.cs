@@ -246,7 +246,9 @@ public abstract partial class SessionStoreConformance
         await AssertAnswerAsync(WriteOutcome.Gone, await Store.DeleteAsync(key, null, Cancel), key);
     }
 
-    /// <summary>What one instance writes, another sees, at once or when it has caught up, and in the same versions: any process may serve the next request.</summary>
+    /// <summary>
+    /// What one instance writes, another sees, at once or when it has caught up, and in the same versions: any process may serve the next request.
+    /// </summary>
     [Fact]
     public async Task Two_instances_on_the_same_data_are_one_store()
     {

@@ -11,8 +11,8 @@ namespace Sojourn.Testing;
 
 /// <summary>
 /// What every store is held to: each fact is a sentence of the contract in <see cref="ISessionStore"/>, <see cref="IExpiringStore"/>,
-/// <see cref="ISessionIndex"/>, <see cref="ISubjectRegistry"/>, <see cref="ISessionLease"/> and <see cref="ISessionNotifications"/>. A store's test class inherits this one, says how a store is made, and declares, with its reason, where
-/// its layout cannot do what the others do.
+/// <see cref="ISessionIndex"/>, <see cref="ISubjectRegistry"/>, <see cref="ISessionLease"/> and <see cref="ISessionNotifications"/>. A store's test class
+/// inherits this one, says how a store is made, and declares, with its reason, where its layout cannot do what the others do.
 /// </summary>
 /// <remarks>
 /// <para>xunit makes one instance, with a store of its own, for every fact. Where <see cref="CreateSecondAsync"/> gives a second instance on
@@ -39,7 +39,8 @@ public abstract partial class SessionStoreConformance : IAsyncLifetime
 
     /// <summary>How many rounds a race runs, 1 or more: <c>SOJOURN_RACE_ROUNDS</c>, 200 by default.</summary>
     protected virtual int RaceRounds
-        => int.TryParse(Environment.GetEnvironmentVariable("SOJOURN_RACE_ROUNDS"), NumberStyles.None, CultureInfo.InvariantCulture, out var rounds) && rounds > 0
+        => int.TryParse(Environment.GetEnvironmentVariable("SOJOURN_RACE_ROUNDS"), NumberStyles.None, CultureInfo.InvariantCulture, out var rounds)
+            && rounds > 0
             ? rounds
             : 200;
 
@@ -49,7 +50,9 @@ public abstract partial class SessionStoreConformance : IAsyncLifetime
     /// <summary>By how much an expiry may differ after it was stored; a millisecond by default.</summary>
     protected virtual TimeSpan ExpiryResolution => TimeSpan.FromMilliseconds(1);
 
-    /// <summary>Whether a document comes back byte for byte; <see langword="false"/> where the layout stores it parsed, and it comes back as equal JSON.</summary>
+    /// <summary>
+    /// Whether a document comes back byte for byte; <see langword="false"/> where the layout stores it parsed, and it comes back as equal JSON.
+    /// </summary>
     protected virtual bool KeepsBytes => true;
 
     /// <summary>Whether a version is the stored content, so that a record that is made again just as it was has its old version again.</summary>
@@ -140,8 +143,8 @@ public abstract partial class SessionStoreConformance : IAsyncLifetime
     protected virtual ValueTask<ISessionStore?> CreateSecondAsync() => new((ISessionStore?)null);
 
     /// <summary>
-    /// Waits until every instance reads what any of them wrote. Nothing by default: a store is read as it is. One that may give what another instance has changed since, as a near cache
-    /// does for a bounded time, lets that time pass here; overriding this declares that it does.
+    /// Waits until every instance reads what any of them wrote. Nothing by default: a store is read as it is. One that may give what another instance has
+    /// changed since, as a near cache does for a bounded time, lets that time pass here; overriding this declares that it does.
     /// </summary>
     /// <returns>When nothing older is read any more.</returns>
     protected virtual ValueTask CatchUpAsync() => default;

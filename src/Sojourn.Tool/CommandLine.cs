@@ -13,7 +13,8 @@ internal static class CommandLine
 
     public static RootCommand Create(ToolConsole console)
     {
-        var root = new RootCommand("Sessions in any store of Sojourn or of express-session: listed, shown, ended, counted, moved, watched. Prints nothing that could be replayed.")
+        var root = new RootCommand(
+            "Sessions in any store of Sojourn or of express-session: listed, shown, ended, counted, moved, watched. Prints nothing that could be replayed.")
         {
             ListCommand.Create(console),
             ShowCommand.Create(console),
@@ -40,7 +41,13 @@ internal static class CommandLine
         try
         {
             var code = await parsed.InvokeAsync(
-                new InvocationConfiguration { Output = console.Output, Error = console.Error, EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = TimeToTidyUp },
+                new InvocationConfiguration
+                {
+                    Output = console.Output,
+                    Error = console.Error,
+                    EnableDefaultExceptionHandler = false,
+                    ProcessTerminationTimeout = TimeToTidyUp,
+                },
                 cancellationToken);
             return parsed.Errors.Count > 0 ? ExitCode.Misuse : code;
         }

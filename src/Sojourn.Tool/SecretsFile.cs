@@ -31,7 +31,9 @@ internal static class SecretsFile
         catch (Exception e) when (e is JsonException or InvalidOperationException or InvalidCastException or ArgumentException)
         {
             // No word of the file's text, which holds secrets.
-            throw new ToolException($"{path} is no JSON object without comments, in which {section}:Secrets is a list of texts. Put what 'sojourn secret new' prints first in it by hand.");
+            throw new ToolException(
+                $"{path} is no JSON object without comments, in which {section}:Secrets is a list of texts. Put what 'sojourn secret new' prints first in it "
+                + "by hand.");
         }
     }
 

@@ -1,7 +1,8 @@
 namespace Sojourn;
 
 /// <summary>
-/// A cache with one place for all hashes that are the same modulo their number. Whoever finds something there has to see whether it is what they look for. Thread-safe.
+/// A cache with one place for all hashes that are the same modulo their number. Whoever finds something there has to see whether it is what they look for.
+/// Thread-safe.
 /// </summary>
 internal sealed class DirectMappedCache<T>(int length)
     where T : class

@@ -35,9 +35,11 @@ internal sealed class ExclusiveSessions(ISessionLease? leases, TimeSpan storeTim
         var owner = SessionId.NewHandle();
         try
         {
-            for (var pause = FirstPause; !await TryAcquireAsync(key, owner, cancellationToken).ConfigureAwait(false); pause = pause < LongestPause ? pause * 2 : LongestPause)
+            var pause = FirstPause;
+            while (!await TryAcquireAsync(key, owner, cancellationToken).ConfigureAwait(false))
             {
                 await Task.Delay(pause, time, cancellationToken).ConfigureAwait(false);
+                pause = pause < LongestPause ? pause * 2 : LongestPause;
             }
 
             return new Turn(this, key, owner);
@@ -82,7 +84,8 @@ internal sealed class ExclusiveSessions(ISessionLease? leases, TimeSpan storeTim
     {
         try
         {
-            return await leases!.TryAcquireAsync(key, owner, LeaseDuration, cancellationToken).AsTask().WaitAsync(storeTimeout, time, cancellationToken).ConfigureAwait(false);
+            return await leases!.TryAcquireAsync(
+                key, owner, LeaseDuration, cancellationToken).AsTask().WaitAsync(storeTimeout, time, cancellationToken).ConfigureAwait(false);
         }
         catch (Exception e) when (!cancellationToken.IsCancellationRequested)
         {

@@ -82,7 +82,8 @@ internal sealed class KeyedQueue<T>
 
     private static async ValueTask<T?> WaitAsync(TaskCompletionSource<T?> turn, CancellationToken cancellationToken)
     {
-        await using (cancellationToken.UnsafeRegister(static (state, token) => ((TaskCompletionSource<T?>)state!).TrySetCanceled(token), turn).ConfigureAwait(false))
+        var registration = cancellationToken.UnsafeRegister(static (state, token) => ((TaskCompletionSource<T?>)state!).TrySetCanceled(token), turn);
+        await using (registration.ConfigureAwait(false))
         {
             return await turn.Task.ConfigureAwait(false);
         }

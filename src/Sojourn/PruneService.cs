@@ -6,11 +6,14 @@ using Sojourn.Storage;
 namespace Sojourn;
 
 /// <summary>Removes expired sessions now and then, off the request path, from every store whose database does not.</summary>
-internal sealed class PruneService(IServiceProvider services, IEnumerable<SessionName> names, TimeProvider time, SessionMetrics metrics, ILogger<PruneService> logger) : BackgroundService
+internal sealed class PruneService(
+    IServiceProvider services, IEnumerable<SessionName> names, TimeProvider time, SessionMetrics metrics, ILogger<PruneService> logger) : BackgroundService
 {
-    private readonly (ISessionStore Store, SojournOptions Options)[] _stores = [.. names.Select(name => (services.GetFor<ISessionStore>(name.Value), services.OptionsFor(name.Value)))];
+    private readonly (ISessionStore Store, SojournOptions Options)[] _stores =
+        [.. names.Select(name => (services.GetFor<ISessionStore>(name.Value), services.OptionsFor(name.Value)))];
 
-    protected override Task ExecuteAsync(CancellationToken stoppingToken) => Task.WhenAll(_stores.Select(each => PruneAsync(each.Store, each.Options, stoppingToken)));
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) =>
+        Task.WhenAll(_stores.Select(each => PruneAsync(each.Store, each.Options, stoppingToken)));
 
     private async Task PruneAsync(ISessionStore store, SojournOptions options, CancellationToken stoppingToken)
     {

@@ -64,14 +64,22 @@ public sealed partial class Session
     private bool HasBegun => Record is not null || !_document.Cookie.IsEmpty;
 
     /// <summary>How long the session lives without use.</summary>
-    private TimeSpan Lifetime => (_operations.LivesAsLongAsCookie && HasMaxAge ? CookieUnlocked.MaxAge : null) ?? Metadata.IdleTimeout ?? _operations.TimeToLive;
+    private TimeSpan Lifetime =>
+        (_operations.LivesAsLongAsCookie && HasMaxAge ? CookieUnlocked.MaxAge : null) ?? Metadata.IdleTimeout ?? _operations.TimeToLive;
 
     /// <summary>How stale the stored expiry may become: where this session has a deadline of its own, by that one.</summary>
     internal TimeSpan TouchInterval => Deadlines.TouchInterval(_operations.Options, Metadata.IdleTimeout, Key);
 
     /// <summary>Whether a commit after the first could find anything to do: a change, an object to look at, something asked for.</summary>
     internal bool HasWork =>
-        _changes is { Count: > 0 } || _watched is not null || _cookie is not null || _flashesRead is not null || IsTouchAsked || _isRegenerated || State != SessionState.Live || Failure is not null;
+        _changes is { Count: > 0 }
+            || _watched is not null
+            || _cookie is not null
+            || _flashesRead is not null
+            || IsTouchAsked
+            || _isRegenerated
+            || State != SessionState.Live
+            || Failure is not null;
 
     /// <summary>
     /// Whether what has not changed is to be looked after: at a request's first commit, or where a late <see cref="Touch"/> asks for it. Outside a

@@ -5,7 +5,9 @@ namespace Sojourn;
 /// <content>The device that the session is bound to. What is done here is no use of the session: its idle deadline stays.</content>
 public sealed partial class Session
 {
-    /// <summary>Whether the session is bound to the device that its user signed in on, so that its cookies open nothing elsewhere for longer than some minutes.</summary>
+    /// <summary>
+    /// Whether the session is bound to the device that its user signed in on, so that its cookies open nothing elsewhere for longer than some minutes.
+    /// </summary>
     public bool IsDeviceBound => Read(static session => session.Metadata.Binding is not null);
 
     /// <summary>The binding, asked without looking at the session on anybody's behalf.</summary>
@@ -34,10 +36,13 @@ public sealed partial class Session
     internal ValueTask<bool> BindAsync(SessionBinding binding, CancellationToken cancellationToken) =>
         SaveBindingAsync(new BindingChange(Metadata.SignedInAt, expected: null, _ => binding), cancellationToken);
 
-    /// <summary>Puts a challenge in place of the one that was answered or is too old, and saves the session: of parallel calls with the same challenge one succeeds.</summary>
+    /// <summary>
+    /// Puts a challenge in place of the one that was answered or is too old, and saves the session: of parallel calls with the same challenge one succeeds.
+    /// </summary>
     internal ValueTask<bool> ReplaceChallengeAsync(SessionBinding binding, string next, DateTimeOffset expiresAt, CancellationToken cancellationToken) =>
         SaveBindingAsync(
-            new BindingChange(signedInAt: null, expected: binding, current => current! with { Challenge = next, ChallengeExpiresAt = expiresAt }), cancellationToken);
+            new BindingChange(signedInAt: null, expected: binding, current => current! with { Challenge = next, ChallengeExpiresAt = expiresAt }),
+            cancellationToken);
 
     private async ValueTask<bool> SaveBindingAsync(BindingChange change, CancellationToken cancellationToken)
     {

@@ -10,16 +10,18 @@ public sealed partial class Session
     private bool _hasSignedIn;
 
     /// <summary>
-    /// Is cancelled when the session ends: destroyed, signed out of, ended from elsewhere or past a deadline, in this process or another. For sockets, streams and long requests, which
-    /// close then. A new id is no end, unless another user signs in.
+    /// Is cancelled when the session ends: destroyed, signed out of, ended from elsewhere or past a deadline, in this process or another. For sockets, streams
+    /// and long requests, which close then. A new id is no end, unless another user signs in.
     /// </summary>
     /// <remarks>
-    /// <para>What this process ends, and a deadline, is noticed at once. What another one ends is noticed when the store tells of it (Redis, PostgreSQL and MongoDB with <c>Notifications</c> set), under
-    /// a second while its connection stands, and by the first look after it stands again; with other stores within <see cref="SojournOptions.EndedCheckInterval"/>. A store that cannot be asked is no end.</para>
-    /// <para>In a request the token serves until the request is over. Outside, for a session of <see cref="SessionManager.LoadAsync(string, CancellationToken)"/>, until the session ends. One that is not
-    /// stored yet is watched from when it is; before, only its own request can end it. Where nobody asks, nothing is watched.</para>
-    /// <para>A new id that another process gave is followed by the session's handle, where the store finds sessions by it, as all native layouts do. A session that nobody signed in to, and whose <see cref="Handle"/>
-    /// nobody asked for, has none: it counts as ended then.</para>
+    /// <para>What this process ends, and a deadline, is noticed at once. What another one ends is noticed when the store tells of it (Redis, PostgreSQL and
+    /// MongoDB with <c>Notifications</c> set), under a second while its connection stands, and by the first look after it stands again; with other stores
+    /// within <see cref="SojournOptions.EndedCheckInterval"/>. A store that cannot be asked is no end.</para>
+    /// <para>In a request the token serves until the request is over. Outside, for a session of
+    /// <see cref="SessionManager.LoadAsync(string, CancellationToken)"/>, until the session ends. One that is not stored yet is watched from when it is;
+    /// before, only its own request can end it. Where nobody asks, nothing is watched.</para>
+    /// <para>A new id that another process gave is followed by the session's handle, where the store finds sessions by it, as all native layouts do. A session
+    /// that nobody signed in to, and whose <see cref="Handle"/> nobody asked for, has none: it counts as ended then.</para>
     /// <para>Callbacks run on the thread pool. What they throw is logged.</para>
     /// </remarks>
     public CancellationToken Ended
@@ -35,8 +37,9 @@ public sealed partial class Session
     }
 
     /// <summary>
-    /// Whether the request counts as use of the session, which moves the idle deadline; true by default, unless the endpoint says <c>WithoutActivity</c>. Set to false for what a page does by itself:
-    /// the session is loaded and saved as ever, and ends when it would have. Signing in counts in any case, and so does <see cref="Touch"/>.
+    /// Whether the request counts as use of the session, which moves the idle deadline; true by default, unless the endpoint says <c>WithoutActivity</c>. Set
+    /// to false for what a page does by itself: the session is loaded and saved as ever, and ends when it would have. Signing in counts in any case, and so
+    /// does <see cref="Touch"/>.
     /// </summary>
     public bool CountsAsActivity
     {
@@ -45,10 +48,12 @@ public sealed partial class Session
     }
 
     /// <summary>
-    /// Keeps the session from ending for want of use while somebody stays connected: its idle deadline is moved as if requests came. The absolute deadline stays.
-    /// In a request until the request is over at the latest.
+    /// Keeps the session from ending for want of use while somebody stays connected: its idle deadline is moved as if requests came. The absolute deadline
+    /// stays. In a request until the request is over at the latest.
     /// </summary>
-    /// <remarks>Idle means a user who does nothing (NIST SP 800-63B, section 5.2): an open connection is not use by itself, so this is to be asked for.</remarks>
+    /// <remarks>
+    /// Idle means a user who does nothing (NIST SP 800-63B, section 5.2): an open connection is not use by itself, so this is to be asked for.
+    /// </remarks>
     /// <returns>Ends it when disposed of.</returns>
     public IDisposable KeepAlive()
     {

@@ -6,7 +6,9 @@ namespace Sojourn;
 /// <content>The verbs of the session as a whole: save, reload, touch, a new id, the end.</content>
 public sealed partial class Session
 {
-    /// <summary>Saves what the request has changed so far, and an untouched new session as well. Needed only before something outside the response depends on it.</summary>
+    /// <summary>
+    /// Saves what the request has changed so far, and an untouched new session as well. Needed only before something outside the response depends on it.
+    /// </summary>
     /// <param name="cancellationToken">Ends the wait for the store; whether the changes are stored is then not known.</param>
     /// <exception cref="SessionEndedException">The session ended while the request ran.</exception>
     /// <exception cref="SessionStoreException">The store failed.</exception>
@@ -67,7 +69,10 @@ public sealed partial class Session
         return _operations.DestroyAsync(this, reason, cancellationToken);
     }
 
-    /// <summary>Forgets the session for the rest of the request, as setting <c>req.session</c> to null does; what becomes of the stored one is for <see cref="SojournOptions.Unset"/> to say.</summary>
+    /// <summary>
+    /// Forgets the session for the rest of the request, as setting <c>req.session</c> to null does; what becomes of the stored one is for
+    /// <see cref="SojournOptions.Unset"/> to say.
+    /// </summary>
     /// <exception cref="InvalidOperationException">The session is read-only.</exception>
     public void Unset()
     {
@@ -96,7 +101,8 @@ public sealed partial class Session
             RequireNotReadOnly();
             if (_host is { CanSendCookie: false })
             {
-                throw new InvalidOperationException("The response has started, so the new id cannot be sent to the visitor. Renew the id before the first byte is written.");
+                throw new InvalidOperationException(
+                    "The response has started, so the new id cannot be sent to the visitor. Renew the id before the first byte is written.");
             }
         }
     }

@@ -22,9 +22,11 @@ public sealed partial class Session
     internal bool IsRenewalDue(TimeSpan after, DateTimeOffset now) => !IsReadOnly && !_hasOldId && _host is { CanRenewId: true } && IsIdOlderThan(after, now);
 
     /// <summary>
-    /// Whether a token may be sent again that the request came with. Not when its id may be renewed just now, by another request: the token would outlive the id in the browser.
+    /// Whether a token may be sent again that the request came with. Not when its id may be renewed just now, by another request: the token would outlive the
+    /// id in the browser.
     /// </summary>
-    internal bool MaySendIdAgain => !_hasOldId && !(_operations.Options.RenewIdAfter is { } after && IsIdOlderThan(after - QuietTime, _operations.Time.GetUtcNow()));
+    internal bool MaySendIdAgain =>
+        !_hasOldId && !(_operations.Options.RenewIdAfter is { } after && IsIdOlderThan(after - QuietTime, _operations.Time.GetUtcNow()));
 
     /// <summary>Notes that the id is of now. It is forgotten where the request goes on from another record.</summary>
     internal void StampId(DateTimeOffset now)

@@ -13,8 +13,8 @@ public sealed partial class Session
     internal ReadOnlyMemory<byte> Ticket => Read(static session => session.Metadata.Ticket);
 
     /// <summary>
-    /// Signs a user in: gives the session a new id, sets <see cref="Subject"/>, begins the absolute deadline anew and saves the session, before this returns. The old id is
-    /// dead then.
+    /// Signs a user in: gives the session a new id, sets <see cref="Subject"/>, begins the absolute deadline anew and saves the session, before this returns.
+    /// The old id is dead then.
     /// </summary>
     /// <param name="subject">Whom the session belongs to from now on; 1 to 256 characters.</param>
     /// <param name="how">Deadlines and the like; the defaults of <see cref="SessionSignIn"/> when <see langword="null"/>.</param>
@@ -45,7 +45,9 @@ public sealed partial class Session
     /// <param name="cancellationToken">Ends the wait for the store.</param>
     /// <exception cref="SessionEndedException">The session ended while the request ran.</exception>
     /// <exception cref="SessionStoreException">The store failed; the session keeps its data, under the old id or the new.</exception>
-    /// <exception cref="InvalidOperationException">Nobody is signed in, or somebody acts as the subject; or the response has started, or the session is read-only.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// Nobody is signed in, or somebody acts as the subject; or the response has started, or the session is read-only.
+    /// </exception>
     public ValueTask ConfirmSignInAsync(CancellationToken cancellationToken = default)
     {
         lock (_sync)
@@ -64,8 +66,8 @@ public sealed partial class Session
     }
 
     /// <summary>
-    /// The subject acts as another one until <see cref="StopImpersonatingAsync"/>: gives the session a new id and empties it; the subject's own entries wait for their return.
-    /// The session ends with either's sessions, and its deadlines stay as they are.
+    /// The subject acts as another one until <see cref="StopImpersonatingAsync"/>: gives the session a new id and empties it; the subject's own entries wait
+    /// for their return. The session ends with either's sessions, and its deadlines stay as they are.
     /// </summary>
     /// <param name="subject">Whom to act as; 1 to 256 characters.</param>
     /// <param name="cancellationToken">Ends the wait for the store.</param>
@@ -94,7 +96,10 @@ public sealed partial class Session
         return _operations.RenewIdAsync(this, cancellationToken);
     }
 
-    /// <summary>Whoever acted as another subject is themselves again: gives the session a new id, and back the entries that they had. What was put into it meanwhile is dropped.</summary>
+    /// <summary>
+    /// Whoever acted as another subject is themselves again: gives the session a new id, and back the entries that they had. What was put into it meanwhile is
+    /// dropped.
+    /// </summary>
     /// <param name="cancellationToken">Ends the wait for the store.</param>
     /// <exception cref="InvalidOperationException">Nobody acts as the subject; or the response has started, or the session is read-only.</exception>
     /// <exception cref="SessionEndedException">The session ended while the request ran.</exception>

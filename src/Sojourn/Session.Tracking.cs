@@ -266,7 +266,8 @@ public sealed partial class Session
         if (Record is null && _host is { CanSendCookie: false })
         {
             throw new InvalidOperationException(
-                "The response has started, so the cookie of a new session cannot be sent to the visitor. Put something into the session before the first byte is written.");
+                "The response has started, so the cookie of a new session cannot be sent to the visitor. Put something into the session before the first byte "
+                + "is written.");
         }
     }
 

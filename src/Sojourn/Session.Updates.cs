@@ -50,7 +50,9 @@ public sealed partial class Session
         return EntryValue.Read(name, change.Result, type);
     }
 
-    /// <summary>Reads an entry and removes it at commit. Of parallel requests each may read it; <see cref="PopAsync{T}(string, CancellationToken)"/> gives it to one.</summary>
+    /// <summary>
+    /// Reads an entry and removes it at commit. Of parallel requests each may read it; <see cref="PopAsync{T}(string, CancellationToken)"/> gives it to one.
+    /// </summary>
     /// <typeparam name="T">What to read it as.</typeparam>
     /// <param name="name">The entry's name.</param>
     /// <returns>The value, or the type's default when there is no such entry.</returns>
@@ -72,7 +74,9 @@ public sealed partial class Session
         }
     }
 
-    /// <summary>Takes an entry out of the stored session at once, with everything else that the request has changed. Of parallel calls one gets the value.</summary>
+    /// <summary>
+    /// Takes an entry out of the stored session at once, with everything else that the request has changed. Of parallel calls one gets the value.
+    /// </summary>
     /// <typeparam name="T">What to read it as.</typeparam>
     /// <param name="name">The entry's name.</param>
     /// <param name="cancellationToken">Ends the wait for the store; whether the entry is removed is then not known.</param>

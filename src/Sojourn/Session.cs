@@ -95,12 +95,14 @@ public sealed partial class Session
     /// <summary>Whom the session belongs to, as given to <see cref="SignInAsync"/>; <see langword="null"/> when nobody is signed in.</summary>
     public string? Subject => Read(static session => session.Metadata.Subject);
 
-    /// <summary>Who acts as the <see cref="Subject"/> (<see cref="ImpersonateAsync(string, CancellationToken)"/>); <see langword="null"/> when they are themselves.</summary>
+    /// <summary>
+    /// Who acts as the <see cref="Subject"/> (<see cref="ImpersonateAsync(string, CancellationToken)"/>); <see langword="null"/> when they are themselves.
+    /// </summary>
     public string? Impersonator => Read(static session => session.Metadata.Actor?.Subject);
 
     /// <summary>
-    /// When the subject last proved who they are: at sign-in, or by <see cref="ConfirmSignInAsync"/>. <see langword="null"/> when nobody is signed in, or somebody acts as
-    /// the subject.
+    /// When the subject last proved who they are: at sign-in, or by <see cref="ConfirmSignInAsync"/>. <see langword="null"/> when nobody is signed in, or
+    /// somebody acts as the subject.
     /// </summary>
     public DateTimeOffset? SignedInAt => Read(static session => session.Metadata.SignedInAt);
 
@@ -108,7 +110,8 @@ public sealed partial class Session
     public SessionDevice? Device => Read(static session => session.Metadata.Device);
 
     /// <summary>When the session was made; <see langword="null"/> where a Node application made it, which does not say.</summary>
-    public DateTimeOffset? CreatedAt => Read(static session => session.IsNew && session.Record is null ? session._operations.Time.GetUtcNow() : session.Metadata.CreatedAt);
+    public DateTimeOffset? CreatedAt =>
+        Read(static session => session.IsNew && session.Record is null ? session._operations.Time.GetUtcNow() : session.Metadata.CreatedAt);
 
     /// <summary>When the session was last used before this request, to within the touch interval; follows from the stored expiry.</summary>
     public DateTimeOffset LastSeenAt => Read(static session =>
@@ -118,7 +121,8 @@ public sealed partial class Session
     public DateTimeOffset ExpiresAt => Read(static session => session.Record?.ExpiresAt ?? session.FreshExpiry(session._operations.Time.GetUtcNow()));
 
     /// <summary>When the session ends whatever its use; <see langword="null"/> when it has no such deadline.</summary>
-    public DateTimeOffset? AbsoluteExpiresAt => Read(static session => session.Metadata.AbsoluteExpiresAt ?? (session.HasBegun ? null : session.NewAbsoluteDeadline()));
+    public DateTimeOffset? AbsoluteExpiresAt =>
+        Read(static session => session.Metadata.AbsoluteExpiresAt ?? (session.HasBegun ? null : session.NewAbsoluteDeadline()));
 
     /// <summary>The session's own cookie attributes. A change is saved and sent with the response.</summary>
     public SessionCookie Cookie
@@ -149,7 +153,9 @@ public sealed partial class Session
         }
     }
 
-    /// <summary>Reads an entry. One object is handed out for each entry and type; changed in place, it is saved without <see cref="Set{T}(string, T)"/>.</summary>
+    /// <summary>
+    /// Reads an entry. One object is handed out for each entry and type; changed in place, it is saved without <see cref="Set{T}(string, T)"/>.
+    /// </summary>
     /// <typeparam name="T">What to read it as.</typeparam>
     /// <param name="name">The entry's name.</param>
     /// <returns>The value, or the type's default when there is no such entry.</returns>

@@ -3,7 +3,9 @@ using Sojourn.Document;
 
 namespace Sojourn;
 
-/// <summary>What the application keeps about the device that a session was signed in on, so that its user knows it again in a list. It proves nothing.</summary>
+/// <summary>
+/// What the application keeps about the device that a session was signed in on, so that its user knows it again in a list. It proves nothing.
+/// </summary>
 public sealed record SessionDevice
 {
     /// <summary>What the device calls itself: the User-Agent header, or words of the application's own; up to 512 characters, longer text is cut.</summary>

@@ -46,7 +46,9 @@ public sealed class SessionEndedException : Exception
 public sealed class SessionLimitException : Exception
 {
     internal SessionLimitException(int limit)
-        : base($"The user is signed in {limit} times already, and SojournOptions.MaxSessionsPerSubject allows no more. One of these sessions must end first.") => Limit = limit;
+        : base(
+            $"The user is signed in {limit} times already, and SojournOptions.MaxSessionsPerSubject allows no more. One of these sessions must end first.") =>
+            Limit = limit;
 
     /// <summary>How many sessions a subject may have.</summary>
     public int Limit { get; }
@@ -56,7 +58,9 @@ public sealed class SessionLimitException : Exception
 public sealed class SessionTooLargeException : Exception
 {
     internal SessionTooLargeException(long bytes, int limit)
-        : base($"The session would take {bytes:N0} bytes, more than SojournOptions.MaxDocumentBytes = {limit:N0}. Keep large things elsewhere and their names in the session.")
+        : base(
+            $"The session would take {bytes:N0} bytes, more than SojournOptions.MaxDocumentBytes = {limit:N0}. Keep large things elsewhere and their names in "
+            + "the session.")
     {
         Bytes = bytes;
     }

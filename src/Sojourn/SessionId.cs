@@ -32,8 +32,8 @@ internal sealed class SessionId
     }
 
     /// <summary>
-    /// The id that follows on another when ids renew themselves: as good as a random one to whoever lacks the secret or the nonce, and to be made again from the old id while
-    /// there is a nonce. No token is made of the same text, since no id holds a NUL.
+    /// The id that follows on another when ids renew themselves: as good as a random one to whoever lacks the secret or the nonce, and to be made again from
+    /// the old id while there is a nonce. No token is made of the same text, since no id holds a NUL.
     /// </summary>
     public static string After(string id, string nonce, byte[] secret) =>
         Base64Url.EncodeToString(HMACSHA256.HashData(secret, Encoding.UTF8.GetBytes($"renewed\0{nonce}\0{id}")));

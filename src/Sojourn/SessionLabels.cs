@@ -28,7 +28,8 @@ internal static class SessionLabels
             || label.StartsWith("subject:", StringComparison.Ordinal)
             || label.StartsWith("handle:", StringComparison.Ordinal))
         {
-            throw new ArgumentException("A label of the application's has the form kind:value, up to 256 characters, and its kind is neither subject nor handle.", nameof(label));
+            throw new ArgumentException(
+                "A label of the application's has the form kind:value, up to 256 characters, and its kind is neither subject nor handle.", nameof(label));
         }
     }
 }

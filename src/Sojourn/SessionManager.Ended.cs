@@ -19,7 +19,8 @@ public sealed partial class SessionManager
     /// <exception cref="SessionStoreException">The store failed: nobody knows.</exception>
     internal async ValueTask<SessionPlace?> LocateAsync(string key, string? handle, CancellationToken cancellationToken)
     {
-        var found = await FollowAsync(key, null, await _store.ReadAsync(key, cancellationToken).ConfigureAwait(false), inGrace: false, cancellationToken).ConfigureAwait(false);
+        var found = await FollowAsync(
+            key, null, await _store.ReadAsync(key, cancellationToken).ConfigureAwait(false), inGrace: false, cancellationToken).ConfigureAwait(false);
         if (found.Record is not null)
         {
             return PlaceOf(found.Key, found.Record);
@@ -57,6 +58,7 @@ public sealed partial class SessionManager
     }
 
     private SessionPlace? PlaceOf(string key, Storage.SessionRecord record) => Finder.DescribeLive(key, record) is { } session
-        ? new SessionPlace(key, record, session.Handle, session.AbsoluteExpiresAt is { } absolute && absolute < session.ExpiresAt ? absolute : session.ExpiresAt)
+        ? new SessionPlace(
+            key, record, session.Handle, session.AbsoluteExpiresAt is { } absolute && absolute < session.ExpiresAt ? absolute : session.ExpiresAt)
         : null;
 }

@@ -55,7 +55,8 @@ public sealed partial class SessionManager
     /// <param name="reason">What handlers of events are told.</param>
     /// <param name="cancellationToken">Ends the wait for the store.</param>
     /// <returns>Whether it ended by this.</returns>
-    internal async ValueTask<bool> EndOnceAsync(string key, SessionRecord record, SessionInfo? session, HashSet<string> ended, SessionEndReason reason, CancellationToken cancellationToken)
+    internal async ValueTask<bool> EndOnceAsync(
+        string key, SessionRecord record, SessionInfo? session, HashSet<string> ended, SessionEndReason reason, CancellationToken cancellationToken)
     {
         if (session?.Handle is not { } handle)
         {
@@ -72,7 +73,8 @@ public sealed partial class SessionManager
     }
 
     /// <summary>Deletes the record of a session, whatever its version: a change that was made meanwhile ends with the session.</summary>
-    internal async ValueTask<bool> EndRecordAsync(string key, SessionRecord? record, SessionInfo? session, SessionEndReason reason, CancellationToken cancellationToken)
+    internal async ValueTask<bool> EndRecordAsync(
+        string key, SessionRecord? record, SessionInfo? session, SessionEndReason reason, CancellationToken cancellationToken)
     {
         if (!await RemoveAsync(key, _isKeyedById ? null : record, cancellationToken).ConfigureAwait(false))
         {

@@ -6,8 +6,9 @@ using Sojourn.Storage;
 namespace Sojourn;
 
 /// <content>
-/// Ids that renew themselves (<see cref="SojournOptions.RenewIdAfter"/>). The record of the new id is created, then a forwarding record takes the place of the old one, by compare-and-swap:
-/// whatever comes upon it goes on at the new record. For the grace that is a request with the old id, too; after it only a request that had the session before.
+/// Ids that renew themselves (<see cref="SojournOptions.RenewIdAfter"/>). The record of the new id is created, then a forwarding record takes the place of the
+/// old one, by compare-and-swap: whatever comes upon it goes on at the new record. For the grace that is a request with the old id, too; after it only a
+/// request that had the session before.
 /// </content>
 public sealed partial class SessionManager
 {
@@ -15,7 +16,8 @@ public sealed partial class SessionManager
     private const int MaxHops = 1_000;
 
     /// <summary>Loads the session of an id that was renewed; within the grace, or not at all.</summary>
-    private async ValueTask<Session?> LoadForwardedAsync(string id, string key, SessionRecord record, Forwarding forwarding, ISessionHost? host, CancellationToken cancellationToken)
+    private async ValueTask<Session?> LoadForwardedAsync(
+        string id, string key, SessionRecord record, Forwarding forwarding, ISessionHost? host, CancellationToken cancellationToken)
     {
         var now = Time.GetUtcNow();
         if (record.ExpiresAt > now && forwarding.Until <= now)
@@ -54,8 +56,8 @@ public sealed partial class SessionManager
     }
 
     /// <summary>
-    /// Renews the id of a session whose id is due, together with what the request changed. Of the requests that find it due one renews it, and the others go on under its new id. What
-    /// changed nothing does not fail by it.
+    /// Renews the id of a session whose id is due, together with what the request changed. Of the requests that find it due one renews it, and the others go on
+    /// under its new id. What changed nothing does not fail by it.
     /// </summary>
     private async ValueTask RenewAndCommitAsync(Session session, TimeSpan after, bool isChanged, CancellationToken cancellationToken)
     {
@@ -143,7 +145,9 @@ public sealed partial class SessionManager
         }
     }
 
-    /// <summary>Creates the record of the next id, then lets the old one's lead there: never the other way, so that a crash in between signs nobody out.</summary>
+    /// <summary>
+    /// Creates the record of the next id, then lets the old one's lead there: never the other way, so that a crash in between signs nobody out.
+    /// </summary>
     private async ValueTask<bool> ForwardAsync(Session session, string newId, Forwarding forwarding, DateTimeOffset now, CancellationToken cancellationToken)
     {
         var oldKey = session.Key;
@@ -174,12 +178,14 @@ public sealed partial class SessionManager
     }
 
     /// <summary>A writer of the old id was faster: its work goes into the new record before the old one gives way.</summary>
-    private async ValueTask<(SessionRecord Record, int Changes)> CarryOverAsync(Session session, SessionRecord late, string newKey, DateTimeOffset now, CancellationToken cancellationToken)
+    private async ValueTask<(SessionRecord Record, int Changes)> CarryOverAsync(
+        Session session, SessionRecord late, string newKey, DateTimeOffset now, CancellationToken cancellationToken)
     {
         session.Rebase(late);
         var batch = TakeBatchOfNewId(session, now);
         var stored = await _store.ReadAsync(newKey, cancellationToken).ConfigureAwait(false);
-        return stored is not null && (await _store.ReplaceAsync(newKey, stored, batch.Record, cancellationToken).ConfigureAwait(false)).Outcome == WriteOutcome.Done
+        return stored is not null
+            && (await _store.ReplaceAsync(newKey, stored, batch.Record, cancellationToken).ConfigureAwait(false)).Outcome == WriteOutcome.Done
             ? batch
             : throw new SessionStoreException("The record of the new id was changed before anybody knew the id.");
     }
@@ -256,7 +262,9 @@ public sealed partial class SessionManager
         return null;
     }
 
-    /// <summary>Deletes the record of a session, in whatever version, and wherever the session is now: what was changed or renewed meanwhile ends with it.</summary>
+    /// <summary>
+    /// Deletes the record of a session, in whatever version, and wherever the session is now: what was changed or renewed meanwhile ends with it.
+    /// </summary>
     /// <param name="key">The key that it had.</param>
     /// <param name="known">The record as it is known; <see langword="null"/> to delete what is there under this very key.</param>
     /// <param name="cancellationToken">Ends the wait for the store.</param>

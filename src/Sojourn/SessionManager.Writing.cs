@@ -30,7 +30,8 @@ public sealed partial class SessionManager
 
             if (handedOn is not null && RandomNumberGenerator.GetInt32(CommitsBetweenPauses) == 0)
             {
-                // Commits that follow on one another let no other process in, which is always a moment too late. By the real clock: one that a test holds still must not hold up a commit.
+                // Commits that follow on one another let no other process in, which is always a moment too late. By the real clock: one that a test holds still
+                // must not hold up a commit.
                 await Task.Delay(1, cancellationToken).ConfigureAwait(false);
             }
 
@@ -47,7 +48,8 @@ public sealed partial class SessionManager
                     return;
                 }
 
-                var fresh = await GoOnAsync(session, await LateAsync(session.Key, result, cancellationToken).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
+                var fresh = await GoOnAsync(
+                    session, await LateAsync(session.Key, result, cancellationToken).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
                 if (isResave)
                 {
                     // Nothing of this request's own is lost, whatever the other request did.
@@ -134,10 +136,14 @@ public sealed partial class SessionManager
 
     /// <summary>
     /// Begins from what the commit before this one stored, or from the store where this request does not know the version, or has outlived the deadline
-    /// that it knew: a session that others kept alive goes on, one that expired stays expired. A copy is enough for a write, which meets a conflict where it is old.
+    /// that it knew: a session that others kept alive goes on, one that expired stays expired. A copy is enough for a write, which meets a conflict where it is
+    /// old.
     /// </summary>
-    /// <returns>The instant at which the session was alive. The new deadline counts from it, so that none is given to a session that expires meanwhile.</returns>
-    private async ValueTask<DateTimeOffset> GetFreshAsync(Session session, string key, SessionRecord? handedOn, bool isCopyEnough, CancellationToken cancellationToken)
+    /// <returns>
+    /// The instant at which the session was alive. The new deadline counts from it, so that none is given to a session that expires meanwhile.
+    /// </returns>
+    private async ValueTask<DateTimeOffset> GetFreshAsync(
+        Session session, string key, SessionRecord? handedOn, bool isCopyEnough, CancellationToken cancellationToken)
     {
         if (handedOn is not null && (session.IsVersionUnknown || handedOn.Version != session.Record!.Version || handedOn.ExpiresAt != session.Record.ExpiresAt))
         {
@@ -165,7 +171,8 @@ public sealed partial class SessionManager
         return now;
     }
 
-    ValueTask ISessionOperations.RenewIdAsync(Session session, CancellationToken cancellationToken) => RenewIdAsync(session, SessionEventKind.Renewed, cancellationToken);
+    ValueTask ISessionOperations.RenewIdAsync(Session session, CancellationToken cancellationToken) =>
+        RenewIdAsync(session, SessionEventKind.Renewed, cancellationToken);
 
     async ValueTask ISessionOperations.SignInAsync(Session session, string subject, SessionSignIn how, CancellationToken cancellationToken)
     {
@@ -181,7 +188,8 @@ public sealed partial class SessionManager
         {
             foreach (var victim in victims)
             {
-                await EndAsync(SessionLabels.Handle(victim), new SessionFilter { Handle = victim }, SessionEndReason.TooMany, cancellationToken).ConfigureAwait(false);
+                await EndAsync(
+                    SessionLabels.Handle(victim), new SessionFilter { Handle = victim }, SessionEndReason.TooMany, cancellationToken).ConfigureAwait(false);
             }
 
             session.ApplySignIn(subject, handle, how);
@@ -321,7 +329,8 @@ public sealed partial class SessionManager
             try
             {
                 // What may have been renewed meanwhile is deleted in the version that is known, so that it is found out.
-                var known = _isKeyedById ? null : session.IsVersionUnknown ? await _store.ReadAsync(key, cancellationToken).ConfigureAwait(false) : session.Record;
+                var known =
+                    _isKeyedById ? null : session.IsVersionUnknown ? await _store.ReadAsync(key, cancellationToken).ConfigureAwait(false) : session.Record;
                 isDone = await RemoveAsync(key, known, cancellationToken).ConfigureAwait(false);
                 if (!isDone && handle is not null && Finder.FindsByLabel)
                 {
@@ -351,7 +360,8 @@ public sealed partial class SessionManager
     private static SessionStoreException? Unknown(Exception e) => e switch
     {
         SessionStoreException failure => failure,
-        OperationCanceledException => new SessionStoreException("The wait for the session store was cancelled. Whether the changes are stored is not known.", e),
+        OperationCanceledException =>
+            new SessionStoreException("The wait for the session store was cancelled. Whether the changes are stored is not known.", e),
         _ => null,
     };
 }

@@ -20,7 +20,9 @@ public sealed partial class SessionManager : ISessionOperations
     /// <summary>How many commits of one session follow on one another without a pause, on average.</summary>
     private const int CommitsBetweenPauses = 8;
 
-    /// <summary>Of ten processes that change one session without end, one loses so often in a row, while the others pause that often, once in 10^5 times.</summary>
+    /// <summary>
+    /// Of ten processes that change one session without end, one loses so often in a row, while the others pause that often, once in 10^5 times.
+    /// </summary>
     private const int MaxAttempts = 250;
     private const int MaxRenewAttempts = 5;
     private readonly TimedStore _store;
@@ -36,7 +38,8 @@ public sealed partial class SessionManager : ISessionOperations
     private readonly byte[][] _secrets;
 
     internal SessionManager(
-        ISessionStore store, IOptions<SojournOptions> options, TimeProvider time, SessionMetrics metrics, SessionEvents events, SessionWatcher watcher, ILogger<SessionManager> logger)
+        ISessionStore store, IOptions<SojournOptions> options, TimeProvider time, SessionMetrics metrics, SessionEvents events, SessionWatcher watcher,
+        ILogger<SessionManager> logger)
     {
         Options = options.Value;
         Time = time;
@@ -48,7 +51,8 @@ public sealed partial class SessionManager : ISessionOperations
             throw new OptionsValidationException(
                 nameof(SojournOptions),
                 typeof(SojournOptions),
-                ["IdleTimeout does not count in the layout of an npm store: sessions live as long as their cookie (Cookie.MaxAge), or as the layout's TimeToLive. Set one of these, and not IdleTimeout."]);
+                ["IdleTimeout does not count in the layout of an npm store: sessions live as long as their cookie (Cookie.MaxAge), or as the layout's "
+                    + "TimeToLive. Set one of these, and not IdleTimeout."]);
         }
 
         if (Options.RenewIdAfter is not null && _isKeyedById)
@@ -56,7 +60,8 @@ public sealed partial class SessionManager : ISessionOperations
             throw new OptionsValidationException(
                 nameof(SojournOptions),
                 typeof(SojournOptions),
-                ["RenewIdAfter is not for a store that files sessions under their ids, as the layouts of npm stores do: Node applications know nothing of ids that were renewed. Take a native layout, or leave it null."]);
+                ["RenewIdAfter is not for a store that files sessions under their ids, as the layouts of npm stores do: Node applications know nothing of ids "
+                    + "that were renewed. Take a native layout, or leave it null."]);
         }
 
         _secrets = [.. Options.SecretBytes()];
@@ -72,7 +77,8 @@ public sealed partial class SessionManager : ISessionOperations
             throw new OptionsValidationException(
                 nameof(SojournOptions),
                 typeof(SojournOptions),
-                ["MaxSessionsPerSubject needs a store that finds sessions by their subject and keeps subjects' entries (ISessionIndex, ISubjectRegistry): one of the native layouts. Take another store, or leave it null."]);
+                ["MaxSessionsPerSubject needs a store that finds sessions by their subject and keeps subjects' entries (ISessionIndex, ISubjectRegistry): one "
+                    + "of the native layouts. Take another store, or leave it null."]);
         }
     }
 
@@ -161,7 +167,9 @@ public sealed partial class SessionManager : ISessionOperations
             return TouchIfDueAsync(session, record, cancellationToken);
         }
 
-        return Options.Resave && !session.WasWritten ? WriteAsync(session, isResave: true, cancellationToken) : TouchIfDueAsync(session, record, cancellationToken);
+        return Options.Resave && !session.WasWritten
+            ? WriteAsync(session, isResave: true, cancellationToken)
+            : TouchIfDueAsync(session, record, cancellationToken);
     }
 
     /// <summary>Whether a session can be stored, read and deleted just now.</summary>
@@ -171,7 +179,8 @@ public sealed partial class SessionManager : ISessionOperations
         var key = KeyOf("probe-" + SessionId.NewHandle());
         var record = new SessionRecord("""{"cookie":{"originalMaxAge":null,"expires":null}}"""u8.ToArray(), Time.GetUtcNow() + TimeSpan.FromMinutes(1));
         await _store.CreateAsync(key, record, cancellationToken).ConfigureAwait(false);
-        _ = await _store.ReadAsync(key, cancellationToken).ConfigureAwait(false) ?? throw new SessionStoreException("The session store did not keep what it had acknowledged.");
+        _ = await _store.ReadAsync(key, cancellationToken).ConfigureAwait(false) ?? throw new SessionStoreException(
+            "The session store did not keep what it had acknowledged.");
         await _store.DeleteAsync(key, null, cancellationToken).ConfigureAwait(false);
     }
 
@@ -210,7 +219,8 @@ public sealed partial class SessionManager : ISessionOperations
         return _events.RaiseAsync(SessionEventKind.Suspicious, suspicion: SessionSuspicion.UnknownId);
     }
 
-    private ValueTask<Session?> OpenAsync(string id, string key, SessionRecord record, ISessionHost? host, bool isCopy, Activity? activity, CancellationToken cancellationToken)
+    private ValueTask<Session?> OpenAsync(
+        string id, string key, SessionRecord record, ISessionHost? host, bool isCopy, Activity? activity, CancellationToken cancellationToken)
     {
         var document = SessionDocument.Of(record, key);
         if (document?.ReadMetadata() is not { } metadata)
@@ -290,7 +300,8 @@ public sealed partial class SessionManager : ISessionOperations
 
     async ValueTask ISessionOperations.ReloadAsync(Session session, CancellationToken cancellationToken)
     {
-        var fresh = await GoOnAsync(session, await _store.ReadAsync(session.Key, cancellationToken).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
+        var fresh = await GoOnAsync(
+            session, await _store.ReadAsync(session.Key, cancellationToken).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
         if (fresh is null || fresh.ExpiresAt <= Time.GetUtcNow())
         {
             if (session.Record is not null)
@@ -304,7 +315,8 @@ public sealed partial class SessionManager : ISessionOperations
         session.MarkReloaded(fresh);
     }
 
-    ValueTask ISessionOperations.DestroyAsync(Session session, SessionEndReason reason, CancellationToken cancellationToken) => DestroyAsync(session, cancellationToken, reason);
+    ValueTask ISessionOperations.DestroyAsync(Session session, SessionEndReason reason, CancellationToken cancellationToken) =>
+        DestroyAsync(session, cancellationToken, reason);
 
     /// <summary>What a log may hold of a key. A key that is an id is hashed first.</summary>
     private string Start(string key) => (_isKeyedById ? _ids.KeyOf(key) : key)[..8];
@@ -320,7 +332,9 @@ public sealed partial class SessionManager : ISessionOperations
 
         var expiresAt = session.FreshExpiry(now);
         var interval = session.IsTouchAsked ? TimeSpan.Zero : session.TouchInterval;
-        return Deadlines.TouchIsDue(record.ExpiresAt, expiresAt, interval) && (session.IsTouchAsked || session.CountsAsActivity) ? TouchAsync(session, record, now, expiresAt, cancellationToken) : default;
+        return Deadlines.TouchIsDue(record.ExpiresAt, expiresAt, interval) && (session.IsTouchAsked || session.CountsAsActivity)
+            ? TouchAsync(session, record, now, expiresAt, cancellationToken)
+            : default;
     }
 
     private async ValueTask TouchAsync(Session session, SessionRecord record, DateTimeOffset now, DateTimeOffset expiresAt, CancellationToken cancellationToken)

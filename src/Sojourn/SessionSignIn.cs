@@ -10,8 +10,8 @@ public sealed class SessionSignIn
     public bool KeepsEntries { get; set; } = true;
 
     /// <summary>
-    /// "Remember me": the browser keeps the cookie when it is closed, and the deadlines of <see cref="SojournOptions.RememberMe"/> count unless others are given here.
-    /// False by default.
+    /// "Remember me": the browser keeps the cookie when it is closed, and the deadlines of <see cref="SojournOptions.RememberMe"/> count unless others are
+    /// given here. False by default.
     /// </summary>
     public bool IsPersistent { get; set; }
 
@@ -25,8 +25,8 @@ public sealed class SessionSignIn
     public TimeSpan? AbsoluteTimeout { get; set; }
 
     /// <summary>
-    /// What the session can be found and ended by besides its subject: <c>sid:…</c> for the <c>sid</c> of an OpenID provider, or other words with a colon of up to
-    /// 256 characters. Neither <c>subject:</c> nor <c>handle:</c>, which are Sojourn's own. Empty by default.
+    /// What the session can be found and ended by besides its subject: <c>sid:…</c> for the <c>sid</c> of an OpenID provider, or other words with a colon of up
+    /// to 256 characters. Neither <c>subject:</c> nor <c>handle:</c>, which are Sojourn's own. Empty by default.
     /// </summary>
     public IList<string> Labels { get; } = [];
 
@@ -37,9 +37,10 @@ public sealed class SessionSignIn
     internal ReadOnlyMemory<byte> Ticket { get; set; }
 
     /// <summary>
-    /// When the user proved who they are: read from the clock before the password was looked up. A sign-in that was proved before all sessions of the subject were ended is
-    /// refused (<see cref="SessionEndedException"/>), since the password may have been changed in between. By default (<see langword="null"/>) when the request began, and outside
-    /// a request now. A request that ends all sessions of a subject itself and then signs them in sets it to the time after that.
+    /// When the user proved who they are: read from the clock before the password was looked up. A sign-in that was proved before all sessions of the subject
+    /// were ended is refused (<see cref="SessionEndedException"/>), since the password may have been changed in between. By default (<see langword="null"/>)
+    /// when the request began, and outside a request now. A request that ends all sessions of a subject itself and then signs them in sets it to the time after
+    /// that.
     /// </summary>
     public DateTimeOffset? ProvedAt { get; set; }
 
@@ -52,7 +53,8 @@ public sealed class SessionSignIn
 
         if (AbsoluteTimeout is { } absolute && absolute != Timeout.InfiniteTimeSpan && absolute < TimeSpan.FromSeconds(1))
         {
-            throw new ArgumentException("SessionSignIn.AbsoluteTimeout is 1 second or more, Timeout.InfiniteTimeSpan for none, or null for what the options say.", parameter);
+            throw new ArgumentException(
+                "SessionSignIn.AbsoluteTimeout is 1 second or more, Timeout.InfiniteTimeSpan for none, or null for what the options say.", parameter);
         }
 
         foreach (var label in Labels)

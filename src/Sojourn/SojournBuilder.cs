@@ -45,14 +45,18 @@ public sealed class SojournBuilder
     /// <summary>Keeps sessions in the given store; the last call counts. One instance serves all requests.</summary>
     /// <param name="factory">Makes the store, once.</param>
     /// <returns>This builder.</returns>
-    /// <exception cref="InvalidOperationException"><see cref="WithEncryption"/> or <see cref="WithNearCache"/> was called before, and would be left out.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// <see cref="WithEncryption"/> or <see cref="WithNearCache"/> was called before, and would be left out.
+    /// </exception>
     public SojournBuilder UseStore(Func<IServiceProvider, ISessionStore> factory)
     {
         ArgumentNullException.ThrowIfNull(factory);
         RequireNoNearCache("the verb that chooses the store");
         if (_isEncrypted)
         {
-            throw new InvalidOperationException("WithEncryption seals the store that was chosen before it, and this one would take its place. Call WithEncryption after the verb that chooses the store.");
+            throw new InvalidOperationException(
+                "WithEncryption seals the store that was chosen before it, and this one would take its place. Call WithEncryption after the verb that chooses "
+                + "the store.");
         }
 
         return Replace(factory);
@@ -92,8 +96,8 @@ public sealed class SojournBuilder
     }
 
     /// <summary>
-    /// Keeps what happens to sessions in a <see cref="SessionEventChannel"/> for a reader of the application's own, such as a background service, which takes the channel from the
-    /// application's services.
+    /// Keeps what happens to sessions in a <see cref="SessionEventChannel"/> for a reader of the application's own, such as a background service, which takes
+    /// the channel from the application's services.
     /// </summary>
     /// <param name="capacity">How many events are kept at the most; the oldest are dropped then. 10,000 by default; 1 or more.</param>
     /// <returns>This builder.</returns>
@@ -106,12 +110,17 @@ public sealed class SojournBuilder
     }
 
     /// <summary>
-    /// Seals the documents of the store chosen before this call with AES-256-GCM, each bound to the key that its record is filed under. What does not open, because it was
-    /// altered, moved to another key, sealed by an unknown key or never sealed, is refused: the visitor goes on with a new session, the record is kept, an error is
-    /// logged and the metric <c>sojourn.documents.refused</c> counts it.
+    /// Seals the documents of the store chosen before this call with AES-256-GCM, each bound to the key that its record is filed under. What does not open,
+    /// because it was altered, moved to another key, sealed by an unknown key or never sealed, is refused: the visitor goes on with a new session, the record
+    /// is kept, an error is logged and the metric <c>sojourn.documents.refused</c> counts it.
     /// </summary>
-    /// <remarks>Native layouts only: those of npm stores must stay readable for Node. Labels and expiries stay in clear, since the database works with them.</remarks>
-    /// <param name="configure">Sets the keys, after the configuration section <c>Sojourn:Encryption</c> (<c>Sojourn:Sessions:</c>name<c>:Encryption</c> for a named session); nothing when <see langword="null"/>.</param>
+    /// <remarks>
+    /// Native layouts only: those of npm stores must stay readable for Node. Labels and expiries stay in clear, since the database works with them.
+    /// </remarks>
+    /// <param name="configure">
+    /// Sets the keys, after the configuration section <c>Sojourn:Encryption</c> (<c>Sojourn:Sessions:</c>name<c>:Encryption</c> for a named session); nothing
+    /// when <see langword="null"/>.
+    /// </param>
     /// <returns>This builder.</returns>
     /// <exception cref="InvalidOperationException"><see cref="WithNearCache"/> was called before.</exception>
     /// <exception cref="OptionsValidationException">At start: there is no key, or one is malformed; the store has the layout of an npm store.</exception>
@@ -145,18 +154,20 @@ public sealed class SojournBuilder
     }
 
     /// <summary>
-    /// Keeps copies of sessions in this process, in front of what was chosen before this call, and begins requests from them while they are young: most requests then
-    /// cost no store call. Called last.
+    /// Keeps copies of sessions in this process, in front of what was chosen before this call, and begins requests from them while they are young: most
+    /// requests then cost no store call. Called last.
     /// </summary>
     /// <remarks>
-    /// <para>Writes are what they are without: compare-and-swap in the store, so that a request that began from an old copy loses nobody's change and revives nothing. What another process
-    /// changed or ended is seen when the store tells of it (Redis and PostgreSQL with <c>Notifications</c> set, listened to where the application runs as a host), and else when the copy is as old as it may be. What this process
-    /// changed or ended is seen at once. <see cref="Session.ReloadAsync"/>, exclusive sessions, sign-in and renewal read the store itself.</para>
+    /// <para>Writes are what they are without: compare-and-swap in the store, so that a request that began from an old copy loses nobody's change and revives
+    /// nothing. What another process changed or ended is seen when the store tells of it (Redis and PostgreSQL with <c>Notifications</c> set, listened to where
+    /// the application runs as a host), and else when the copy is as old as it may be. What this process changed or ended is seen at once.
+    /// <see cref="Session.ReloadAsync"/>, exclusive sessions, sign-in and renewal read the store itself.</para>
     /// <para>Copies are of opened documents, whatever is sealed in the store.</para>
     /// </remarks>
     /// <param name="maxStaleness">
-    /// How old a copy may be that a request is served from: <see cref="NearCacheOptions.MaxStaleness"/>. More than zero, up to 5 minutes; when <see langword="null"/>, what the configuration
-    /// section <c>Sojourn:NearCache</c> (<c>Sojourn:Sessions:</c>name<c>:NearCache</c> for a named session) says, or 2 seconds.
+    /// How old a copy may be that a request is served from: <see cref="NearCacheOptions.MaxStaleness"/>. More than zero, up to 5 minutes; when
+    /// <see langword="null"/>, what the configuration section <c>Sojourn:NearCache</c> (<c>Sojourn:Sessions:</c>name<c>:NearCache</c> for a named session)
+    /// says, or 2 seconds.
     /// </param>
     /// <param name="configure">Sets the bounds; the section's, or the defaults, when <see langword="null"/>.</param>
     /// <returns>This builder.</returns>

@@ -35,8 +35,9 @@ public enum SessionLoad
     BeforeHandler,
 
     /// <summary>
-    /// When somebody looks at it: a request that nobody's session matters to costs no call of the store, and does not count as use of the session. Endpoints that name
-    /// the session, by a parameter or a convention, have it loaded before they run; elsewhere <c>await context.GetSessionAsync()</c> loads it, and looking at it before throws.
+    /// When somebody looks at it: a request that nobody's session matters to costs no call of the store, and does not count as use of the session. Endpoints
+    /// that name the session, by a parameter or a convention, have it loaded before they run; elsewhere <c>await context.GetSessionAsync()</c> loads it, and
+    /// looking at it before throws.
     /// </summary>
     OnFirstUse,
 }
@@ -104,27 +105,31 @@ public sealed class SojournOptions
 
     /// <summary>
     /// How stale the stored expiry may become before a request that changes nothing moves it. A twentieth of the session's idle time, and at most
-    /// five minutes, by default (<see langword="null"/>), less up to a quarter that differs from session to session; zero writes at every request. A session may end earlier by this much, never later.
+    /// five minutes, by default (<see langword="null"/>), less up to a quarter that differs from session to session; zero writes at every request. A session
+    /// may end earlier by this much, never later.
     /// </summary>
     public TimeSpan? TouchInterval { get; set; }
 
     /// <summary>
-    /// How old an id may become: a request that finds it older renews it, at its commit, and sends the new one with its response. Off by default (<see langword="null"/>); 15 minutes is a
-    /// good value; 1 minute or more. Not for stores that file sessions under their ids, as the layouts of npm stores do.
+    /// How old an id may become: a request that finds it older renews it, at its commit, and sends the new one with its response. Off by default
+    /// (<see langword="null"/>); 15 minutes is a good value; 1 minute or more. Not for stores that file sessions under their ids, as the layouts of npm stores
+    /// do.
     /// </summary>
-    /// <remarks>To be switched on when every process runs a version that knows it. Read-only requests, and cookie authentication's tickets, never renew an id.</remarks>
+    /// <remarks>
+    /// To be switched on when every process runs a version that knows it. Read-only requests, and cookie authentication's tickets, never renew an id.
+    /// </remarks>
     public TimeSpan? RenewIdAfter { get; set; }
 
     /// <summary>
-    /// How long an id that was renewed by <see cref="RenewIdAfter"/> still finds its session, for requests that were sent before the answer with the new one arrived, or whose answer was lost: each
-    /// is sent the new one. 30 seconds by default; 1 second to 5 minutes, and less than <see cref="RenewIdAfter"/>. An id that a sign-in or <see cref="Session.RenewIdAsync"/>
-    /// replaced is dead at once.
+    /// How long an id that was renewed by <see cref="RenewIdAfter"/> still finds its session, for requests that were sent before the answer with the new one
+    /// arrived, or whose answer was lost: each is sent the new one. 30 seconds by default; 1 second to 5 minutes, and less than <see cref="RenewIdAfter"/>. An
+    /// id that a sign-in or <see cref="Session.RenewIdAsync"/> replaced is dead at once.
     /// </summary>
     public TimeSpan RenewalGrace { get; set; } = TimeSpan.FromSeconds(30);
 
     /// <summary>
-    /// End the session when an id of it comes back that was renewed by <see cref="RenewIdAfter"/> and is past its <see cref="RenewalGrace"/>: two clients share it, one of them a thief
-    /// perhaps. False by default: the event <see cref="Events.SessionSuspicion.DeadId"/> tells of it, and the session goes on.
+    /// End the session when an id of it comes back that was renewed by <see cref="RenewIdAfter"/> and is past its <see cref="RenewalGrace"/>: two clients share
+    /// it, one of them a thief perhaps. False by default: the event <see cref="Events.SessionSuspicion.DeadId"/> tells of it, and the session goes on.
     /// </summary>
     public bool EndOnDeadId { get; set; }
 
@@ -132,19 +137,22 @@ public sealed class SojournOptions
     public RememberMeOptions RememberMe { get; } = new();
 
     /// <summary>
-    /// How many sessions a subject may have at once; <see langword="null"/>, the default, for any number. 1 or more. Sessions in which somebody acts as the subject do
-    /// not count. Holds under parallel sign-ins, in every process.
+    /// How many sessions a subject may have at once; <see langword="null"/>, the default, for any number. 1 or more. Sessions in which somebody acts as the
+    /// subject do not count. Holds under parallel sign-ins, in every process.
     /// </summary>
     public int? MaxSessionsPerSubject { get; set; }
 
-    /// <summary>What happens at a sign-in that would exceed <see cref="MaxSessionsPerSubject"/>. <see cref="SessionLimitPolicy.EndLeastRecentlyUsed"/> by default.</summary>
+    /// <summary>
+    /// What happens at a sign-in that would exceed <see cref="MaxSessionsPerSubject"/>. <see cref="SessionLimitPolicy.EndLeastRecentlyUsed"/> by default.
+    /// </summary>
     public SessionLimitPolicy WhenTooManySessions { get; set; } = SessionLimitPolicy.EndLeastRecentlyUsed;
 
     /// <summary>What is kept of the device that a user signs in on, for lists of their sessions. What the device calls itself by default.</summary>
     public DeviceKeeping KeepDevice { get; set; } = DeviceKeeping.Agent;
 
     /// <summary>
-    /// When a request's session is loaded. Before the handler by default: then <c>context.GetSession()</c> works anywhere, and every request counts as use of its session.
+    /// When a request's session is loaded. Before the handler by default: then <c>context.GetSession()</c> works anywhere, and every request counts as use of
+    /// its session.
     /// </summary>
     public SessionLoad Load { get; set; }
 
@@ -176,8 +184,8 @@ public sealed class SojournOptions
     public SessionCookieOptions Cookie { get; } = new();
 
     /// <summary>
-    /// How soon <see cref="Session.Ended"/> notices what another process ended, where the store does not tell: so often the record of each session that somebody waits for is read. 5 seconds
-    /// by default; 100 milliseconds to 1 hour.
+    /// How soon <see cref="Session.Ended"/> notices what another process ended, where the store does not tell: so often the record of each session that
+    /// somebody waits for is read. 5 seconds by default; 100 milliseconds to 1 hour.
     /// </summary>
     public TimeSpan EndedCheckInterval { get; set; } = TimeSpan.FromSeconds(5);
 
@@ -251,7 +259,10 @@ public sealed class SessionCookieOptions
     /// <summary>Which sites' requests carry the cookie. Lax by default.</summary>
     public SessionSameSite SameSite { get; set; } = SessionSameSite.Lax;
 
-    /// <summary>How long the browser keeps the cookie after each time it is set; as long as it runs by default (<see langword="null"/>). At most 400 days (RFC 6265bis, section 5.5).</summary>
+    /// <summary>
+    /// How long the browser keeps the cookie after each time it is set; as long as it runs by default (<see langword="null"/>). At most 400 days (RFC 6265bis,
+    /// section 5.5).
+    /// </summary>
     public TimeSpan? MaxAge { get; set; }
 
     /// <summary>Whether each top-level site has a jar of its own for it (CHIPS). False by default.</summary>

@@ -26,48 +26,71 @@ internal sealed class SojournOptionsValidator : IValidateOptions<SojournOptions>
             "TouchInterval must be null, or at least zero and shorter than IdleTimeout; else sessions in use would end.");
         Require(options.RenewIdAfter is null || options.RenewIdAfter >= TimeSpan.FromMinutes(1), "RenewIdAfter must be null, or at least 1 minute.");
         Require(
-            options.RenewalGrace >= TimeSpan.FromSeconds(1) && options.RenewalGrace <= TimeSpan.FromMinutes(5) && !(options.RenewalGrace >= options.RenewIdAfter),
+            options.RenewalGrace >= TimeSpan.FromSeconds(1)
+                && options.RenewalGrace <= TimeSpan.FromMinutes(5)
+                && !(options.RenewalGrace >= options.RenewIdAfter),
             "RenewalGrace must be 1 second to 5 minutes, and less than RenewIdAfter.");
-        Require(options.RenewIdAfter is null || !options.IsExpress, "RenewIdAfter is not for AddExpressSession, whose sessions Node applications share: they know nothing of ids that were renewed. Leave it null.");
-        Require(options.RenewIdAfter is null || options.IsExpress || options.SecretBytes().Any(), "RenewIdAfter needs a secret: ids that follow on others are made with it. Set Secrets.");
-        Require(!options.EndOnDeadId || options.RenewIdAfter is not null, "EndOnDeadId needs RenewIdAfter: without it ids do not renew themselves. Set both, or neither.");
-        Require(options.RememberMe.IdleTimeout >= TimeSpan.FromSeconds(1) && options.RememberMe.IdleTimeout <= LongestCookie, "RememberMe.IdleTimeout must be 1 second to 400 days.");
-        Require(options.RememberMe.AbsoluteTimeout is null || options.RememberMe.AbsoluteTimeout >= TimeSpan.FromSeconds(1), "RememberMe.AbsoluteTimeout must be null or at least 1 second.");
+        Require(
+            options.RenewIdAfter is null || !options.IsExpress,
+            "RenewIdAfter is not for AddExpressSession, whose sessions Node applications share: they know nothing of ids that were renewed. Leave it null.");
+        Require(
+            options.RenewIdAfter is null || options.IsExpress || options.SecretBytes().Any(),
+            "RenewIdAfter needs a secret: ids that follow on others are made with it. Set Secrets.");
+        Require(
+            !options.EndOnDeadId || options.RenewIdAfter is not null,
+            "EndOnDeadId needs RenewIdAfter: without it ids do not renew themselves. Set both, or neither.");
+        Require(
+            options.RememberMe.IdleTimeout >= TimeSpan.FromSeconds(1) && options.RememberMe.IdleTimeout <= LongestCookie,
+            "RememberMe.IdleTimeout must be 1 second to 400 days.");
+        Require(
+            options.RememberMe.AbsoluteTimeout is null || options.RememberMe.AbsoluteTimeout >= TimeSpan.FromSeconds(1),
+            "RememberMe.AbsoluteTimeout must be null or at least 1 second.");
         Require(options.MaxSessionsPerSubject is null or >= 1, "MaxSessionsPerSubject must be null or at least 1.");
         Require(Enum.IsDefined(options.KeepDevice), "KeepDevice must be Nothing, Agent or AgentAndNetwork.");
         Require(Enum.IsDefined(options.WhenTooManySessions), "WhenTooManySessions must be EndLeastRecentlyUsed, EndOldest or Reject.");
         Require(options.MaxDocumentBytes is >= 1024 and <= 16 * 1024 * 1024, "MaxDocumentBytes must be 1,024 to 16,777,216.");
         Require(options.StoreTimeout > TimeSpan.Zero, "StoreTimeout must be more than zero.");
         Require(options.ExclusiveTimeout > TimeSpan.Zero, "ExclusiveTimeout must be more than zero.");
-        Require(options.EndedCheckInterval >= TimeSpan.FromMilliseconds(100) && options.EndedCheckInterval <= TimeSpan.FromHours(1), "EndedCheckInterval must be 100 milliseconds to 1 hour.");
+        Require(
+            options.EndedCheckInterval >= TimeSpan.FromMilliseconds(100) && options.EndedCheckInterval <= TimeSpan.FromHours(1),
+            "EndedCheckInterval must be 100 milliseconds to 1 hour.");
         Require(options.PruneInterval > TimeSpan.Zero, "PruneInterval must be more than zero.");
         Require(Enum.IsDefined(options.Load), "Load must be BeforeHandler or OnFirstUse.");
         Require(
             options.Load == SessionLoad.BeforeHandler || !(options.Resave || options.Rolling || options.SaveUninitialized || options.IsExpress),
-            "Load OnFirstUse leaves a session alone that nobody looks at, which Resave, Rolling, SaveUninitialized and AddExpressSession do not. Set Load to BeforeHandler, or these to false.");
+            "Load OnFirstUse leaves a session alone that nobody looks at, which Resave, Rolling, SaveUninitialized and AddExpressSession do not. Set Load to "
+            + "BeforeHandler, or these to false.");
         Require(Enum.IsDefined(options.Unset), "Unset must be Keep or Destroy.");
 
         var cookie = options.Cookie;
         Require(cookie.Name is null || IsToken(cookie.Name), "Cookie.Name must be a cookie name (RFC 6265: letters, digits and !#$%&'*+-.^_`|~).");
         Require(SessionCookie.IsAttribute(cookie.Path) && cookie.Path.StartsWith('/'), "Cookie.Path must start with '/' and hold no ';' or control character.");
-        Require(cookie.Domain is null || (SessionCookie.IsAttribute(cookie.Domain) && cookie.Domain.Length > 0), "Cookie.Domain must be null or a domain name.");
-        Require(cookie.MaxAge is null || (cookie.MaxAge > TimeSpan.Zero && cookie.MaxAge <= LongestCookie), "Cookie.MaxAge must be null, or more than zero and at most 400 days (RFC 6265bis, 5.5).");
-        Require(Enum.IsDefined(cookie.SameSite) && Enum.IsDefined(cookie.Secure) && Enum.IsDefined(cookie.Priority), "Cookie.SameSite, Cookie.Secure and Cookie.Priority must be values of their types.");
+        Require(
+            cookie.Domain is null || (SessionCookie.IsAttribute(cookie.Domain) && cookie.Domain.Length > 0), "Cookie.Domain must be null or a domain name.");
+        Require(
+            cookie.MaxAge is null || (cookie.MaxAge > TimeSpan.Zero && cookie.MaxAge <= LongestCookie),
+            "Cookie.MaxAge must be null, or more than zero and at most 400 days (RFC 6265bis, 5.5).");
+        Require(
+            Enum.IsDefined(cookie.SameSite) && Enum.IsDefined(cookie.Secure) && Enum.IsDefined(cookie.Priority),
+            "Cookie.SameSite, Cookie.Secure and Cookie.Priority must be values of their types.");
         var isSecure = cookie.Secure is CookieSecure.Always or CookieSecure.ByEnvironment;
         Require(cookie.SameSite != SessionSameSite.None || isSecure, "Cookie.SameSite None needs Cookie.Secure Always: browsers drop the cookie otherwise.");
         Require(!cookie.Partitioned || isSecure, "Cookie.Partitioned needs Cookie.Secure Always: browsers drop the cookie otherwise.");
         var name1 = cookie.Name ?? "";
         Require(
             !name1.StartsWith("__Host-", StringComparison.OrdinalIgnoreCase) || (isSecure && cookie.Path == "/" && cookie.Domain is null),
-            "A Cookie.Name that begins with __Host- needs Cookie.Secure Always, Cookie.Path '/' and no Cookie.Domain (RFC 6265bis, 4.1.3); or take another Cookie.Name.");
+            "A Cookie.Name that begins with __Host- needs Cookie.Secure Always, Cookie.Path '/' and no Cookie.Domain (RFC 6265bis, 4.1.3); or take another "
+            + "Cookie.Name.");
         Require(
             !name1.StartsWith("__Secure-", StringComparison.OrdinalIgnoreCase) || isSecure,
             "A Cookie.Name that begins with __Secure- needs Cookie.Secure Always (RFC 6265bis, 4.1.3); or take another Cookie.Name.");
         Require(
-            !(name1.StartsWith("__Http-", StringComparison.OrdinalIgnoreCase) || name1.StartsWith("__Host-Http-", StringComparison.OrdinalIgnoreCase)) || (isSecure && cookie.HttpOnly),
+            !(name1.StartsWith("__Http-", StringComparison.OrdinalIgnoreCase) || name1.StartsWith("__Host-Http-", StringComparison.OrdinalIgnoreCase))
+                || (isSecure && cookie.HttpOnly),
             "A Cookie.Name that begins with __Http- or __Host-Http- needs Cookie.Secure Always and Cookie.HttpOnly; or take another Cookie.Name.");
         return problems.Build();
     }
 
-    internal static bool IsToken(string text) => text.Length > 0 && text.All(c => char.IsAsciiLetterOrDigit(c) || "!#$%&'*+-.^_`|~".Contains(c, StringComparison.Ordinal));
+    internal static bool IsToken(string text) =>
+        text.Length > 0 && text.All(c => char.IsAsciiLetterOrDigit(c) || "!#$%&'*+-.^_`|~".Contains(c, StringComparison.Ordinal));
 }

@@ -42,7 +42,10 @@ internal sealed class TimedStore(ISessionStore store, TimeSpan timeout, TimeProv
         }
     }
 
-    /// <summary>Reads what is stored, or a copy, where the store keeps copies: good enough for what a request begins from, since its commit meets a conflict where the copy is old.</summary>
+    /// <summary>
+    /// Reads what is stored, or a copy, where the store keeps copies: good enough for what a request begins from, since its commit meets a conflict where the
+    /// copy is old.
+    /// </summary>
     public ValueTask<SessionRecord?> ReadNearAsync(string key, CancellationToken cancellationToken)
     {
         if (_nearCache?.FindCopy(key) is { } copy)

@@ -120,7 +120,8 @@ public sealed class AccountEndpointTests
         Assert.Equal(HttpStatusCode.Unauthorized, (await support.PostAsync("/password", null, Token)).StatusCode);
         Assert.Equal(HttpStatusCode.Unauthorized, (await support.PostAsync("/account/sessions/others/end", null, Token)).StatusCode);
         using var ada = await SignInAsync(app, "ada", "Phone/1.0");
-        Assert.Contains(await ada.GetFromJsonAsync<JsonElement[]>("/account/sessions", Token) ?? [], session => session.GetProperty("isImpersonated").GetBoolean());
+        Assert.Contains(
+            await ada.GetFromJsonAsync<JsonElement[]>("/account/sessions", Token) ?? [], session => session.GetProperty("isImpersonated").GetBoolean());
     }
 
     [Theory]
@@ -143,13 +144,17 @@ public sealed class AccountEndpointTests
         await using var app = await StartAsync(services => services.AddDataProtection().Services.AddAntiforgery(o => o.HeaderName = "X-CSRF"));
         using var user = await SignInAsync(app, "ada", "Phone/1.0");
         Assert.Equal(HttpStatusCode.BadRequest, (await user.PostAsync("/account/sessions/others/end", null, Token)).StatusCode);
-        using var request = new HttpRequestMessage(HttpMethod.Post, "/account/sessions/others/end") { Headers = { { "X-CSRF", await user.GetStringAsync("/csrf", Token) } } };
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/account/sessions/others/end")
+        {
+            Headers = { { "X-CSRF", await user.GetStringAsync("/csrf", Token) } },
+        };
         Assert.Equal(HttpStatusCode.OK, (await user.SendAsync(request, Token)).StatusCode);
         Assert.Equal(HttpStatusCode.OK, (await user.PostAsync("/unguarded/others/end", null, Token)).StatusCode);
     }
 
     private static async Task<string> HandleOfOtherAsync(HttpClient client) =>
-        (await client.GetFromJsonAsync<JsonElement[]>("/account/sessions", Token))!.Single(session => !session.GetProperty("isCurrent").GetBoolean()).GetProperty("handle").GetString()!;
+        (await client.GetFromJsonAsync<JsonElement[]>("/account/sessions", Token))!.Single(
+            session => !session.GetProperty("isCurrent").GetBoolean()).GetProperty("handle").GetString()!;
 
     private static async Task<HttpClient> SignInAsync(TestApp app, string user, string agent)
     {

@@ -83,7 +83,17 @@ public sealed class AspNetSessionTests
     [Fact]
     public async Task Any_bytes_come_back_as_they_were_and_are_the_applications_own_copy()
     {
-        var values = new byte[][] { [], [0], [0xff, 0xfe], "text"u8.ToArray(), "é✓🐎"u8.ToArray(), "line\n"u8.ToArray(), "\"quoted\\\""u8.ToArray(), [.. Enumerable.Range(0, 256).Select(i => (byte)i)] };
+        var values = new byte[][]
+        {
+            [],
+            [0],
+            [0xff, 0xfe],
+            "text"u8.ToArray(),
+            "é✓🐎"u8.ToArray(),
+            "line\n"u8.ToArray(),
+            "\"quoted\\\""u8.ToArray(),
+            [.. Enumerable.Range(0, 256).Select(i => (byte)i)],
+        };
         await using var app = await StartAsync(app =>
         {
             app.MapGet("/store", (HttpContext context) =>
@@ -200,7 +210,8 @@ public sealed class AspNetSessionTests
                     context.Session.SetString("state", "from-the-provider");
                     return antiforgery.GetAndStoreTokens(context).RequestToken;
                 });
-                app.MapPost("/callback", (HttpContext context, [FromForm] string state) => context.Session.GetString("state") == state ? "signed in" : "refused");
+                app.MapPost(
+                    "/callback", (HttpContext context, [FromForm] string state) => context.Session.GetString("state") == state ? "signed in" : "refused");
             },
             _store,
             services: services => services.AddAntiforgery());
@@ -245,7 +256,8 @@ public sealed class AspNetSessionTests
     [Fact]
     public async Task AddSession_beside_Sojourn_stops_the_start_and_says_what_to_remove()
     {
-        var error = await Assert.ThrowsAsync<OptionsValidationException>(() => TestApp.StartAsync(_ => { }, services: services => services.AddDistributedMemoryCache().AddSession()));
+        var error = await Assert.ThrowsAsync<OptionsValidationException>(
+            () => TestApp.StartAsync(_ => { }, services: services => services.AddDistributedMemoryCache().AddSession()));
         Assert.Contains("Remove services.AddSession()", error.Message, StringComparison.Ordinal);
     }
 

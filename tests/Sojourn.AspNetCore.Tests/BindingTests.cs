@@ -123,7 +123,8 @@ public sealed class BindingTests
     [Fact]
     public async Task Without_a_secret_Production_does_not_start_and_the_message_names_the_fix()
     {
-        var e = await Assert.ThrowsAsync<OptionsValidationException>(() => TestApp.StartAsync(_ => { }, options: o => o.Secrets = [], environment: "Production"));
+        var e = await Assert.ThrowsAsync<OptionsValidationException>(
+            () => TestApp.StartAsync(_ => { }, options: o => o.Secrets = [], environment: "Production"));
         Assert.Contains("Sojourn:Secrets:0", e.Message, StringComparison.Ordinal);
     }
 
@@ -159,10 +160,14 @@ public sealed class BindingTests
     [Fact]
     public async Task Options_that_contradict_each_other_stop_the_start_and_both_are_named()
     {
-        var host = await Assert.ThrowsAsync<OptionsValidationException>(() => TestApp.StartAsync(_ => { }, options: o => (o.Cookie.Name, o.Cookie.Domain, o.Cookie.Secure) = ("__Host-x", "example.org", CookieSecure.Always)));
+        var host = await Assert.ThrowsAsync<OptionsValidationException>(
+            () =>
+                TestApp.StartAsync(
+                    _ => { }, options: o => (o.Cookie.Name, o.Cookie.Domain, o.Cookie.Secure) = ("__Host-x", "example.org", CookieSecure.Always)));
         Assert.Contains("Cookie.Name", host.Message, StringComparison.Ordinal);
         Assert.Contains("Cookie.Domain", host.Message, StringComparison.Ordinal);
-        var none = await Assert.ThrowsAsync<OptionsValidationException>(() => TestApp.StartAsync(_ => { }, options: o => (o.Cookie.SameSite, o.Cookie.Secure) = (SessionSameSite.None, CookieSecure.Never)));
+        var none = await Assert.ThrowsAsync<OptionsValidationException>(
+            () => TestApp.StartAsync(_ => { }, options: o => (o.Cookie.SameSite, o.Cookie.Secure) = (SessionSameSite.None, CookieSecure.Never)));
         Assert.Contains("Cookie.SameSite", none.Message, StringComparison.Ordinal);
         Assert.Contains("Cookie.Secure", none.Message, StringComparison.Ordinal);
     }

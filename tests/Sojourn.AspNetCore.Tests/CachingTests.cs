@@ -61,7 +61,8 @@ public sealed class CachingTests
         using var client = app.NewClient();
         await client.PostAsync("/begin", null, Token);
         using var answer = await client.GetAsync("/headers?cache=" + Uri.EscapeDataString(said), Token);
-        Assert.Equal(sent, string.Join(", ", answer.Headers.GetValues("Cache-Control")).Replace("max-age=60, private", "private, max-age=60", StringComparison.Ordinal));
+        Assert.Equal(
+            sent, string.Join(", ", answer.Headers.GetValues("Cache-Control")).Replace("max-age=60, private", "private, max-age=60", StringComparison.Ordinal));
     }
 
     [Theory]
@@ -107,7 +108,9 @@ public sealed class CachingTests
                     context.Features.GetRequiredFeature<IHttpBodyControlFeature>().AllowSynchronousIO = true;
                     context.Response.Body.Write(Encoding.UTF8.GetBytes(session.Get<string>("name") ?? "nobody"));
                 }).CacheOutput();
-                app.MapGet("/empty", (HttpContext context, Session session) => context.Response.Headers["X-Name"] = session.Get<string>("name") ?? "nobody").CacheOutput();
+                app.MapGet(
+                    "/empty",
+                    (HttpContext context, Session session) => context.Response.Headers["X-Name"] = session.Get<string>("name") ?? "nobody").CacheOutput();
                 app.MapGet("/shared", () => Guid.NewGuid().ToString()).CacheOutput();
             },
             services: services => services.AddOutputCache(),

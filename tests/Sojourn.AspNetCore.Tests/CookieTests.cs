@@ -84,7 +84,8 @@ public sealed class CookieTests
         Assert.Equal(("", null), await AskAsync(keeping, "/unset", cookie));
         Assert.Equal("ada", await NameAsync(keeping, cookie));
         await using var destroying = await StartAsync(options => options.Unset = UnsetBehavior.Destroy);
-        Assert.Equal("sid=; Path=/; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT; HttpOnly; SameSite=Lax", (await AskAsync(destroying, "/unset", cookie)).SetCookie);
+        Assert.Equal(
+            "sid=; Path=/; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT; HttpOnly; SameSite=Lax", (await AskAsync(destroying, "/unset", cookie)).SetCookie);
         Assert.Equal("nobody", await NameAsync(destroying, cookie));
     }
 
@@ -147,7 +148,9 @@ public sealed class CookieTests
         Assert.Equal("nobody", await NameAsync(app, "sid=forged"));
         Assert.Equal(["unknown", "invalid"], refused.GetMeasurementSnapshot().Select(measured => measured.Tags["reason"]));
         Assert.NotEmpty(logs.GetSnapshot());
-        Assert.DoesNotContain(logs.GetSnapshot(), record => record.Message.Contains(id, StringComparison.Ordinal) && !record.Category!.StartsWith("Microsoft.", StringComparison.Ordinal));
+        Assert.DoesNotContain(
+            logs.GetSnapshot(),
+            record => record.Message.Contains(id, StringComparison.Ordinal) && !record.Category!.StartsWith("Microsoft.", StringComparison.Ordinal));
         Assert.Null(await _store.ReadAsync(id, Token));
     }
 
@@ -252,7 +255,8 @@ public sealed class CookieTests
         return (await answer.Content.ReadAsStringAsync(Token), answer.Headers.TryGetValues("Set-Cookie", out var cookies) ? cookies.Single() : null);
     }
 
-    private Task<TestApp> StartAsync(Action<SojournOptions>? options = null, string environment = "Development", Action<IServiceCollection>? services = null) => TestApp.StartAsync(
+    private Task<TestApp> StartAsync(
+        Action<SojournOptions>? options = null, string environment = "Development", Action<IServiceCollection>? services = null) => TestApp.StartAsync(
         app =>
         {
             app.MapGet("/begin/{name}", (Session session, string name) => session.Set("name", name));

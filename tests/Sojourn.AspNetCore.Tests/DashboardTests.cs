@@ -161,7 +161,8 @@ public sealed partial class DashboardTests
             using var response = await HeadAsync(olga, path);
             pages.Add(path.Contains("/live", StringComparison.Ordinal)
                 ? await FirstEventAsync(response)
-                : await response.Content.ReadAsStringAsync(Token) + string.Concat(response.Headers.Where(header => header.Key != "Set-Cookie").SelectMany(header => header.Value)));
+                : await response.Content.ReadAsStringAsync(Token) + string.Concat(
+                    response.Headers.Where(header => header.Key != "Set-Cookie").SelectMany(header => header.Value)));
         }
 
         Assert.Contains("rel=\"next\"", pages[1], StringComparison.Ordinal);
@@ -198,7 +199,9 @@ public sealed partial class DashboardTests
         Assert.Contains("values looked at by olga", values, StringComparison.Ordinal);
         var told = Assert.Single(_events.All, e => e.Kind == SessionEventKind.Inspected);
         Assert.Equal((handle, "ada", "olga"), (told.Handle, told.Subject, told.By));
-        Assert.Contains(_logs.GetSnapshot(), log => log.Id.Id == 201 && log.Message.Contains("olga", StringComparison.Ordinal) && log.Message.Contains(handle, StringComparison.Ordinal));
+        Assert.Contains(
+            _logs.GetSnapshot(),
+            log => log.Id.Id == 201 && log.Message.Contains("olga", StringComparison.Ordinal) && log.Message.Contains(handle, StringComparison.Ordinal));
         Assert.DoesNotContain(_logs.GetSnapshot(), log => log.Message.Contains(Value, StringComparison.Ordinal));
         Assert.Equal(HttpStatusCode.NotFound, (await PostFormAsync(olga, "/sessions/one/nobodys/values", page)).StatusCode);
         Assert.Single(_events.All, e => e.Kind == SessionEventKind.Inspected);
@@ -236,7 +239,9 @@ public sealed partial class DashboardTests
         using var olga = await OperatorAsync(app);
         var ask = await olga.GetStringAsync("/sessions/subject/end?subject=a%2Bd%26a", Token);
         Assert.Contains("End all 2 sessions of a+d&a?", WebUtility.HtmlDecode(ask), StringComparison.Ordinal);
-        Assert.Contains("2 sessions have ended", await (await PostFormAsync(olga, "/sessions/subject/end?subject=a%2Bd%26a", ask)).Content.ReadAsStringAsync(Token), StringComparison.Ordinal);
+        Assert.Contains(
+            "2 sessions have ended", await (await PostFormAsync(olga, "/sessions/subject/end?subject=a%2Bd%26a", ask)).Content.ReadAsStringAsync(Token),
+            StringComparison.Ordinal);
         Assert.Equal("", await phone.GetStringAsync("/who", Token));
         Assert.Equal("", await laptop.GetStringAsync("/who", Token));
         var own = await olga.GetStringAsync("/sessions/subject/end?subject=olga", Token);
@@ -279,7 +284,8 @@ public sealed partial class DashboardTests
         var bySubject = await olga.GetStringAsync("/sessions/list?find=ada", Token);
         Assert.Equal(new[] { oldHandle, youngHandle }.ToHashSet(), [.. Handles().Matches(bySubject).Select(match => match.Groups[1].Value)]);
         Assert.Contains("2 sessions found for ada", bySubject, StringComparison.Ordinal);
-        Assert.Equal([oldHandle], Handles().Matches(await olga.GetStringAsync($"/sessions/list?find={oldHandle}", Token)).Select(match => match.Groups[1].Value));
+        Assert.Equal(
+            [oldHandle], Handles().Matches(await olga.GetStringAsync($"/sessions/list?find={oldHandle}", Token)).Select(match => match.Groups[1].Value));
         Assert.Contains("Nothing found for nobody", await olga.GetStringAsync("/sessions/list?find=nobody", Token), StringComparison.Ordinal);
         Assert.Equal([youngHandle], Handles().Matches(await olga.GetStringAsync("/sessions/list?device=phone", Token)).Select(match => match.Groups[1].Value));
         Assert.Equal([oldHandle], Handles().Matches(await olga.GetStringAsync("/sessions/list?age=gt5m", Token)).Select(match => match.Groups[1].Value));
@@ -432,7 +438,8 @@ public sealed partial class DashboardTests
         string[] pages =
         [
             page, await olga.GetStringAsync("/sessions", Token), await olga.GetStringAsync("/sessions/list?device=%3Cimg", Token),
-            await olga.GetStringAsync("/sessions/list?find=" + Uri.EscapeDataString(Markup), Token), await olga.GetStringAsync($"/sessions/one/{session.Handle}/end", Token),
+            await olga.GetStringAsync(
+                "/sessions/list?find=" + Uri.EscapeDataString(Markup), Token), await olga.GetStringAsync($"/sessions/one/{session.Handle}/end", Token),
             await (await PostFormAsync(olga, $"/sessions/one/{session.Handle}/values", page)).Content.ReadAsStringAsync(Token),
         ];
         Assert.All(pages, each =>
@@ -508,15 +515,18 @@ public sealed partial class DashboardTests
         Assert.DoesNotContain("too short", page, StringComparison.Ordinal);
     }
 
-    private static void AllPolicies(SojournDashboardOptions options) => (options.ReadPolicy, options.EndPolicy, options.ValuesPolicy) = ("readers", "enders", "lookers");
+    private static void AllPolicies(SojournDashboardOptions options) =>
+        (options.ReadPolicy, options.EndPolicy, options.ValuesPolicy) = ("readers", "enders", "lookers");
 
     private static string[] PagesOf(string handle) =>
     [
-        "/sessions", "/sessions/list", "/sessions/health", "/sessions/live", "/sessions/assets/dashboard.js?v=none", $"/sessions/one/{handle}", $"/sessions/one/{handle}/end",
+        "/sessions", "/sessions/list", "/sessions/health", "/sessions/live", "/sessions/assets/dashboard.js?v=none", $"/sessions/one/{handle}",
+        $"/sessions/one/{handle}/end",
         "/sessions/subject/end?subject=ada", "/sessions/one/nothing", "/sessions/one/nothing/end",
     ];
 
-    private static Task<HttpResponseMessage> HeadAsync(HttpClient client, string path) => client.GetAsync(path, HttpCompletionOption.ResponseHeadersRead, Token);
+    private static Task<HttpResponseMessage> HeadAsync(HttpClient client, string path) =>
+        client.GetAsync(path, HttpCompletionOption.ResponseHeadersRead, Token);
 
     private static async Task<string> FirstEventAsync(HttpResponseMessage response)
     {
@@ -541,7 +551,8 @@ public sealed partial class DashboardTests
     {
         using var request = new HttpRequestMessage(HttpMethod.Post, path)
         {
-            Content = new FormUrlEncodedContent([KeyValuePair.Create("__RequestVerificationToken", FormToken().Match(page) is { Success: true } match ? match.Groups[1].Value : "none")]),
+            Content = new FormUrlEncodedContent(
+                [KeyValuePair.Create("__RequestVerificationToken", FormToken().Match(page) is { Success: true } match ? match.Groups[1].Value : "none")]),
         };
         if (header is var (name, value))
         {
@@ -589,7 +600,8 @@ public sealed partial class DashboardTests
             {
                 context.GetSession().Set("note", Value);
                 return context.SignInAsync(new ClaimsPrincipal(new ClaimsIdentity(
-                    [new(ClaimTypes.Name, user), new(ClaimTypes.NameIdentifier, user), .. roles.Split(',').Select(role => new Claim(ClaimTypes.Role, role))], "test")));
+                    [new(ClaimTypes.Name, user), new(ClaimTypes.NameIdentifier, user), .. roles.Split(',').Select(role => new Claim(ClaimTypes.Role, role))],
+                    "test")));
             });
             app.MapPost("/out", (HttpContext context) => context.SignOutAsync());
             app.MapPost("/note", (Session session) => session.Set("note", Value));
@@ -642,22 +654,27 @@ public sealed partial class DashboardTests
     {
         public ValueTask<SessionRecord?> ReadAsync(string key, CancellationToken cancellationToken) => inner.ReadAsync(key, cancellationToken);
 
-        public ValueTask<bool> CreateAsync(string key, SessionRecord record, CancellationToken cancellationToken) => inner.CreateAsync(key, record, cancellationToken);
+        public ValueTask<bool> CreateAsync(string key, SessionRecord record, CancellationToken cancellationToken) =>
+            inner.CreateAsync(key, record, cancellationToken);
 
-        public ValueTask<WriteResult> ReplaceAsync(string key, SessionRecord current, SessionRecord next, CancellationToken cancellationToken) => inner.ReplaceAsync(key, current, next, cancellationToken);
+        public ValueTask<WriteResult> ReplaceAsync(string key, SessionRecord current, SessionRecord next, CancellationToken cancellationToken) =>
+            inner.ReplaceAsync(key, current, next, cancellationToken);
 
         public ValueTask<WriteResult> TouchAsync(string key, SessionRecord current, DateTimeOffset expiresAt, CancellationToken cancellationToken) =>
             inner.TouchAsync(key, current, expiresAt, cancellationToken);
 
-        public ValueTask<WriteResult> DeleteAsync(string key, SessionRecord? current, CancellationToken cancellationToken) => inner.DeleteAsync(key, current, cancellationToken);
+        public ValueTask<WriteResult> DeleteAsync(string key, SessionRecord? current, CancellationToken cancellationToken) =>
+            inner.DeleteAsync(key, current, cancellationToken);
     }
 
     /// <summary>A store whose database does not answer where sessions are listed.</summary>
     private sealed class BrokenIndexStore(ISessionStore inner) : PlainStore(inner), ISessionIndex
     {
-        public ValueTask<IReadOnlyList<KeyValuePair<string, SessionRecord>>> FindAsync(string label, CancellationToken cancellationToken) => throw new IOException("Broken.");
+        public ValueTask<IReadOnlyList<KeyValuePair<string, SessionRecord>>> FindAsync(
+            string label, CancellationToken cancellationToken) => throw new IOException("Broken.");
 
-        public ValueTask<IReadOnlyList<KeyValuePair<string, SessionRecord>>> PageAsync(string? afterKey, int limit, CancellationToken cancellationToken) => throw new IOException("Broken.");
+        public ValueTask<IReadOnlyList<KeyValuePair<string, SessionRecord>>> PageAsync(
+            string? afterKey, int limit, CancellationToken cancellationToken) => throw new IOException("Broken.");
 
         public ValueTask<long> CountAsync(CancellationToken cancellationToken) => throw new IOException("Broken.");
 
@@ -675,7 +692,8 @@ public sealed partial class DashboardTests
 
         public int Records => _records;
 
-        public ValueTask<IReadOnlyList<KeyValuePair<string, SessionRecord>>> FindAsync(string label, CancellationToken cancellationToken) => _index.FindAsync(label, cancellationToken);
+        public ValueTask<IReadOnlyList<KeyValuePair<string, SessionRecord>>> FindAsync(string label, CancellationToken cancellationToken) =>
+            _index.FindAsync(label, cancellationToken);
 
         public async ValueTask<IReadOnlyList<KeyValuePair<string, SessionRecord>>> PageAsync(string? afterKey, int limit, CancellationToken cancellationToken)
         {

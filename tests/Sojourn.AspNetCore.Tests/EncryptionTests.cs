@@ -52,8 +52,14 @@ public sealed class EncryptionTests : IDisposable
         Assert.NotEqual(ada, await BeginAsync(client, "ada", ada));
         Assert.Equal(planted, (await _store.ReadAsync(key, Token))!.Document.ToArray());
         Assert.Equal(2, refused.GetMeasurementSnapshot().Count);
-        Assert.Contains(_logs.GetSnapshot(), log => log.Level == LogLevel.Error && log.Message.Contains(key[..8], StringComparison.Ordinal) && log.Message.Contains("does not open", StringComparison.Ordinal));
-        Assert.DoesNotContain(_logs.GetSnapshot(), log => log.Message.Contains(key, StringComparison.Ordinal) || log.Message.Contains("admin", StringComparison.Ordinal));
+        Assert.Contains(
+            _logs.GetSnapshot(),
+            log =>
+                log.Level == LogLevel.Error
+                    && log.Message.Contains(key[..8], StringComparison.Ordinal)
+                    && log.Message.Contains("does not open", StringComparison.Ordinal));
+        Assert.DoesNotContain(
+            _logs.GetSnapshot(), log => log.Message.Contains(key, StringComparison.Ordinal) || log.Message.Contains("admin", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -98,7 +104,8 @@ public sealed class EncryptionTests : IDisposable
     public async Task Each_day_has_a_key_of_its_own_and_yesterdays_opens()
     {
         var time = new FakeTimeProvider(DateTimeOffset.UnixEpoch.AddYears(60));
-        await using var app = await StartAsync(o => o.UseDataProtection(), KeptRing, time, o => (o.IdleTimeout, o.AbsoluteTimeout) = (TimeSpan.FromDays(9), null));
+        await using var app = await StartAsync(
+            o => o.UseDataProtection(), KeptRing, time, o => (o.IdleTimeout, o.AbsoluteTimeout) = (TimeSpan.FromDays(9), null));
         using var client = app.NewBareClient();
         var ada = await BeginAsync(client, "ada");
         var yesterday = KeyName(Assert.Single(await _store.PageAsync(null, 10, Token)).Value);
@@ -182,7 +189,8 @@ public sealed class EncryptionTests : IDisposable
         Assert.Contains("AddDataProtection", problem.Message, StringComparison.Ordinal);
     }
 
-    private static void Given(SessionEncryptionOptions options) => options.Keys.Add(new SessionEncryptionKey { Name = "first", Key = Convert.ToBase64String(new byte[32]) });
+    private static void Given(SessionEncryptionOptions options) =>
+        options.Keys.Add(new SessionEncryptionKey { Name = "first", Key = Convert.ToBase64String(new byte[32]) });
 
     private static string KeyName(SessionRecord record) => Encoding.UTF8.GetString(record.Document.Span)["""{"$sealed":" """.TrimEnd().Length..].Split('.')[0];
 
@@ -208,7 +216,8 @@ public sealed class EncryptionTests : IDisposable
     private void KeptRing(IServiceCollection services) => services.AddDataProtection().SetApplicationName("tests").PersistKeysToFileSystem(_ring);
 
     private Task<TestApp> StartAsync(
-        Action<SessionEncryptionOptions> encryption, Action<IServiceCollection>? services = null, TimeProvider? time = null, Action<SojournOptions>? options = null) => TestApp.StartAsync(
+        Action<SessionEncryptionOptions> encryption, Action<IServiceCollection>? services = null, TimeProvider? time = null,
+        Action<SojournOptions>? options = null) => TestApp.StartAsync(
         app =>
         {
             app.MapPost("/begin/{name}", (Session session, string name) => session.Set("name", name));

@@ -128,7 +128,8 @@ public sealed class EndpointTests
         Assert.Equal(HttpStatusCode.InternalServerError, response.StatusCode);
     }
 
-    private static Task<TestApp> StartAsync(ISessionStore? store = null, Action<WebApplication>? more = null, Action<SojournOptions>? options = null) => TestApp.StartAsync(
+    private static Task<TestApp> StartAsync(
+        ISessionStore? store = null, Action<WebApplication>? more = null, Action<SojournOptions>? options = null) => TestApp.StartAsync(
         app =>
         {
             app.MapGet("/set", (Session session) =>

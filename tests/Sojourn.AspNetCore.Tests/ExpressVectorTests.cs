@@ -98,7 +98,10 @@ public sealed class ExpressVectorTests
 
     private static SessionDocument Document(JsonNode json) => SessionDocument.Parse(Encoding.UTF8.GetBytes(json.ToJsonString(SojournJson)))!;
 
-    private static readonly JsonSerializerOptions SojournJson = new(JsonSerializerDefaults.Web) { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly JsonSerializerOptions SojournJson = new(JsonSerializerDefaults.Web)
+    {
+        Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+    };
 
     /// <summary>decodeURIComponent, which gives up on what is no UTF-8.</summary>
     private static string Decoded(string text)
@@ -125,7 +128,9 @@ public sealed class ExpressVectorTests
                 _ => Enum.Parse<ExpressSameSite>(from["sameSite"]!.GetValue<string>(), ignoreCase: true),
             },
             Partitioned = from["partitioned"]?.GetValue<bool>(),
-            Priority = from["priority"] is { } priority ? Enum.Parse<SessionCookiePriority>(priority.GetValue<string>(), ignoreCase: true) : SessionCookiePriority.Unset,
+            Priority = from["priority"] is { } priority
+                ? Enum.Parse<SessionCookiePriority>(priority.GetValue<string>(), ignoreCase: true)
+                : SessionCookiePriority.Unset,
         };
         if (from["expires"] is { } expires)
         {

@@ -137,7 +137,8 @@ public sealed class FirstAskerTests
     [InlineData(true)]
     public async Task An_error_page_goes_on_with_the_same_session_in_services_of_its_own_too(bool createsScope)
     {
-        await using var app = await StartAsync(before: app => app.UseExceptionHandler(new ExceptionHandlerOptions { ExceptionHandlingPath = "/error", CreateScopeForErrors = createsScope }));
+        await using var app = await StartAsync(
+            before: app => app.UseExceptionHandler(new ExceptionHandlerOptions { ExceptionHandlingPath = "/error", CreateScopeForErrors = createsScope }));
         using var client = app.NewClient();
         await client.GetStringAsync("/count", Token);
         _store.ResetCounts();
@@ -227,7 +228,8 @@ public sealed class FirstAskerTests
         {
             null => AuthenticateResult.NoResult(),
             { LoadFailure: { } failure } => AuthenticateResult.Fail(failure),
-            { Current.Subject: { } subject } => AuthenticateResult.Success(new(new(new ClaimsIdentity([new Claim(ClaimTypes.Name, subject)], "test")), Scheme.Name)),
+            { Current.Subject: { } subject } =>
+                AuthenticateResult.Success(new(new(new ClaimsIdentity([new Claim(ClaimTypes.Name, subject)], "test")), Scheme.Name)),
             _ => AuthenticateResult.NoResult(),
         };
 

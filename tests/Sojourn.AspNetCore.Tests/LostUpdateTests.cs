@@ -25,7 +25,13 @@ public sealed class LostUpdateTests : IDisposable
                 app.MapPost("/count", (Session session) => session.Update<int>("count", count => count + 1));
                 app.MapPost("/entry/{i:int}", (Session session, int i) => session.Set(string.Create(CultureInfo.InvariantCulture, $"entry{i}"), i));
                 app.MapGet("/count", (Session session) => session.Get<int>("count"));
-                app.MapGet("/entries", (Session session) => session.Names.Count(name => name.StartsWith("entry", StringComparison.Ordinal) && session.Get<int>(name).ToString(CultureInfo.InvariantCulture) == name[5..]));
+                app.MapGet(
+                    "/entries",
+                    (Session session) =>
+                        session.Names.Count(
+                            name =>
+                                name.StartsWith("entry", StringComparison.Ordinal)
+                                    && session.Get<int>(name).ToString(CultureInfo.InvariantCulture) == name[5..]));
             },
             store);
         using var client = app.NewClient();

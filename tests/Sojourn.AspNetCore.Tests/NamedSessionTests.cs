@@ -55,7 +55,9 @@ public sealed class NamedSessionTests
             using var request = new HttpRequestMessage(HttpMethod.Get, path) { Headers = { { "Cookie", cookies } } };
             using var answer = await client.SendAsync(request, Token);
             var body = await answer.Content.ReadAsStringAsync(Token);
-            Assert.True(path == "/Admin/get-both" ? answer.StatusCode == HttpStatusCode.InternalServerError : body.Contains("Cookie.Path", StringComparison.Ordinal), body);
+            Assert.True(
+                path == "/Admin/get-both" ? answer.StatusCode == HttpStatusCode.InternalServerError : body.Contains("Cookie.Path", StringComparison.Ordinal),
+                body);
         }
 
         Assert.Equal(0, _adminStore.Calls);
@@ -149,7 +151,9 @@ public sealed class NamedSessionTests
         await using var app = await StartAsync(options: o => o.Cookie.Path = path, environment: environment);
         using var client = app.NewBareClient();
         using var begun = await client.GetAsync("/admin/set-both", Token);
-        Assert.Single(begun.Headers.GetValues("Set-Cookie"), cookie => cookie.StartsWith(name + "=", StringComparison.Ordinal) && cookie.Contains($"; Path={path};", StringComparison.Ordinal));
+        Assert.Single(
+            begun.Headers.GetValues("Set-Cookie"),
+            cookie => cookie.StartsWith(name + "=", StringComparison.Ordinal) && cookie.Contains($"; Path={path};", StringComparison.Ordinal));
     }
 
     public static TheoryData<string, string> Mistakes() => new()
@@ -190,7 +194,9 @@ public sealed class NamedSessionTests
         Assert.Throws<ArgumentException>(() => services.AddSojourn(new string('a', 65)));
         services.AddSojourn();
         using var provider = services.BuildServiceProvider();
-        Assert.Contains("AddSojourn(\"admin\")", Assert.Throws<InvalidOperationException>(() => new ApplicationBuilder(provider).UseSojourn("admin")).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "AddSojourn(\"admin\")", Assert.Throws<InvalidOperationException>(() => new ApplicationBuilder(provider).UseSojourn("admin")).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -282,7 +288,10 @@ public sealed class NamedSessionTests
                 admin.Update<int>("visits", visits => visits + 1);
                 await context.Response.WriteAsync("It is saved.");
             });
-            app.MapGet("/admin/get-both", (Session session, [FromKeyedServices("admin")] Session admin) => $"{session.Get<string>("name") ?? "nobody"} {admin.Get<string>("name") ?? "nobody"}");
+            app.MapGet(
+                "/admin/get-both",
+                (Session session, [FromKeyedServices("admin")] Session admin) =>
+                    $"{session.Get<string>("name") ?? "nobody"} {admin.Get<string>("name") ?? "nobody"}");
             app.MapGet("/admin/without-admin", (HttpContext context) =>
             {
                 Assert.Throws<InvalidOperationException>(() => context.GetSession("admin"));
@@ -350,15 +359,20 @@ public sealed class NamedSessionTests
             return new(0);
         }
 
-        public ValueTask<SessionRecord?> ReadAsync(string key, CancellationToken cancellationToken) => IsAway ? throw new IOException("away") : _inner.ReadAsync(key, cancellationToken);
+        public ValueTask<SessionRecord?> ReadAsync(string key, CancellationToken cancellationToken) =>
+            IsAway ? throw new IOException("away") : _inner.ReadAsync(key, cancellationToken);
 
-        public ValueTask<bool> CreateAsync(string key, SessionRecord record, CancellationToken cancellationToken) => _inner.CreateAsync(key, record, cancellationToken);
+        public ValueTask<bool> CreateAsync(string key, SessionRecord record, CancellationToken cancellationToken) =>
+            _inner.CreateAsync(key, record, cancellationToken);
 
-        public ValueTask<WriteResult> ReplaceAsync(string key, SessionRecord current, SessionRecord next, CancellationToken cancellationToken) => _inner.ReplaceAsync(key, current, next, cancellationToken);
+        public ValueTask<WriteResult> ReplaceAsync(string key, SessionRecord current, SessionRecord next, CancellationToken cancellationToken) =>
+            _inner.ReplaceAsync(key, current, next, cancellationToken);
 
-        public ValueTask<WriteResult> TouchAsync(string key, SessionRecord current, DateTimeOffset expiresAt, CancellationToken cancellationToken) => _inner.TouchAsync(key, current, expiresAt, cancellationToken);
+        public ValueTask<WriteResult> TouchAsync(string key, SessionRecord current, DateTimeOffset expiresAt, CancellationToken cancellationToken) =>
+            _inner.TouchAsync(key, current, expiresAt, cancellationToken);
 
-        public ValueTask<WriteResult> DeleteAsync(string key, SessionRecord? current, CancellationToken cancellationToken) => _inner.DeleteAsync(key, current, cancellationToken);
+        public ValueTask<WriteResult> DeleteAsync(string key, SessionRecord? current, CancellationToken cancellationToken) =>
+            _inner.DeleteAsync(key, current, cancellationToken);
     }
 }
 

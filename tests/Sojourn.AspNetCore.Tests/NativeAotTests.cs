@@ -10,7 +10,8 @@ public sealed class NativeAotTests
 {
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
-    private static string Root { get; } = typeof(NativeAotTests).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(a => a.Key == "RepositoryRoot").Value!;
+    private static string Root { get; } = typeof(NativeAotTests).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(
+        a => a.Key == "RepositoryRoot").Value!;
 
     [Fact]
     public async Task A_native_program_publishes_without_a_warning_and_keeps_sessions()

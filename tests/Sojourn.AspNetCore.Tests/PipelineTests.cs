@@ -258,7 +258,8 @@ public sealed class PipelineTests
         using var response = await client.SendAsync(request, Token);
         Assert.Equal("gzip", Assert.Single(response.Content.Headers.ContentEncoding));
         Assert.Single(response.Headers.GetValues("Set-Cookie"));
-        using var unpacked = new StreamReader(new System.IO.Compression.GZipStream(await response.Content.ReadAsStreamAsync(Token), System.IO.Compression.CompressionMode.Decompress));
+        using var unpacked = new StreamReader(
+            new System.IO.Compression.GZipStream(await response.Content.ReadAsStreamAsync(Token), System.IO.Compression.CompressionMode.Decompress));
         Assert.Equal(new string('x', 10_000), await unpacked.ReadToEndAsync(Token));
         Assert.Equal("1", await client.GetStringAsync("/count", Token));
     }

@@ -107,7 +107,8 @@ public sealed class RaceBookOverHttpTests(ITestOutputHelper output)
             }
 
             var value = cookies.Single().Split(';')[0].Split('=', 2)[1];
-            return value.Length == 0 ? null : Token.TryRead(value, isEncoded: true, out var id, out _) ? id : throw new InvalidOperationException("The cookie does not verify.");
+            return value.Length == 0 ? null : Token.TryRead(
+                value, isEncoded: true, out var id, out _) ? id : throw new InvalidOperationException("The cookie does not verify.");
         }
 
         /// <summary>What a request does, and in whose place.</summary>

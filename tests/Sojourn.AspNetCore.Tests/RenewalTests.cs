@@ -265,7 +265,8 @@ public sealed class RenewalTests : ISessionEventHandler
         using var client = app.NewBareClient();
         var (old, _) = await SendAsync(client, "/set?name=ada");
         _time.Advance(After);
-        var cookies = (await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => SendAsync(client, "/exclusive", old)))).Select(answer => answer.Cookie!).Distinct();
+        var cookies =
+            (await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => SendAsync(client, "/exclusive", old)))).Select(answer => answer.Cookie!).Distinct();
         var renewed = Assert.Single(cookies);
         await Task.WhenAll(Enumerable.Range(0, 8).Select(i => SendAsync(client, "/exclusive", i % 2 == 0 ? old : renewed)));
         Assert.Equal("16", (await SendAsync(client, "/get?entry=count", renewed)).Body);
@@ -358,7 +359,9 @@ public sealed class RenewalTests : ISessionEventHandler
     {
         var failure = await Assert.ThrowsAsync<OptionsValidationException>(async () =>
         {
-            await using var app = await TestApp.StartAsync(static _ => { }, options: static o => o.RenewIdAfter = After, services: static services => services.AddExpressSession(static o => o.Secrets.Add("secret")));
+            await using var app = await TestApp.StartAsync(
+                static _ => { }, options: static o => o.RenewIdAfter = After,
+                services: static services => services.AddExpressSession(static o => o.Secrets.Add("secret")));
         });
         Assert.Contains("RenewIdAfter is not for AddExpressSession", failure.Message, StringComparison.Ordinal);
     }
@@ -394,7 +397,10 @@ public sealed class RenewalTests : ISessionEventHandler
         app =>
         {
             app.MapGet("/set", (Session session, string name) => session.Set("name", name));
-            app.MapGet("/get", (Session session, string entry = "name") => session.TryGetRaw(entry, out var value) ? System.Text.Encoding.UTF8.GetString(value.Span).Trim('"') : "");
+            app.MapGet(
+                "/get",
+                (Session session, string entry = "name") =>
+                    session.TryGetRaw(entry, out var value) ? System.Text.Encoding.UTF8.GetString(value.Span).Trim('"') : "");
             app.MapGet("/get-read-only", (Session session) => session.Get<string>("name")).WithReadOnlySession();
             app.MapGet("/count", (Session session) =>
             {

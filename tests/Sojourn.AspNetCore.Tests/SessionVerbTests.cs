@@ -244,7 +244,8 @@ public sealed class SessionVerbTests
     }
 
     private static Task<TestApp> StartAsync(
-        ISessionStore? store = null, Action<SojournOptions>? options = null, TimeProvider? time = null, Action<WebApplication>? more = null) => TestApp.StartAsync(
+        ISessionStore? store = null, Action<SojournOptions>? options = null, TimeProvider? time = null,
+        Action<WebApplication>? more = null) => TestApp.StartAsync(
         app =>
         {
             app.MapGet("/set", (Session session) => session.Set("name", "Ada"));
@@ -276,7 +277,8 @@ public sealed class SessionVerbTests
         return CookieOf(response);
     }
 
-    private static string CookieOf(HttpResponseMessage response) => Assert.Single(response.EnsureSuccessStatusCode().Headers.GetValues("Set-Cookie")).Split(';')[0];
+    private static string CookieOf(HttpResponseMessage response) =>
+        Assert.Single(response.EnsureSuccessStatusCode().Headers.GetValues("Set-Cookie")).Split(';')[0];
 
     private static async Task<HttpResponseMessage> SendAsync(HttpClient client, string path, string cookie)
     {

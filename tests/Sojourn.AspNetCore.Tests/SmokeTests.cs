@@ -29,7 +29,8 @@ public sealed class SmokeTests
         await Task.WhenAll(Enumerable.Range(0, 50).Select(_ => client.PostAsync("/count", null, Token)));
         Assert.Equal("50", await client.GetStringAsync("/count", Token));
         using var last = await client.PostAsync("/out", null, Token);
-        Assert.Equal("sid=; Path=/; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT; HttpOnly; SameSite=Lax", Assert.Single(last.Headers.GetValues("Set-Cookie")));
+        Assert.Equal(
+            "sid=; Path=/; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT; HttpOnly; SameSite=Lax", Assert.Single(last.Headers.GetValues("Set-Cookie")));
         Assert.Equal("nobody", await client.GetStringAsync("/get", Token));
     }
 }

@@ -54,7 +54,8 @@ internal sealed class TestApp : IAsyncDisposable
         Action<KestrelServerOptions>? kestrelOptions = null,
         IReadOnlyDictionary<string, string?>? configuration = null)
     {
-        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { EnvironmentName = environment, ApplicationName = typeof(TestApp).Assembly.GetName().Name });
+        var builder = WebApplication.CreateEmptyBuilder(
+            new WebApplicationOptions { EnvironmentName = environment, ApplicationName = typeof(TestApp).Assembly.GetName().Name });
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
         {
             kestrel.Listen(IPAddress.Loopback, 0, listen => listen.Protocols = protocols);
@@ -109,7 +110,8 @@ internal sealed class TestApp : IAsyncDisposable
     }
 
     /// <summary>The cookie jar of a client that <see cref="NewClient"/> made.</summary>
-    public static CookieContainer CookiesOf(HttpClient client) => Jars.TryGetValue(client, out var cookies) ? cookies : throw new ArgumentException("The client has no jar.", nameof(client));
+    public static CookieContainer CookiesOf(HttpClient client) =>
+        Jars.TryGetValue(client, out var cookies) ? cookies : throw new ArgumentException("The client has no jar.", nameof(client));
 
     /// <summary>A client that sends only what the test says.</summary>
     public HttpClient NewBareClient() => new(new SocketsHttpHandler { UseCookies = false, AllowAutoRedirect = false }) { BaseAddress = Address };

@@ -12,7 +12,10 @@ using Sojourn.Testing;
 
 namespace Sojourn.AspNetCore.Tests;
 
-/// <summary>Whatever a Cookie or an Authorization header holds: the id that is plainly signed in it, or none, as a model says that was written without looking at the reader.</summary>
+/// <summary>
+/// Whatever a Cookie or an Authorization header holds: the id that is plainly signed in it, or none, as a model says that was written without looking at the
+/// reader.
+/// </summary>
 public sealed partial class TokenFuzzTests
 {
     private const int MaxCookies = 8;
@@ -74,14 +77,16 @@ public sealed partial class TokenFuzzTests
             var (status, body) = await AskAsync(app, header);
             var expected = Model(Encoding.UTF8.GetString(header)) is { } id ? id == ada ? "ada" : "grace" : "nobody";
             Assert.True(
-                (status == "HTTP/1.1 200 OK" && body == expected) || status is "HTTP/1.1 400 Bad Request" or "HTTP/1.1 431 Request Header Fields Too Large" or "",
+                (status == "HTTP/1.1 200 OK" && body == expected)
+                    || status is "HTTP/1.1 400 Bad Request" or "HTTP/1.1 431 Request Header Fields Too Large" or "",
                 $"{Encoding.Latin1.GetString(header)}: {status} {body}, expected {expected}");
             Assert.Equal(body is "ada" or "grace" ? 1 : 0, _store.Calls);
         }
     }
 
     /// <summary>The corpus, with tokens of two sessions where it says so.</summary>
-    private static byte[][] Lines(string file, string id, string other, bool isEncoded) => [.. Corpus.Corpus.Read(file).Select(line => Encoding.Latin1.GetBytes(Encoding.Latin1.GetString(line)
+    private static byte[][] Lines(string file, string id, string other, bool isEncoded) =>
+        [.. Corpus.Corpus.Read(file).Select(line => Encoding.Latin1.GetBytes(Encoding.Latin1.GetString(line)
         .Replace("GOOD", Sign(id, isEncoded), StringComparison.Ordinal)
         .Replace("OTHER", Sign(other, isEncoded), StringComparison.Ordinal)
         .Replace("ID", id, StringComparison.Ordinal)))];

@@ -198,7 +198,8 @@ public sealed class TransportTests
         Assert.Throws<ArgumentException>(() => SessionTransports.Header(scheme: "My Session"));
     }
 
-    private static async Task<(string Body, Dictionary<string, string[]> Headers)> AskAsync(TestApp app, string path, params (string Name, string Value)[] headers)
+    private static async Task<(string Body, Dictionary<string, string[]> Headers)> AskAsync(
+        TestApp app, string path, params (string Name, string Value)[] headers)
     {
         using var client = app.NewBareClient();
         using var request = new HttpRequestMessage(HttpMethod.Get, path);

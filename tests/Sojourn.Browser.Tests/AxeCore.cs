@@ -15,7 +15,8 @@ public static class AxeCore
         // By the debugger, which no content security policy stops.
         await page.EvaluateAsync(await Source.Value);
         var found = await page.EvaluateAsync<JsonElement>(
-            "() => axe.run({ resultTypes: ['violations'] }).then(r => r.violations.flatMap(v => v.nodes.map(n => `${v.id}: ${n.target} ${n.failureSummary}`)))");
+            "() => axe.run({ resultTypes: ['violations'] }).then(r => r.violations.flatMap(v => v.nodes.map(n => `${v.id}: ${n.target} "
+            + "${n.failureSummary}`)))");
         return [.. found.EnumerateArray().Select(each => each.GetString()!)];
     }
 

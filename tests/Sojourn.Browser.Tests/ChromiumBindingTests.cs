@@ -40,7 +40,8 @@ public sealed class ChromiumBindingTests : IAsyncLifetime
             ExecutablePath = Environment.GetEnvironmentVariable("CHROMIUM") ?? "/usr/bin/chromium",
             Args =
             [
-                "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync",
+                "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update",
+                "--disable-sync",
                 "--enable-features=DeviceBoundSessions,EnableBoundSessionCredentialsSoftwareKeysForManualTesting",
                 "--host-resolver-rules=MAP *.test 127.0.0.1",
 
@@ -187,7 +188,8 @@ public sealed class ChromiumBindingTests : IAsyncLifetime
     };
 
     private static Task<string[]> FetchAsync(IPage page, string path, int times) => page.EvaluateAsync<string[]>(
-        "([path, times]) => Promise.all(Array.from({ length: times }, async () => { const r = await fetch(path); return r.status + ' ' + await r.text(); }))", new object[] { path, times });
+        "([path, times]) => Promise.all(Array.from({ length: times }, async () => { const r = await fetch(path); return r.status + ' ' + await r.text(); }))",
+        new object[] { path, times });
 
     private async Task StartAsync(TimeSpan cookieLifetime)
     {
@@ -195,7 +197,10 @@ public sealed class ChromiumBindingTests : IAsyncLifetime
         builder.Logging.ClearProviders();
         _port = ShopServer.FreePort();
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, _port, listen => listen.UseHttps(_certificate!)));
-        builder.Services.AddSojourn(o => (o.Secrets, o.Cookie.Name) = (["the-secret-of-the-browser-tests-only"], "__Host-sid")).WithDeviceBinding(o => o.CookieLifetime = cookieLifetime);
+        builder.Services.AddSojourn(
+            o =>
+                (o.Secrets, o.Cookie.Name) = (["the-secret-of-the-browser-tests-only"], "__Host-sid")).WithDeviceBinding(o =>
+                    o.CookieLifetime = cookieLifetime);
         builder.Services.AddSingleton<TimeProvider>(_time);
         _app = builder.Build();
         _app.UseSojourn();

@@ -8,7 +8,9 @@ using Microsoft.Extensions.Logging;
 
 namespace Sojourn.Browser.Tests;
 
-/// <summary>An application with the dashboard and 100,000 sessions in SQLite, the last of them of the last ten minutes; a second kind of session beside it.</summary>
+/// <summary>
+/// An application with the dashboard and 100,000 sessions in SQLite, the last of them of the last ten minutes; a second kind of session beside it.
+/// </summary>
 public sealed class DashboardFixture : IAsyncLifetime
 {
     public const int Sessions = 100_000;
@@ -89,7 +91,8 @@ public sealed class DashboardFixture : IAsyncLifetime
         }
     }
 
-    private Task CreateAsync(int from, int count) => Parallel.ForAsync(from, from + count, new ParallelOptions { MaxDegreeOfParallelism = 32 }, async (i, cancellationToken) =>
+    private Task CreateAsync(int from, int count) =>
+        Parallel.ForAsync(from, from + count, new ParallelOptions { MaxDegreeOfParallelism = 32 }, async (i, cancellationToken) =>
     {
         var session = Manager.Create();
         session.Set("cart", new[] { i, i + 1 });

@@ -4,7 +4,10 @@ using static Microsoft.Playwright.Assertions;
 
 namespace Sojourn.Browser.Tests;
 
-/// <summary>The operator's page in a browser, over 100,000 sessions: every page and action, light, dark, on a phone, by keyboard, without script, and as axe-core sees it.</summary>
+/// <summary>
+/// The operator's page in a browser, over 100,000 sessions: every page and action, light, dark, on a phone, by keyboard, without script, and as axe-core sees
+/// it.
+/// </summary>
 public sealed class DashboardPagesTests(ShopFixture browsers, DashboardFixture app) : IClassFixture<DashboardFixture>, IAsyncLifetime
 {
     private readonly List<string> _errors = [];
@@ -31,7 +34,8 @@ public sealed class DashboardPagesTests(ShopFixture browsers, DashboardFixture a
         var name = $"{device}-{colours.ToString().ToLowerInvariant()}";
         string[] paths =
         [
-            "", "?range=24h", "/list", "/list?size=200&device=firefox&age=gt1h", "/list?seen=gt7d", "/list?find=user-00007", "/list?find=nobody", $"/one/{mine}", "/one/gone", $"/one/{mine}/end",
+            "", "?range=24h", "/list", "/list?size=200&device=firefox&age=gt1h", "/list?seen=gt7d", "/list?find=user-00007", "/list?find=nobody",
+            $"/one/{mine}", "/one/gone", $"/one/{mine}/end",
             "/subject/end?subject=user-00007", "/health", "/list?after=broken", "/of/admin", "/of/admin/list",
         ];
         foreach (var path in paths)
@@ -205,7 +209,8 @@ public sealed class DashboardPagesTests(ShopFixture browsers, DashboardFixture a
 
     private static async Task<long> NumberAsync(IPage page, string tile)
     {
-        var text = await page.Locator(".tiles > div").Filter(new() { Has = page.Locator("dt", new() { HasTextRegex = new Regex($"^{tile}$") }) }).Locator("dd").InnerTextAsync();
+        var text = await page.Locator(".tiles > div").Filter(
+            new() { Has = page.Locator("dt", new() { HasTextRegex = new Regex($"^{tile}$") }) }).Locator("dd").InnerTextAsync();
         return long.Parse(Regex.Match(text, @"[\d,]+").Value.Replace(",", "", StringComparison.Ordinal), System.Globalization.CultureInfo.InvariantCulture);
     }
 
@@ -227,7 +232,12 @@ public sealed class DashboardPagesTests(ShopFixture browsers, DashboardFixture a
         session.Set("name", subject);
         session.Set("cart", new[] { new { sku = "mug", count = 2 }, new { sku = "map", count = 1 } });
         session.Set("recent", new[] { "mug", "map", "tent" });
-        await session.SignInAsync(subject, new SessionSignIn { Device = new SessionDevice { Agent = "Mozilla/5.0 (X11; Linux x86_64; rv:152.0) Gecko/20100101 Firefox/152.0", Network = "203.0.113.0/24" } });
+        await session.SignInAsync(
+            subject,
+            new SessionSignIn
+            {
+                Device = new SessionDevice { Agent = "Mozilla/5.0 (X11; Linux x86_64; rv:152.0) Gecko/20100101 Firefox/152.0", Network = "203.0.113.0/24" },
+            });
         return session.Handle!;
     }
 
@@ -236,6 +246,7 @@ public sealed class DashboardPagesTests(ShopFixture browsers, DashboardFixture a
         var found = await AxeCore.FindAsync(page);
         Assert.True(found.Count == 0, $"{name} {path}:\n{string.Join('\n', found)}");
         Assert.True(
-            await page.EvaluateAsync<bool>("() => document.documentElement.scrollWidth <= document.documentElement.clientWidth"), $"{name} {path} is wider than the window.");
+            await page.EvaluateAsync<bool>(
+                "() => document.documentElement.scrollWidth <= document.documentElement.clientWidth"), $"{name} {path} is wider than the window.");
     }
 }

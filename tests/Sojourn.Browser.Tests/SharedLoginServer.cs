@@ -17,7 +17,8 @@ public class SharedLoginServer(string store) : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         // Ctrl+C reaches it also where the tests themselves run in the background, which is to ignore it.
-        _process = Process.Start(new ProcessStartInfo("env", ["--default-signal=INT", Path.Combine(ShopServer.Metadata("NestPort"), "..", "SharedLogin", "run.sh"), store, "--no-build"])
+        string[] arguments = ["--default-signal=INT", Path.Combine(ShopServer.Metadata("NestPort"), "..", "SharedLogin", "run.sh"), store, "--no-build"];
+        _process = Process.Start(new ProcessStartInfo("env", arguments)
         {
             Environment =
             {

@@ -4,7 +4,9 @@ using static Microsoft.Playwright.Assertions;
 
 namespace Sojourn.Browser.Tests;
 
-/// <summary>NestJS with express-session and ASP.NET Core with Sojourn behind one origin, as somebody with a browser meets them: as one shop, whatever the database.</summary>
+/// <summary>
+/// NestJS with express-session and ASP.NET Core with Sojourn behind one origin, as somebody with a browser meets them: as one shop, whatever the database.
+/// </summary>
 [Collection("SharedLogin")]
 public abstract class SharedLoginTests(ShopFixture fixture, SharedLoginServer shop) : IAsyncLifetime
 {
@@ -172,7 +174,8 @@ public abstract class SharedLoginTests(ShopFixture fixture, SharedLoginServer sh
 
     private Task ExpectFromAspNetCoreAsync() => Expect(Page.GetByRole(AriaRole.Contentinfo)).ToContainTextAsync("ASP.NET Core");
 
-    protected Task ExpectCountAsync(int count) => Expect(Page.Locator(".count")).ToHaveTextAsync(count.ToString(System.Globalization.CultureInfo.InvariantCulture));
+    protected Task ExpectCountAsync(int count) =>
+        Expect(Page.Locator(".count")).ToHaveTextAsync(count.ToString(System.Globalization.CultureInfo.InvariantCulture));
 
     private async Task<string> CookieAsync() => Assert.Single(await Context.CookiesAsync(), cookie => cookie.Name == "connect.sid").Value;
 

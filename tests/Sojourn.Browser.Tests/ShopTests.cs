@@ -220,7 +220,8 @@ public sealed class ShopTests(ShopFixture fixture) : IAsyncLifetime
         await using var phone = await NewPhoneAsync();
         var other = await phone.NewPageAsync();
         await SignInAsync(other);
-        await other.RunAndWaitForResponseAsync(() => other.GotoAsync("/order"), response => response.Url.EndsWith("/order/feed", StringComparison.Ordinal) && response.Status == 200);
+        await other.RunAndWaitForResponseAsync(
+            () => other.GotoAsync("/order"), response => response.Url.EndsWith("/order/feed", StringComparison.Ordinal) && response.Status == 200);
         var told = other.GetByRole(AriaRole.Region, new() { Name = "As it happens" });
 
         await AddAsync(_page, "mug");
@@ -543,7 +544,10 @@ public sealed class ShopTests(ShopFixture fixture) : IAsyncLifetime
     /// <summary>Types into a field of the checkout and waits until the server has kept it.</summary>
     private Task<IResponse> TypeAsync(string label, string value, string field) => _page.RunAndWaitForResponseAsync(
         () => _page.GetByLabel(label).PressSequentiallyAsync(value),
-        response => response.Status == 204 && response.Url.EndsWith($"/checkout/draft/{field}", StringComparison.Ordinal) && response.Request.PostData == $"\"{value}\"");
+        response =>
+            response.Status == 204
+                && response.Url.EndsWith($"/checkout/draft/{field}", StringComparison.Ordinal)
+                && response.Request.PostData == $"\"{value}\"");
 
     private async Task<string?> CookieAsync() => (await _browser.CookiesAsync()).SingleOrDefault(cookie => cookie.Name == "sid")?.Value;
 

@@ -6,8 +6,7 @@ namespace Sojourn.Docs.Tests;
 /// <summary>What is in the packages that users get.</summary>
 public sealed class PackageTests(Packages packages)
 {
-    private static readonly string[] Libraries =
-        [.. Directory.GetDirectories(Path.Combine(Packages.Root, "src")).Select(folder => Path.GetFileName(folder)!).Where(name => name is not "Sojourn.Tool" && File.Exists(Path.Combine(Packages.Root, "src", name, name + ".csproj")))];
+    private static readonly string[] Libraries = [.. Directory.GetDirectories(Path.Combine(Packages.Root, "src")).Where(IsLibrary).Select(Path.GetFileName)!];
 
     public static TheoryData<string> Names => [.. Libraries];
 
@@ -47,9 +46,18 @@ public sealed class PackageTests(Packages packages)
     public async Task A_library_is_its_assembly_its_documentation_and_nothing_else(string name)
     {
         using var package = ZipFile.OpenRead(await FileAsync(name, "nupkg"));
-        var files = package.Entries.Select(entry => entry.FullName).Where(file => !file.StartsWith("_rels/", StringComparison.Ordinal) && !file.StartsWith("package/", StringComparison.Ordinal) && file is not "[Content_Types].xml");
+        var files = package.Entries.Select(entry => entry.FullName).Where(
+            file =>
+                !file.StartsWith("_rels/", StringComparison.Ordinal)
+                    && !file.StartsWith("package/", StringComparison.Ordinal)
+                    && file is not "[Content_Types].xml");
         string[] expected = ["README.md", "icon.png", $"lib/net10.0/{name}.dll", $"lib/net10.0/{name}.xml", name + ".nuspec"];
-        Assert.Equal(expected.Order(StringComparer.Ordinal), files.Where(file => !file.StartsWith("staticwebassets/", StringComparison.Ordinal) && !file.StartsWith("build", StringComparison.Ordinal)).Order(StringComparer.Ordinal));
+        Assert.Equal(
+            expected.Order(StringComparer.Ordinal),
+            files.Where(
+                file =>
+                    !file.StartsWith("staticwebassets/", StringComparison.Ordinal)
+                        && !file.StartsWith("build", StringComparison.Ordinal)).Order(StringComparer.Ordinal));
         Assert.Contains("<summary>", await TextAsync(package, $"lib/net10.0/{name}.xml"), StringComparison.Ordinal);
 
         using var symbols = ZipFile.OpenRead(await FileAsync(name, "snupkg"));
@@ -66,11 +74,15 @@ public sealed class PackageTests(Packages packages)
         Assert.Equal("net10.0", (string?)Assert.Single(groups).Attribute("targetFramework"));
         var dependencies = groups[0].Elements().Select(dependency => (string)dependency.Attribute("id")!).ToList();
         var project = XDocument.Load(Path.Combine(Packages.Root, "src", name, name + ".csproj"));
-        var referenced = project.Descendants("PackageReference").Where(reference => (string?)reference.Attribute("PrivateAssets") is not "all").Select(reference => (string)reference.Attribute("Include")!)
-            .Concat(project.Descendants("ProjectReference").Select(reference => Path.GetFileNameWithoutExtension((string)reference.Attribute("Include")!))).ToList();
+        var referenced = project.Descendants("PackageReference").Where(
+            reference => (string?)reference.Attribute("PrivateAssets") is not "all").Select(reference => (string)reference.Attribute("Include")!)
+            .Concat(
+                project.Descendants("ProjectReference").Select(
+                    reference => Path.GetFileNameWithoutExtension((string)reference.Attribute("Include")!))).ToList();
 
         // What is pinned for the whole repository is named by each package that it reaches.
-        var shipped = XDocument.Load(Path.Combine(Packages.Root, "Directory.Packages.props")).Descendants("ItemGroup").Where(group => (string?)group.Attribute("Label") is "Shipped" or "Samples")
+        var shipped = XDocument.Load(Path.Combine(Packages.Root, "Directory.Packages.props")).Descendants("ItemGroup").Where(
+            group => (string?)group.Attribute("Label") is "Shipped" or "Samples")
             .Elements().Select(pinned => (string)pinned.Attribute("Include")!);
         Assert.Empty(referenced.Except(dependencies, StringComparer.Ordinal));
         Assert.Empty(dependencies.Except([.. referenced, .. shipped], StringComparer.Ordinal));
@@ -82,7 +94,8 @@ public sealed class PackageTests(Packages packages)
         using var package = ZipFile.OpenRead(await FileAsync("Sojourn.Templates", "nupkg"));
         var folder = Path.Combine(Packages.Root, "templates", "sojourn-web");
         Assert.Equal(
-            Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories).Select(file => "content/sojourn-web/" + Path.GetRelativePath(folder, file).Replace('\\', '/')).Order(StringComparer.Ordinal),
+            Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories).Select(
+                file => "content/sojourn-web/" + Path.GetRelativePath(folder, file).Replace('\\', '/')).Order(StringComparer.Ordinal),
             package.Entries.Select(entry => entry.FullName).Where(file => file.StartsWith("content/", StringComparison.Ordinal)).Order(StringComparer.Ordinal));
     }
 
@@ -116,4 +129,7 @@ public sealed class PackageTests(Packages packages)
         await stream.CopyToAsync(copy, TestContext.Current.CancellationToken);
         return copy.ToArray();
     }
+
+    private static bool IsLibrary(string folder) =>
+        Path.GetFileName(folder) is not "Sojourn.Tool" && File.Exists(Path.Combine(folder, Path.GetFileName(folder) + ".csproj"));
 }

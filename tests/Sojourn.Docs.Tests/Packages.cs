@@ -8,7 +8,8 @@ namespace Sojourn.Docs.Tests;
 /// <summary>Every package, packed once from what has been built, in a folder that serves as a feed.</summary>
 public sealed class Packages : IAsyncLifetime
 {
-    internal static readonly string Root = typeof(Packages).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(a => a.Key == "RepositoryRoot").Value!;
+    internal static readonly string Root = typeof(Packages).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(
+        a => a.Key == "RepositoryRoot").Value!;
 
     private readonly string _folder = Directory.CreateTempSubdirectory("sojourn-packages-").FullName;
     private readonly Lazy<Task<string>> _feed;
@@ -28,7 +29,9 @@ public sealed class Packages : IAsyncLifetime
         var output = process.StandardOutput.ReadToEndAsync();
         var error = process.StandardError.ReadToEndAsync();
         await process.WaitForExitAsync(TestContext.Current.CancellationToken);
-        return process.ExitCode == 0 ? await output : throw new InvalidOperationException($"{program} {string.Join(' ', arguments)} ended with {process.ExitCode}:\n{await output}{await error}");
+        return process.ExitCode == 0
+            ? await output
+            : throw new InvalidOperationException($"{program} {string.Join(' ', arguments)} ended with {process.ExitCode}:\n{await output}{await error}");
     }
 
     private async Task<string> PackAsync()

@@ -6,12 +6,15 @@ namespace Sojourn.Docs.Tests;
 /// <summary>What docs/security.md says is shown by a test is shown by one that bears the number in its name.</summary>
 public sealed partial class SecurityTableTests
 {
-    private static readonly string Root = typeof(SecurityTableTests).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(a => a.Key == "RepositoryRoot").Value!;
+    private static readonly string Root = typeof(SecurityTableTests).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(
+        a => a.Key == "RepositoryRoot").Value!;
 
     private static readonly ILookup<string, string> Tests = new[] { "tests", Path.Combine("src", "Sojourn.Testing") }
         .SelectMany(folder => Directory.EnumerateFiles(Path.Combine(Root, folder), "*.cs", SearchOption.AllDirectories))
         .Select(File.ReadAllText)
-        .SelectMany(source => Classes(source).SelectMany(type => Test().Matches(source).Select(test => (Name: type + "." + test.Groups["name"].Value, Test: test.Value))))
+        .SelectMany(
+            source =>
+                Classes(source).SelectMany(type => Test().Matches(source).Select(test => (Name: type + "." + test.Groups["name"].Value, Test: test.Value))))
         .ToLookup(test => test.Name, test => test.Test);
 
     public static TheoryData<string, string> Rows()

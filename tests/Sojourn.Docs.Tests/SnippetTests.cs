@@ -24,7 +24,9 @@ public sealed partial class SnippetTests
     [MemberData(nameof(Fences))]
     public void A_fence_is_its_region(string page, string name, string code)
     {
-        Assert.True(Regions.TryGetValue(name, out var region), $"{page}: a C# fence needs 'snippet=' and the name of a region of Sojourn.Docs; this one says '{name}'.");
+        Assert.True(
+            Regions.TryGetValue(name, out var region),
+            $"{page}: a C# fence needs 'snippet=' and the name of a region of Sojourn.Docs; this one says '{name}'.");
         Assert.Equal(region, Unindented(code));
     }
 

@@ -18,7 +18,8 @@ public sealed class TemplateTests(Packages packages)
         await Packages.RunAsync(folder, "dotnet", "build", "-c", "Release", "-nodeReuse:false", "-p:TreatWarningsAsErrors=true");
         var url = new Uri($"http://127.0.0.1:{FreePort()}");
         var start = Packages.StartInfo(folder, "dotnet", ["exec", Path.Combine("bin", "Release", "net10.0", "First.dll")]);
-        (start.Environment["ASPNETCORE_URLS"], start.Environment["ASPNETCORE_ENVIRONMENT"], start.Environment["Sojourn__Secrets__0"]) = (url.ToString(), "Development", "a secret that only this test knows");
+        (start.Environment["ASPNETCORE_URLS"], start.Environment["ASPNETCORE_ENVIRONMENT"], start.Environment["Sojourn__Secrets__0"]) =
+            (url.ToString(), "Development", "a secret that only this test knows");
         using var program = Process.Start(start)!;
         var output = program.StandardOutput.ReadToEndAsync(Token);
         try
@@ -45,8 +46,10 @@ public sealed class TemplateTests(Packages packages)
     public async Task Each_store_has_its_package_its_call_and_its_connection_string(string store)
     {
         var folder = await NewAsync("Of" + store, "--store", store);
-        var (program, project, settings) = (await ReadAsync(folder, "Program.cs"), await ReadAsync(folder, $"Of{store}.csproj"), await ReadAsync(folder, "appsettings.json"));
-        var name = store switch { "sqlite" => "Sqlite", "redis" => "Redis", "postgresql" => "PostgreSql", "mysql" => "MySql", "mongodb" => "MongoDb", _ => "Memory" };
+        var (program, project, settings) =
+            (await ReadAsync(folder, "Program.cs"), await ReadAsync(folder, $"Of{store}.csproj"), await ReadAsync(folder, "appsettings.json"));
+        var name =
+            store switch { "sqlite" => "Sqlite", "redis" => "Redis", "postgresql" => "PostgreSql", "mysql" => "MySql", "mongodb" => "MongoDb", _ => "Memory" };
         Assert.Contains($"sojourn.Use{name}(", program, StringComparison.Ordinal);
         Assert.Single(System.Text.RegularExpressions.Regex.Matches(program, @"sojourn\.Use\w+\("));
         Assert.DoesNotContain("#if", program + project + settings, StringComparison.Ordinal);
@@ -65,7 +68,8 @@ public sealed class TemplateTests(Packages packages)
         await Installing.WaitAsync(Token);
         try
         {
-            if (!Directory.Exists(hive)) await Packages.RunAsync(feed, "dotnet", "new", "install", Path.Combine(feed, "Sojourn.Templates.0.1.0.nupkg"), "--debug:custom-hive", hive);
+            if (!Directory.Exists(hive)) await Packages.RunAsync(
+                feed, "dotnet", "new", "install", Path.Combine(feed, "Sojourn.Templates.0.1.0.nupkg"), "--debug:custom-hive", hive);
         }
         finally
         {
@@ -73,10 +77,12 @@ public sealed class TemplateTests(Packages packages)
         }
 
         var folder = Path.Combine(packages.Temporary, name);
-        await Packages.RunAsync(packages.Temporary, "dotnet", ["new", "sojourn-web", "-o", folder, "-n", name, "--no-restore", "--debug:custom-hive", hive, .. options]);
+        await Packages.RunAsync(
+            packages.Temporary, "dotnet", ["new", "sojourn-web", "-o", folder, "-n", name, "--no-restore", "--debug:custom-hive", hive, .. options]);
 
         // The packages of the feed stay here; all others are taken from the user's cache.
-        var cache = Environment.GetEnvironmentVariable("NUGET_PACKAGES") ?? Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".nuget", "packages");
+        var cache = Environment.GetEnvironmentVariable("NUGET_PACKAGES") ?? Path.Combine(
+            Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".nuget", "packages");
         await File.WriteAllTextAsync(Path.Combine(folder, "nuget.config"),
             $"""
             <configuration>

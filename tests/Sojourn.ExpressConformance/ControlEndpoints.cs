@@ -33,7 +33,12 @@ internal static class ControlEndpoints
                     await Task.Delay(TimeSpan.FromMilliseconds(1), TimeProvider.System);
                 }
 
-                var probe = new JsonObject { ["store"] = await store.DumpAsync(), ["calls"] = store.TakeCalls(), ["lateErrors"] = new JsonArray([.. lateErrors.Select(error => JsonValue.Create(error))]) };
+                var probe = new JsonObject
+                {
+                    ["store"] = await store.DumpAsync(),
+                    ["calls"] = store.TakeCalls(),
+                    ["lateErrors"] = new JsonArray([.. lateErrors.Select(error => JsonValue.Create(error))]),
+                };
                 lateErrors.Clear();
                 await AnswerAsync(context, probe);
                 return;

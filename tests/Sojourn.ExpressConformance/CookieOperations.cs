@@ -26,7 +26,9 @@ internal static class CookieOperations
             case "maxAge" when value!.GetValueKind() is JsonValueKind.String:
                 return new JsonObject { ["error"] = "maxAge must be a number or Date" };
             case "maxAge" or "originalMaxAge":
-                cookie.MaxAge = value is JsonObject ? OptionsJson.ReadDate(value) - TimeProvider.System.GetUtcNow() : TimeSpan.FromMilliseconds(value!.GetValue<double>());
+                cookie.MaxAge = value is JsonObject
+                    ? OptionsJson.ReadDate(value) - TimeProvider.System.GetUtcNow()
+                    : TimeSpan.FromMilliseconds(value!.GetValue<double>());
                 break;
             case "expires":
                 cookie.Expires = OptionsJson.ReadDate(value);

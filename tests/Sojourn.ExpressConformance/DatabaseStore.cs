@@ -76,7 +76,8 @@ internal sealed class DatabaseStore : IConformanceStore
 
     public ValueTask<SessionRecord?> ReadAsync(string key, CancellationToken cancellationToken) => _store.ReadAsync(key, cancellationToken);
 
-    public ValueTask<bool> CreateAsync(string key, SessionRecord record, CancellationToken cancellationToken) => _store.CreateAsync(key, record, cancellationToken);
+    public ValueTask<bool> CreateAsync(string key, SessionRecord record, CancellationToken cancellationToken) =>
+        _store.CreateAsync(key, record, cancellationToken);
 
     public ValueTask<WriteResult> ReplaceAsync(string key, SessionRecord current, SessionRecord next, CancellationToken cancellationToken) =>
         _store.ReplaceAsync(key, current, next, cancellationToken);
@@ -84,7 +85,8 @@ internal sealed class DatabaseStore : IConformanceStore
     public ValueTask<WriteResult> TouchAsync(string key, SessionRecord current, DateTimeOffset expiresAt, CancellationToken cancellationToken) =>
         _store.TouchAsync(key, current, expiresAt, cancellationToken);
 
-    public ValueTask<WriteResult> DeleteAsync(string key, SessionRecord? current, CancellationToken cancellationToken) => _store.DeleteAsync(key, current, cancellationToken);
+    public ValueTask<WriteResult> DeleteAsync(string key, SessionRecord? current, CancellationToken cancellationToken) =>
+        _store.DeleteAsync(key, current, cancellationToken);
 
     /// <summary>A scenario has a few records: one page holds them.</summary>
     private ValueTask<IReadOnlyList<KeyValuePair<string, SessionRecord>>> AllAsync() => _index.PageAsync(null, 1_000, CancellationToken.None);

@@ -176,7 +176,9 @@ internal sealed class Operations(HttpContext context, RecordingStore store)
             case "data":
                 return new JsonObject(session.Names.Select(name => KeyValuePair.Create(name, session.Get<JsonNode>(name)?.DeepClone())));
             case "getPath":
-                return Walk(session, arguments[0]!.AsArray(), create: false) is var (parent, last) && parent is not null ? parent[last]?.DeepClone() : OfSession(session, arguments[0]!.AsArray());
+                return Walk(session, arguments[0]!.AsArray(), create: false) is var (parent, last) && parent is not null
+                    ? parent[last]?.DeepClone()
+                    : OfSession(session, arguments[0]!.AsArray());
             case "setPath":
                 SetPath(session, arguments[0]!.AsArray(), Value(arguments[1]));
                 return "ok";
@@ -246,7 +248,8 @@ internal sealed class Operations(HttpContext context, RecordingStore store)
 
     private static JsonNode? OfSession(Session session, JsonArray path) => path.Count == 1 ? session.Get<JsonNode>(Text(path[0])!)?.DeepClone() : null;
 
-    private static JsonNode? GetPath(Session session, JsonArray path) => Walk(session, path, create: false) is var (parent, last) && parent is not null ? parent[last] : OfSession(session, path);
+    private static JsonNode? GetPath(Session session, JsonArray path) =>
+        Walk(session, path, create: false) is var (parent, last) && parent is not null ? parent[last] : OfSession(session, path);
 
     private static void SetPath(Session session, JsonArray path, JsonNode? value)
     {
@@ -299,7 +302,8 @@ internal sealed class Operations(HttpContext context, RecordingStore store)
         return (parent, last);
     }
 
-    private static string? Text(JsonNode? value) => value is null ? null : value.GetValueKind() == JsonValueKind.String ? value.GetValue<string>() : value.ToJsonString();
+    private static string? Text(JsonNode? value) =>
+        value is null ? null : value.GetValueKind() == JsonValueKind.String ? value.GetValue<string>() : value.ToJsonString();
 
     private static double Number(JsonNode? value) => value?.GetValueKind() == JsonValueKind.Number ? value.GetValue<double>() : 0;
 

@@ -10,7 +10,9 @@ var sessionOptions = JsonNode.Parse(Environment.GetEnvironmentVariable("SESSION_
 var appOptions = JsonNode.Parse(Environment.GetEnvironmentVariable("APP_OPTIONS") ?? "{}")!.AsObject();
 var ids = new IdSequence();
 var kind = Environment.GetEnvironmentVariable("STORE") ?? "memory";
-IConformanceStore backend = kind == "memory" ? new MemoryStore() : await DatabaseStore.OpenAsync(kind, new Uri(Environment.GetEnvironmentVariable("STORE_URL")!));
+IConformanceStore backend = kind == "memory"
+    ? new MemoryStore()
+    : await DatabaseStore.OpenAsync(kind, new Uri(Environment.GetEnvironmentVariable("STORE_URL")!));
 var store = new RecordingStore(backend, canTouch: appOptions["noTouch"]?.GetValue<bool>() != true);
 var lateErrors = new List<string>();
 
@@ -94,7 +96,8 @@ WebApplication Build(Action<IServiceCollection> addSessions)
         {
             if (Environment.GetEnvironmentVariable("TLS") == "1")
             {
-                using var pem = X509Certificate2.CreateFromPemFile(Environment.GetEnvironmentVariable("TLS_CERT")!, Environment.GetEnvironmentVariable("TLS_KEY")!);
+                using var pem = X509Certificate2.CreateFromPemFile(
+                    Environment.GetEnvironmentVariable("TLS_CERT")!, Environment.GetEnvironmentVariable("TLS_KEY")!);
                 endpoint.UseHttps(X509CertificateLoader.LoadPkcs12(pem.Export(X509ContentType.Pfx), null));
             }
         });

@@ -9,8 +9,8 @@ using Sojourn.Stores.Tests.Redis;
 namespace Sojourn.Stores.Tests;
 
 /// <summary>
-/// Two running applications on one database whose clocks are a minute apart, in the native layouts: when a session ends is judged by the application. In an npm store's layout
-/// it is what the npm store's rule makes of it, which the conformance suite holds to the same minute.
+/// Two running applications on one database whose clocks are a minute apart, in the native layouts: when a session ends is judged by the application. In an npm
+/// store's layout it is what the npm store's rule makes of it, which the conformance suite holds to the same minute.
 /// </summary>
 public sealed class ClockTests(RedisServer redis, PostgresServer postgres, MariaDbServer mariaDb, MongoServer mongo) : IDisposable
 {

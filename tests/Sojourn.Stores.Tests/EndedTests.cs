@@ -16,7 +16,8 @@ public sealed class EndedTests(RedisServer redis, PostgresServer postgres, Maria
     private readonly TempDirectory _directory = new();
     private readonly string _name = "t" + Path.GetRandomFileName().Replace(".", "", StringComparison.Ordinal);
 
-    public static TheoryData<string> Stores => ["redis", "redis, told", "redis, told, near cache", "postgresql", "postgresql, told", "mysql", "mongodb", "mongodb, told", "sqlite"];
+    public static TheoryData<string> Stores =>
+        ["redis", "redis, told", "redis, told, near cache", "postgresql", "postgresql, told", "mysql", "mongodb", "mongodb, told", "sqlite"];
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
@@ -65,7 +66,8 @@ public sealed class EndedTests(RedisServer redis, PostgresServer postgres, Maria
         await NoticedAsync(ofFirst);
 
         if (own is not null) await own.Server.ExecuteAsync("CLIENT", "KILL", "TYPE", "pubsub");
-        else await postgres.ExecuteAsync("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'", database);
+        else await postgres.ExecuteAsync(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'", database);
         await (await there.Sessions.LoadAsync(second.Id, Token))!.DestroyAsync(Token);
         await NoticedAsync(ofSecond);
     }
@@ -92,7 +94,8 @@ public sealed class EndedTests(RedisServer redis, PostgresServer postgres, Maria
     [Fact]
     public async Task In_the_layout_of_an_npm_store_what_a_Node_application_destroys_is_noticed()
     {
-        await using var here = await StoreApp.StartAsync(builder => builder.UseConnectRedis(redis.Configuration, o => o.KeyPrefix = _name), o => o.EndedCheckInterval = TimeSpan.FromMilliseconds(100));
+        await using var here = await StoreApp.StartAsync(
+            builder => builder.UseConnectRedis(redis.Configuration, o => o.KeyPrefix = _name), o => o.EndedCheckInterval = TimeSpan.FromMilliseconds(100));
         var session = await SignInAsync(here, "ada");
         var ended = session.Ended;
 

@@ -13,7 +13,9 @@ using StackExchange.Redis;
 
 namespace Sojourn.Stores.Tests;
 
-/// <summary>Databases whose disk is full, under an application that is not restarted: each on a small disk of its own that is filled to the last byte.</summary>
+/// <summary>
+/// Databases whose disk is full, under an application that is not restarted: each on a small disk of its own that is filled to the last byte.
+/// </summary>
 public sealed class FullDiskTests
 {
     private const string DiskFull = "53100";
@@ -64,7 +66,10 @@ public sealed class FullDiskTests
             static e => Assert.Equal(MySqlErrorCode.RecordFileFull, Assert.IsType<MySqlException>(e).ErrorCode), length: 7_000);
     }
 
-    /// <summary>MariaDB 10.11 ends itself when it finds no room to undo a new session that is larger than half a page (16 KB); one that is there already it refuses to change.</summary>
+    /// <summary>
+    /// MariaDB 10.11 ends itself when it finds no room to undo a new session that is larger than half a page (16 KB); one that is there already it refuses to
+    /// change.
+    /// </summary>
     [Fact]
     public async Task MariaDb_that_stops_over_a_full_disk_has_lost_nothing_that_was_acknowledged()
     {
@@ -84,7 +89,10 @@ public sealed class FullDiskTests
         Assert.Equal(0, await app.ReadTextLengthAsync());
     }
 
-    /// <summary>Redis notices that it could not write its log after it has answered: with <c>everysec</c> an acknowledgement is worth what is said of it in the documentation.</summary>
+    /// <summary>
+    /// Redis notices that it could not write its log after it has answered: with <c>everysec</c> an acknowledgement is worth what is said of it in the
+    /// documentation.
+    /// </summary>
     [Theory]
     [InlineData(true)]
     [InlineData(false)]

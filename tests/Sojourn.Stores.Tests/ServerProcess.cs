@@ -49,7 +49,9 @@ internal sealed partial class ServerProcess : IAsyncDisposable
     {
         await using var server = Start(program, arguments);
         await server._process.WaitForExitAsync(TestContext.Current.CancellationToken);
-        return server._process.ExitCode == 0 ? server.Output : throw new InvalidOperationException($"{program} failed with {server._process.ExitCode}:\n{server.Output}");
+        return server._process.ExitCode == 0
+            ? server.Output
+            : throw new InvalidOperationException($"{program} failed with {server._process.ExitCode}:\n{server.Output}");
     }
 
     /// <summary>As a crash does it: SIGKILL.</summary>

@@ -23,7 +23,8 @@ internal sealed class SmallDisk : IAsyncDisposable
         var disk = new SmallDisk();
         try
         {
-            await AsRootAsync("mount", "-t", "tmpfs", "-o", string.Create(CultureInfo.InvariantCulture, $"size={megabytes}m,mode=1777"), "sojourn-tests", disk.Path);
+            await AsRootAsync(
+                "mount", "-t", "tmpfs", "-o", string.Create(CultureInfo.InvariantCulture, $"size={megabytes}m,mode=1777"), "sojourn-tests", disk.Path);
             return disk;
         }
         catch (InvalidOperationException e)
@@ -63,5 +64,7 @@ internal sealed class SmallDisk : IAsyncDisposable
     }
 
     private static Task<string> AsRootAsync(string program, params string[] arguments) =>
-        Environment.IsPrivilegedProcess ? ServerProcess.RunAsync(program, arguments) : ServerProcess.RunAsync("sudo", ["--non-interactive", program, .. arguments]);
+        Environment.IsPrivilegedProcess
+            ? ServerProcess.RunAsync(program, arguments)
+            : ServerProcess.RunAsync("sudo", ["--non-interactive", program, .. arguments]);
 }

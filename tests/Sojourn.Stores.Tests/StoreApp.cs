@@ -76,7 +76,8 @@ internal sealed class StoreApp : IAsyncDisposable
         using var elsewhere = other.NewVisitor(one.Cookies);
         await Task.WhenAll(Enumerable.Range(0, 20).Select(async number =>
         {
-            using var answer = await (number % 2 == 0 ? one.Visitor : elsewhere).PostAsync(new Uri("/exclusive", UriKind.Relative), null, TestContext.Current.CancellationToken);
+            using var answer = await (number % 2 == 0 ? one.Visitor : elsewhere).PostAsync(
+                new Uri("/exclusive", UriKind.Relative), null, TestContext.Current.CancellationToken);
             Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
         }));
         Assert.Equal(21, await one.ReadAsync());

@@ -377,14 +377,18 @@ public sealed class EndedTests
         Assert.False(await _here.IsAliveAsync(signsIn));
     }
 
-    /// <summary>Renewals, ends and connections that come and go, all at once: who waits for what has ended is told, nobody else is, and nothing is left behind.</summary>
+    /// <summary>
+    /// Renewals, ends and connections that come and go, all at once: who waits for what has ended is told, nobody else is, and nothing is left behind.
+    /// </summary>
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
     public async Task Whatever_happens_at_once_those_whose_session_ended_are_told_and_nobody_else(bool isTold)
     {
-        await using var provider = Services(isTold ? _telling : _memory, o => o.EndedCheckInterval = TimeSpan.FromMilliseconds(100), TimeProvider.System).BuildServiceProvider();
-        using var watched = new MetricCollector<long>(provider.GetRequiredService<System.Diagnostics.Metrics.IMeterFactory>(), SojournDiagnostics.MeterName, "sojourn.sessions.watched");
+        await using var provider = Services(
+            isTold ? _telling : _memory, o => o.EndedCheckInterval = TimeSpan.FromMilliseconds(100), TimeProvider.System).BuildServiceProvider();
+        using var watched = new MetricCollector<long>(
+            provider.GetRequiredService<System.Diagnostics.Metrics.IMeterFactory>(), SojournDiagnostics.MeterName, "sojourn.sessions.watched");
         var here = provider.GetRequiredService<SessionManager>();
         var there = new Engine(_memory, TimeProvider.System);
         var outcomes = await Task.WhenAll(Enumerable.Range(0, 200).Select(number => Task.Run(
@@ -454,7 +458,8 @@ public sealed class EndedTests
     {
         var services = Services(_looks);
         await using var provider = services.BuildServiceProvider();
-        using var watched = new MetricCollector<long>(provider.GetRequiredService<System.Diagnostics.Metrics.IMeterFactory>(), SojournDiagnostics.MeterName, "sojourn.sessions.watched");
+        using var watched = new MetricCollector<long>(
+            provider.GetRequiredService<System.Diagnostics.Metrics.IMeterFactory>(), SojournDiagnostics.MeterName, "sojourn.sessions.watched");
         var sessions = provider.GetRequiredService<SessionManager>();
         var session = sessions.Create();
         await session.SignInAsync("ada", cancellationToken: Token);

@@ -11,7 +11,9 @@ internal sealed class Engine
 {
     private readonly ServiceProvider _services;
 
-    public Engine(ISessionStore store, TimeProvider time, Action<SojournOptions>? options = null, ISessionEventHandler? handler = null, Action<IServiceCollection>? services = null)
+    public Engine(
+        ISessionStore store, TimeProvider time, Action<SojournOptions>? options = null, ISessionEventHandler? handler = null,
+        Action<IServiceCollection>? services = null)
     {
         var all = new ServiceCollection();
         all.AddSingleton(time);

@@ -53,7 +53,8 @@ public sealed class RaceBookTests(ITestOutputHelper output)
     {
         public ValueTask<SessionRecord?> ReadAsync(string key, CancellationToken cancellationToken) => inner.ReadAsync(key, cancellationToken);
 
-        public ValueTask<bool> CreateAsync(string key, SessionRecord record, CancellationToken cancellationToken) => inner.CreateAsync(key, record, cancellationToken);
+        public ValueTask<bool> CreateAsync(string key, SessionRecord record, CancellationToken cancellationToken) =>
+            inner.CreateAsync(key, record, cancellationToken);
 
         public async ValueTask<WriteResult> ReplaceAsync(string key, SessionRecord current, SessionRecord next, CancellationToken cancellationToken)
         {
@@ -63,13 +64,17 @@ public sealed class RaceBookTests(ITestOutputHelper output)
             }
 
             var result = await inner.ReplaceAsync(key, current, next, cancellationToken);
-            return fault == StoreFault.ReplacesWhatIsGone && result.Outcome == WriteOutcome.Gone && await inner.CreateAsync(key, next, cancellationToken) ? WriteResult.Done() : result;
+            return fault == StoreFault.ReplacesWhatIsGone && result.Outcome == WriteOutcome.Gone && await inner.CreateAsync(key, next, cancellationToken)
+                ? WriteResult.Done()
+                : result;
         }
 
         public async ValueTask<WriteResult> TouchAsync(string key, SessionRecord current, DateTimeOffset expiresAt, CancellationToken cancellationToken)
         {
             var result = await inner.TouchAsync(key, current, expiresAt, cancellationToken);
-            return fault == StoreFault.TouchesWhatIsGone && result.Outcome == WriteOutcome.Gone && await inner.CreateAsync(key, current.WithExpiry(expiresAt), cancellationToken)
+            return fault == StoreFault.TouchesWhatIsGone
+                && result.Outcome == WriteOutcome.Gone
+                && await inner.CreateAsync(key, current.WithExpiry(expiresAt), cancellationToken)
                 ? WriteResult.Done()
                 : result;
         }
@@ -81,7 +86,9 @@ public sealed class RaceBookTests(ITestOutputHelper output)
         }
 
         public ValueTask<IReadOnlyList<KeyValuePair<string, SessionRecord>>> FindAsync(string label, CancellationToken cancellationToken) =>
-            fault == StoreFault.FindsNothingByHandle && label.StartsWith("handle:", StringComparison.Ordinal) ? new([]) : inner.FindAsync(label, cancellationToken);
+            fault == StoreFault.FindsNothingByHandle && label.StartsWith("handle:", StringComparison.Ordinal)
+                ? new([])
+                : inner.FindAsync(label, cancellationToken);
 
         public ValueTask<IReadOnlyList<KeyValuePair<string, SessionRecord>>> PageAsync(string? afterKey, int limit, CancellationToken cancellationToken) =>
             inner.PageAsync(afterKey, limit, cancellationToken);
@@ -94,7 +101,8 @@ public sealed class RaceBookTests(ITestOutputHelper output)
 
         public ValueTask<byte[]?> ReadSubjectAsync(string subject, CancellationToken cancellationToken) => inner.ReadSubjectAsync(subject, cancellationToken);
 
-        public async ValueTask<bool> ReplaceSubjectAsync(string subject, byte[]? current, byte[] next, DateTimeOffset keepUntil, CancellationToken cancellationToken)
+        public async ValueTask<bool> ReplaceSubjectAsync(
+            string subject, byte[]? current, byte[] next, DateTimeOffset keepUntil, CancellationToken cancellationToken)
         {
             if (fault == StoreFault.ForgetsWhoSignsIn)
             {

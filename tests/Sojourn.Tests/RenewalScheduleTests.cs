@@ -7,12 +7,17 @@ using Sojourn.Storage;
 
 namespace Sojourn.Tests;
 
-/// <summary>Three at once on a session whose id is due: one looks, one writes, and one does what the row says; a step of the store at a time, as schedules say.</summary>
+/// <summary>
+/// Three at once on a session whose id is due: one looks, one writes, and one does what the row says; a step of the store at a time, as schedules say.
+/// </summary>
 public sealed class RenewalScheduleTests(ITestOutputHelper output)
 {
     private const string Old = "old";
 
-    private static readonly int Schedules = int.TryParse(Environment.GetEnvironmentVariable("SOJOURN_RACES"), NumberStyles.None, CultureInfo.InvariantCulture, out var asked) ? asked : 150;
+    private static readonly int Schedules = int.TryParse(
+        Environment.GetEnvironmentVariable("SOJOURN_RACES"), NumberStyles.None, CultureInfo.InvariantCulture, out var asked)
+        ? asked
+        : 150;
 
     /// <summary>How many steps each of the three takes, about.</summary>
     private static readonly int[] StepsAbout = [8, 8, 10];
@@ -213,13 +218,18 @@ public sealed class RenewalScheduleTests(ITestOutputHelper output)
             Require(newest != _id, "The id is as old as before.");
             Require((await FindAsync(process, _id) is not null) == !givesNewId, "The old id finds what it is not to find, or does not find what it is to.");
             var writers = new[] { 1, 2 }.Where(number => number == 1 || verb == Verb.Write).ToList();
-            Require(session?.Get<int>("count") == writers.Count(number => _answers[number] is not null), "An acknowledged change is lost, or one is there that was refused.");
-            Require(writers.TrueForAll(number => session?.Contains($"writer{number}") == (_answers[number] is not null)), "An entry is lost, or one is there that was refused.");
+            Require(
+                session?.Get<int>("count") == writers.Count(number => _answers[number] is not null),
+                "An acknowledged change is lost, or one is there that was refused.");
+            Require(
+                writers.TrueForAll(number => session?.Contains($"writer{number}") == (_answers[number] is not null)),
+                "An entry is lost, or one is there that was refused.");
             _time.Advance(After);
             Require(await FindAsync(process, _id) is null, "The old id answers after its time.");
         }
 
-        private ValueTask<Session?> FindAsync(Engine process, string id) => process.Sessions.LoadAsync(id, process.Sessions.KeyOf(id), new Visit(_time), isCopyEnough: true, Token);
+        private ValueTask<Session?> FindAsync(Engine process, string id) =>
+            process.Sessions.LoadAsync(id, process.Sessions.KeyOf(id), new Visit(_time), isCopyEnough: true, Token);
 
         private void Require(bool condition, string otherwise)
         {

@@ -28,10 +28,17 @@ public sealed class RenewalTests
         Destroy,
     }
 
-    /// <summary>The model: an id finds the session while it is the newest, or was renewed by itself less than the grace ago, and nobody signed in, renewed or destroyed the session since.</summary>
+    /// <summary>
+    /// The model: an id finds the session while it is the newest, or was renewed by itself less than the grace ago, and nobody signed in, renewed or destroyed
+    /// the session since.
+    /// </summary>
     [Fact]
     public Task Exactly_the_ids_that_the_model_says_find_the_session_and_each_other_one_is_noticed() =>
-        Gen.Select(Gen.Frequency((8, Gen.Const(Kind.Visit)), (4, Gen.Const(Kind.Write)), (8, Gen.Const(Kind.Wait)), (1, Gen.Const(Kind.Renew)), (1, Gen.Const(Kind.SignIn)), (1, Gen.Const(Kind.Destroy))), Gen.Int[0, 999])
+        Gen.Select(
+            Gen.Frequency(
+                (8, Gen.Const(Kind.Visit)), (4, Gen.Const(Kind.Write)), (8, Gen.Const(Kind.Wait)), (1, Gen.Const(Kind.Renew)), (1, Gen.Const(Kind.SignIn)),
+                (1, Gen.Const(Kind.Destroy))),
+            Gen.Int[0, 999])
             .Array[1, 60].SampleAsync(async steps =>
             {
                 var (time, log) = (Engine.NewClock(), new EventLog());
@@ -131,7 +138,8 @@ public sealed class RenewalTests
     public void An_id_that_follows_on_another_depends_on_all_that_it_is_made_of()
     {
         var secret = "secret"u8.ToArray();
-        string[] made = [SessionId.After("id", "nonce", secret), SessionId.After("id2", "nonce", secret), SessionId.After("id", "nonce2", secret), SessionId.After("id", "nonce", "other"u8.ToArray())];
+        string[] made =
+            [SessionId.After("id", "nonce", secret), SessionId.After("id2", "nonce", secret), SessionId.After("id", "nonce2", secret), SessionId.After("id", "nonce", "other"u8.ToArray())];
         Assert.Equal(made.Length, made.Distinct().Count());
         Assert.All(made, id => Assert.Equal(43, id.Length));
         Assert.Equal(made[0], SessionId.After("id", "nonce", secret));
@@ -174,7 +182,9 @@ public sealed class RenewalTests
     public void A_store_that_files_sessions_under_their_ids_is_refused_at_the_start()
     {
         var engine = new Engine(new Storage.EncryptingStoreTests.NpmStore(new MemorySessionStore()), Engine.NewClock(), Configure);
-        Assert.Contains("RenewIdAfter is not for a store that files sessions under their ids", Assert.Throws<OptionsValidationException>(() => engine.Sessions).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "RenewIdAfter is not for a store that files sessions under their ids", Assert.Throws<OptionsValidationException>(() => engine.Sessions).Message,
+            StringComparison.Ordinal);
     }
 
     private static Engine NewEngine(FakeTimeProvider time, EventLog log) => new(

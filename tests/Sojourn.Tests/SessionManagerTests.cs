@@ -66,7 +66,9 @@ public sealed class SessionManagerTests
         {
             var id = await StoredAsync(managers[0]);
             await ChangeAsync(managers[0], id, session => session.Set("ticket", "42"));
-            var popped = await Task.WhenAll(Enumerable.Range(0, 8).Select(i => Task.Run(async () => await (await LoadedAsync(managers[i % 2], id)).PopAsync<string>("ticket", Token), Token)));
+            var popped = await Task.WhenAll(
+                Enumerable.Range(0, 8).Select(
+                    i => Task.Run(async () => await (await LoadedAsync(managers[i % 2], id)).PopAsync<string>("ticket", Token), Token)));
             Assert.Single(popped, "42");
             Assert.Equal(7, popped.Count(value => value is null));
         }

@@ -41,7 +41,8 @@ public sealed class SignInTests
             await (isSignIn ? session.SignInAsync("ada", cancellationToken: Token) : session.RenewIdAsync(Token));
             await meanwhile.DestroyAsync(Token);
             Assert.False(await engine.IsAliveAsync(session));
-            Assert.Equal(SessionEndReason.Destroyed, Assert.Single(log.Events, each => each.Kind == SessionEventKind.Ended && each.Handle == session.Handle).Reason);
+            Assert.Equal(
+                SessionEndReason.Destroyed, Assert.Single(log.Events, each => each.Kind == SessionEventKind.Ended && each.Handle == session.Handle).Reason);
         }
     }
 

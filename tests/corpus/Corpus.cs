@@ -34,7 +34,8 @@ internal static class Corpus
 
             return result.ToArray();
         });
-        var spliced = Gen.Select(line, line, Gen.Double[0, 1], Gen.Double[0, 1]).Select((a, b, at, from) => (byte[])[.. a[..(int)(at * a.Length)], .. b[(int)(from * b.Length)..]]);
+        var spliced = Gen.Select(line, line, Gen.Double[0, 1], Gen.Double[0, 1]).Select(
+            (a, b, at, from) => (byte[])[.. a[..(int)(at * a.Length)], .. b[(int)(from * b.Length)..]]);
         return Gen.Frequency((6, changed), (2, spliced), (1, some.Array[0, 60]));
     }
 
@@ -56,7 +57,9 @@ internal static class Corpus
             if (inside[0] == '*')
             {
                 var space = inside.IndexOf(' ', StringComparison.Ordinal);
-                bytes.AddRange(Encoding.UTF8.GetBytes(string.Concat(Enumerable.Repeat(inside[(space + 1)..], int.Parse(inside.AsSpan(1, space - 1), CultureInfo.InvariantCulture)))));
+                bytes.AddRange(
+                    Encoding.UTF8.GetBytes(
+                        string.Concat(Enumerable.Repeat(inside[(space + 1)..], int.Parse(inside.AsSpan(1, space - 1), CultureInfo.InvariantCulture)))));
             }
             else
             {

@@ -1,8 +1,8 @@
 namespace Sojourn.Races;
 
 /// <summary>
-/// What a schedule decides, in the order in which it was asked: first as it was given, then at random, or always the first of what there is. The same choices make
-/// the same schedule. They are written as digits.
+/// What a schedule decides, in the order in which it was asked: first as it was given, then at random, or always the first of what there is. The same choices
+/// make the same schedule. They are written as digits.
 /// </summary>
 internal sealed class Choices
 {
@@ -15,7 +15,8 @@ internal sealed class Choices
     /// <param name="given">The first choices; every later one is the first of what there is.</param>
     public Choices(IReadOnlyList<int> given) => _given = given;
 
-    private Choices(IReadOnlyList<int> given, Random random, int[] lengths, HashSet<int>? changes) => (_given, _random, _lengths, _changes) = (given, random, lengths, changes);
+    private Choices(IReadOnlyList<int> given, Random random, int[] lengths, HashSet<int>? changes) =>
+        (_given, _random, _lengths, _changes) = (given, random, lengths, changes);
 
     /// <summary>What was chosen, and of how many.</summary>
     public List<(int Choice, int Of)> Made { get; } = [];
@@ -23,8 +24,8 @@ internal sealed class Choices
     public static Choices Parse(string digits) => new([.. digits.Select(static digit => digit - '0')]);
 
     /// <summary>
-    /// Draws them. In one half of all schedules every order of the steps is as likely as another; in the other half actors change once to three times, which finds what
-    /// goes wrong when one stands still while another does much.
+    /// Draws them. In one half of all schedules every order of the steps is as likely as another; in the other half actors change once to three times, which
+    /// finds what goes wrong when one stands still while another does much.
     /// </summary>
     /// <param name="seed">The same seed gives the same choices.</param>
     /// <param name="lengths">About how many steps each actor takes.</param>

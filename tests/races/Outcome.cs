@@ -68,7 +68,9 @@ internal sealed class Outcome(Race race)
     {
         foreach (var actor in _actors.Where(actor => !actor.IsDone))
         {
-            Require(Array.Exists(_actors, other => other != actor && other.Verb.MayTakeAway) || actor.Verb.PassesDeadline, $"{actor.Verb} was told {actor.Answer.Outcome} for no reason.");
+            Require(
+                Array.Exists(_actors, other => other != actor && other.Verb.MayTakeAway) || actor.Verb.PassesDeadline,
+                $"{actor.Verb} was told {actor.Answer.Outcome} for no reason.");
         }
     }
 
@@ -104,7 +106,9 @@ internal sealed class Outcome(Race race)
         {
             var mayEnd = _actors.Count(actor => actor.Verb.BeginsAnother || actor.Verb.SignsIn) > 1;
             Require(_alive.Exists(each => begun.Contains(each.Session.Handle)) || mayEnd, "The session that was begun is gone.");
-            Require(_alive.Exists(each => each.Session.Subject == race.Subject) || Array.Exists(_actors, actor => !actor.IsDone), "The subject signed in, and has no session.");
+            Require(
+                _alive.Exists(each => each.Session.Subject == race.Subject) || Array.Exists(_actors, actor => !actor.IsDone),
+                "The subject signed in, and has no session.");
         }
     }
 
@@ -129,16 +133,21 @@ internal sealed class Outcome(Race race)
                 $"The end was told with a reason that nobody gave: {end.Reason}.");
         }
 
-        RequireTold(SessionEventKind.Renewed, Done.Count(actor => actor.Verb is { GivesNewId: true, SignsIn: false }) + Renewed(byItself: true).Distinct().Count());
+        RequireTold(
+            SessionEventKind.Renewed, Done.Count(actor => actor.Verb is { GivesNewId: true, SignsIn: false }) + Renewed(byItself: true).Distinct().Count());
         RequireTold(SessionEventKind.SignedIn, Done.Count(actor => actor.Verb is { GivesNewId: true, SignsIn: true }));
         RequireTold(SessionEventKind.Created, 0);
         foreach (var actor in Done.Where(actor => actor.Verb.BeginsAnother))
         {
             var begun = race.Course.Events.Of(actor.Answer.Handle);
-            Require(begun.Count(each => each.Kind == SessionEventKind.Created) == 1 && begun.Count(each => each.Kind == SessionEventKind.SignedIn) == 1, "A sign-in was not told once.");
+            Require(
+                begun.Count(each => each.Kind == SessionEventKind.Created) == 1 && begun.Count(each => each.Kind == SessionEventKind.SignedIn) == 1,
+                "A sign-in was not told once.");
             var ended = begun.Where(each => each.Kind is SessionEventKind.Ended or SessionEventKind.Expired).ToList();
             var lives = _alive.Exists(each => each.Session.Handle == actor.Answer.Handle);
-            Require(ended.Count == (lives ? 0 : 1) && ended.TrueForAll(each => each.Reason == SessionEndReason.TooMany), $"The end of the other session was told {ended.Count} times.");
+            Require(
+                ended.Count == (lives ? 0 : 1) && ended.TrueForAll(each => each.Reason == SessionEndReason.TooMany),
+                $"The end of the other session was told {ended.Count} times.");
         }
 
         void RequireTold(SessionEventKind kind, int times)
@@ -148,7 +157,9 @@ internal sealed class Outcome(Race race)
         }
     }
 
-    /// <summary>Who was given a new id has one that answers, and no other does. Whatever is left of an expired session is removed hereby, and that is told.</summary>
+    /// <summary>
+    /// Who was given a new id has one that answers, and no other does. Whatever is left of an expired session is removed hereby, and that is told.
+    /// </summary>
     private async Task JudgeIdsAsync(string? aliveKey)
     {
         var sessions = race.Observer.Sessions;
@@ -169,11 +180,15 @@ internal sealed class Outcome(Race race)
             if (id == race.Id && CurrentId == Renewed(byItself: true).FirstOrDefault())
             {
                 // Within the grace the old id leads to the session. The clock may have passed that.
-                Require(answers == (aliveKey is not null) || _actors.Any(actor => actor.Verb.PassesDeadline), "The old id does not lead to the session, or leads elsewhere.");
+                Require(
+                    answers == (aliveKey is not null) || _actors.Any(actor => actor.Verb.PassesDeadline),
+                    "The old id does not lead to the session, or leads elsewhere.");
                 continue;
             }
 
-            Require(answers == _alive.Exists(each => each.Key == sessions.KeyOf(id)), answers ? "A dead id answers." : "The id of a session that lives does not answer.");
+            Require(
+                answers == _alive.Exists(each => each.Key == sessions.KeyOf(id)),
+                answers ? "A dead id answers." : "The id of a session that lives does not answer.");
         }
     }
 
@@ -193,10 +208,13 @@ internal sealed class Outcome(Race race)
 
         var writers = _actors.Where(actor => actor.Verb.Writes).ToList();
         Require(session.Get<bool>("begun"), "An entry from before is lost.");
-        Require(session.Get<int>("count") == writers.Count(actor => actor.IsDone), $"The count is {session.Get<int>("count")} after {writers.Count(actor => actor.IsDone)} acknowledged updates.");
+        Require(
+            session.Get<int>("count") == writers.Count(actor => actor.IsDone),
+            $"The count is {session.Get<int>("count")} after {writers.Count(actor => actor.IsDone)} acknowledged updates.");
         foreach (var actor in writers)
         {
-            Require(session.Contains(actor.EntryName) == actor.IsDone, actor.IsDone ? "An acknowledged change is lost." : "A change is there that was refused.");
+            Require(
+                session.Contains(actor.EntryName) == actor.IsDone, actor.IsDone ? "An acknowledged change is lost." : "A change is there that was refused.");
         }
 
         var isSignedIn = race.IsSignedIn || Done.Any(actor => actor.Verb is { SignsIn: true, GivesNewId: true });
@@ -211,8 +229,12 @@ internal sealed class Outcome(Race race)
         foreach (var label in labels)
         {
             var found = (await sessions.Finder.FindLiveAsync(label, CancellationToken.None)).Select(static each => each.Key).Order(StringComparer.Ordinal);
-            var alive = _alive.Where(each => label == SessionLabels.Handle(each.Session.Handle!) || (each.Session.Subject is { } subject && label == SessionLabels.Subject(subject)));
-            Require(found.SequenceEqual(alive.Select(static each => each.Key).Order(StringComparer.Ordinal)), $"The index differs from what is there: {label.Split(':')[0]}.");
+            var alive = _alive.Where(
+                each =>
+                    label == SessionLabels.Handle(each.Session.Handle!) || (each.Session.Subject is { } subject && label == SessionLabels.Subject(subject)));
+            Require(
+                found.SequenceEqual(alive.Select(static each => each.Key).Order(StringComparer.Ordinal)),
+                $"The index differs from what is there: {label.Split(':')[0]}.");
             var entry = await race.Observer.Store.As<ISubjectRegistry>()!.ReadSubjectAsync(label, CancellationToken.None);
             Require(SubjectEntry.Parse(entry).Ends.Length == 0, "An end is under way for ever.");
         }

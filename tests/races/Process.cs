@@ -64,7 +64,9 @@ internal sealed class EngineProcess : Process
     public override async Task<Answer> AnswerAsync(string? id, Func<Session, ValueTask> handler)
     {
         var request = new Request(Sessions);
-        var session = id is null ? Sessions.Create(request) : await Sessions.LoadAsync(id, Sessions.KeyOf(id), request, isCopyEnough: true, CancellationToken.None);
+        var session = id is null
+            ? Sessions.Create(request)
+            : await Sessions.LoadAsync(id, Sessions.KeyOf(id), request, isCopyEnough: true, CancellationToken.None);
         if (session is null)
         {
             return new Answer(RaceOutcome.Stranger, null, null);

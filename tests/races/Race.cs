@@ -4,7 +4,9 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace Sojourn.Races;
 
-/// <summary>One schedule: two actors, each with its verb, on one session. What is not a step is a choice, too: the mode, and whether somebody is signed in.</summary>
+/// <summary>
+/// One schedule: two actors, each with its verb, on one session. What is not a step is a choice, too: the mode, and whether somebody is signed in.
+/// </summary>
 internal sealed class Race(Course course, RaceVerb one, RaceVerb other, Choices choices)
 {
     /// <summary>How many sessions a subject may have.</summary>
@@ -115,7 +117,10 @@ internal sealed class Race(Course course, RaceVerb one, RaceVerb other, Choices 
     }
 }
 
-/// <summary>Whether the actors share a process, and whether they are held before they learn what a call did: then another may act in between, which counts most within a process.</summary>
+/// <summary>
+/// Whether the actors share a process, and whether they are held before they learn what a call did: then another may act in between, which counts most within a
+/// process.
+/// </summary>
 internal static class Mode
 {
     /// <summary>How many there are. Those that hold no answers come first.</summary>

@@ -22,14 +22,19 @@ internal sealed class RaceBook(Course course)
     /// <param name="schedules">How many, where nothing is asked for.</param>
     public Task<RaceReport> RunAsAskedAsync(int schedules) =>
         Environment.GetEnvironmentVariable("SOJOURN_RACE") is { Length: > 0 } named ? RunAsync(named)
-        : RunAsync(int.TryParse(Environment.GetEnvironmentVariable("SOJOURN_RACES"), NumberStyles.None, CultureInfo.InvariantCulture, out var asked) ? asked : schedules);
+        : RunAsync(
+            int.TryParse(Environment.GetEnvironmentVariable("SOJOURN_RACES"), NumberStyles.None, CultureInfo.InvariantCulture, out var asked)
+                ? asked
+                : schedules);
 
     /// <summary>Runs one race again.</summary>
     /// <param name="race">As a report calls it: the verbs and the choices.</param>
     public async Task<RaceReport> RunAsync(string race)
     {
         var parts = race.Split(',');
-        var page = _pages.Find(page => page.One.Name == parts[0] && page.Other.Name == parts[1]) ?? throw new ArgumentException($"There is no pair of the race {race}.", nameof(race));
+        var page = _pages.Find(
+            page => page.One.Name == parts[0] && page.Other.Name == parts[1]) ?? throw new ArgumentException($"There is no pair of the race {race}.",
+            nameof(race));
         await RunAsync(page, Choices.Parse(parts[2]));
         return new RaceReport($"{race}: {(_failed == 0 ? "passed" : "failed")}", _failed, _failures);
     }
@@ -66,8 +71,11 @@ internal sealed class RaceBook(Course course)
 
         var full = _pages.FindAll(page => page.IsFull);
         return new RaceReport(
-            string.Create(CultureInfo.InvariantCulture, $"{_run} schedules of {_pages.Count} pairs in {Stopwatch.GetElapsedTime(began).TotalSeconds:0.0} s, {_failed} failed")
-            + (full.Count == 0 ? "" : $"; every order of calls of {full.Count} pairs: {string.Join(", ", full.Select(page => $"{page.One} and {page.Other}"))}"),
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"{_run} schedules of {_pages.Count} pairs in {Stopwatch.GetElapsedTime(began).TotalSeconds:0.0} s, {_failed} failed")
+            + (full.Count == 0 ? "" : $"; every order of calls of {full.Count} pairs: "
+            + $"{string.Join(", ", full.Select(page => $"{page.One} and {page.Other}"))}"),
             _failed,
             _failures);
     }
@@ -143,7 +151,9 @@ internal sealed class RaceBook(Course course)
         public int[] Lengths { get; set; } = [0, 0];
 
         /// <summary>About how many schedules there are that hold no answers.</summary>
-        public double Orders => Mode.PlainCount * (One.SignsIn || Other.SignsIn ? 2 : 1) * Enumerable.Range(1, Lengths[0]).Aggregate(1.0, (orders, step) => orders * (Lengths[1] + step) / step);
+        public double Orders =>
+            Mode.PlainCount * (One.SignsIn || Other.SignsIn ? 2 : 1) * Enumerable.Range(1, Lengths[0]).Aggregate(
+                1.0, (orders, step) => orders * (Lengths[1] + step) / step);
 
         /// <summary>How many schedules were drawn; the next one's number.</summary>
         public int Drawn { get; set; }

@@ -4,7 +4,8 @@ using Sojourn.Storage;
 namespace Sojourn.Races;
 
 /// <summary>
-/// What an actor does to the session, and what may become of it thereby. A further verb is a further line here: what is checked follows from what it says of itself.
+/// What an actor does to the session, and what may become of it thereby. A further verb is a further line here: what is checked follows from what it says of
+/// itself.
 /// </summary>
 internal sealed record RaceVerb(string Name, Func<Actor, Task> Act)
 {
@@ -20,7 +21,10 @@ internal sealed record RaceVerb(string Name, Func<Actor, Task> Act)
         new("touch", static actor => actor.RequestAsync(static _ => default)),
         new("renew", static actor => actor.RequestAsync(static session => session.RenewIdAsync())) { GivesNewId = true },
         new("sign in", static actor => actor.RequestAsync(session => session.SignInAsync(actor.Race.Subject))) { GivesNewId = true, SignsIn = true },
-        new("sign out", static actor => actor.RequestAsync(static session => session.DestroyAsync(SessionEndReason.SignedOut, CancellationToken.None))) { Ends = SessionEndReason.SignedOut },
+        new("sign out", static actor => actor.RequestAsync(static session => session.DestroyAsync(SessionEndReason.SignedOut, CancellationToken.None)))
+        {
+            Ends = SessionEndReason.SignedOut,
+        },
         new("destroy", static actor => actor.RequestAsync(static session => session.DestroyAsync())) { Ends = SessionEndReason.Destroyed },
         new("expire", static async actor =>
         {
@@ -28,7 +32,11 @@ internal sealed record RaceVerb(string Name, Func<Actor, Task> Act)
             await actor.RequestAsync(static _ => default);
         })
         { PassesDeadline = true },
-        new("evict", static actor => actor.BeginAsync(session => session.SignInAsync(actor.Race.Subject))) { Ends = SessionEndReason.TooMany, BeginsAnother = true },
+        new("evict", static actor => actor.BeginAsync(session => session.SignInAsync(actor.Race.Subject)))
+        {
+            Ends = SessionEndReason.TooMany,
+            BeginsAnother = true,
+        },
         new("prune", static async actor =>
         {
             await actor.PassDeadlineAsync();

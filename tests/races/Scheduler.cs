@@ -3,8 +3,8 @@ using System.Diagnostics;
 namespace Sojourn.Races;
 
 /// <summary>
-/// Lets actors take one step at a time. An actor is held before every call of a store; which of those that are held goes on, the schedule chooses. Nobody takes a
-/// step before the one before it has come to rest, so the same choices make the same race.
+/// Lets actors take one step at a time. An actor is held before every call of a store; which of those that are held goes on, the schedule chooses. Nobody takes
+/// a step before the one before it has come to rest, so the same choices make the same race.
 /// </summary>
 /// <param name="choices">The schedule.</param>
 /// <param name="holdsAnswers">Whether an actor is held a second time, when the call has been done and it has yet to learn of it.</param>

@@ -38,12 +38,15 @@ internal sealed class SteppedStore(ISessionStore inner, KeyNames keys, string na
         StepAsync(current is null ? "delete" : "delete unchanged", key, () => inner.DeleteAsync(key, current, cancellationToken), Tell);
 
     public ValueTask<IReadOnlyList<KeyValuePair<string, SessionRecord>>> FindAsync(string label, CancellationToken cancellationToken) => Scheduler.CallAsync(
-        $"{_prefix}find {keys.NameOfLabel(label)}", () => FindInOrderAsync(label, cancellationToken), found => string.Join(' ', found.Select(each => keys.NameOf(each.Key))));
+        $"{_prefix}find {keys.NameOfLabel(label)}", () => FindInOrderAsync(label, cancellationToken),
+        found => string.Join(' ', found.Select(each => keys.NameOf(each.Key))));
 
-    public ValueTask<IReadOnlyList<KeyValuePair<string, SessionRecord>>> PageAsync(string? afterKey, int limit, CancellationToken cancellationToken) => Scheduler.CallAsync(
+    public ValueTask<IReadOnlyList<KeyValuePair<string, SessionRecord>>> PageAsync(
+        string? afterKey, int limit, CancellationToken cancellationToken) => Scheduler.CallAsync(
         _prefix + "page", () => _index!.PageAsync(afterKey, limit, cancellationToken), static page => $"{page.Count}");
 
-    public ValueTask<long> CountAsync(CancellationToken cancellationToken) => Scheduler.CallAsync(_prefix + "count", () => _index!.CountAsync(cancellationToken), static count => $"{count}");
+    public ValueTask<long> CountAsync(CancellationToken cancellationToken) =>
+        Scheduler.CallAsync(_prefix + "count", () => _index!.CountAsync(cancellationToken), static count => $"{count}");
 
     public ValueTask<long> DeleteByLabelAsync(string label, CancellationToken cancellationToken) => Scheduler.CallAsync(
         $"{_prefix}delete all {keys.NameOfLabel(label)}", () => _index!.DeleteByLabelAsync(label, cancellationToken), static count => $"{count}");
@@ -52,12 +55,16 @@ internal sealed class SteppedStore(ISessionStore inner, KeyNames keys, string na
         _prefix + "prune", () => _expiring!.PruneAsync(now, cancellationToken), static count => $"{count}");
 
     public ValueTask<byte[]?> ReadSubjectAsync(string subject, CancellationToken cancellationToken) => Scheduler.CallAsync(
-        $"{_prefix}read entry of {keys.NameOfLabel(subject)}", () => _subjects!.ReadSubjectAsync(subject, cancellationToken), static entry => entry is null ? "nothing" : "found");
+        $"{_prefix}read entry of {keys.NameOfLabel(subject)}", () => _subjects!.ReadSubjectAsync(subject, cancellationToken),
+        static entry => entry is null ? "nothing" : "found");
 
-    public ValueTask<bool> ReplaceSubjectAsync(string subject, byte[]? current, byte[] next, DateTimeOffset keepUntil, CancellationToken cancellationToken) => Scheduler.CallAsync(
-        $"{_prefix}replace entry of {keys.NameOfLabel(subject)}", () => _subjects!.ReplaceSubjectAsync(subject, current, next, keepUntil, cancellationToken), Tell);
+    public ValueTask<bool> ReplaceSubjectAsync(
+        string subject, byte[]? current, byte[] next, DateTimeOffset keepUntil, CancellationToken cancellationToken) => Scheduler.CallAsync(
+        $"{_prefix}replace entry of {keys.NameOfLabel(subject)}", () => _subjects!.ReplaceSubjectAsync(subject, current, next, keepUntil, cancellationToken),
+        Tell);
 
-    private ValueTask<T> StepAsync<T>(string verb, string key, Func<ValueTask<T>> call, Func<T, string> tell) => Scheduler.CallAsync($"{_prefix}{verb} {keys.NameOf(key)}", call, tell);
+    private ValueTask<T> StepAsync<T>(string verb, string key, Func<ValueTask<T>> call, Func<T, string> tell) =>
+        Scheduler.CallAsync($"{_prefix}{verb} {keys.NameOf(key)}", call, tell);
 
     /// <summary>A deadline counts from when the session was used, which was too late if the one before had passed by then.</summary>
     private WriteResult Look(WriteResult result, SessionRecord current, DateTimeOffset expiresAt)
@@ -84,7 +91,9 @@ internal sealed class SteppedStore(ISessionStore inner, KeyNames keys, string na
     private static string Tell(WriteResult result) => result.Outcome.ToString();
 }
 
-/// <summary>The keys of one race, in the order in which they were made. Keys are random: what the trace and the schedule know them by is their number.</summary>
+/// <summary>
+/// The keys of one race, in the order in which they were made. Keys are random: what the trace and the schedule know them by is their number.
+/// </summary>
 internal sealed class KeyNames
 {
     private readonly ConcurrentDictionary<string, int> _numbers = new(StringComparer.Ordinal);

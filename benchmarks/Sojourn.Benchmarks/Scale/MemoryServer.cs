@@ -35,7 +35,10 @@ internal static class MemoryServer
         var app = builder.Build();
         app.UseSojourn();
         app.MapGet("/seed", static context => context.Response.WriteAsync("ready"));
-        app.MapGet("/read", static context => context.Response.WriteAsync(context.GetSession().Get<string>("entry0") ?? throw new InvalidOperationException("The session is lost.")));
+        app.MapGet(
+            "/read",
+            static context =>
+                context.Response.WriteAsync(context.GetSession().Get<string>("entry0") ?? throw new InvalidOperationException("The session is lost.")));
         app.MapGet("/write", static context =>
         {
             var session = context.GetSession();

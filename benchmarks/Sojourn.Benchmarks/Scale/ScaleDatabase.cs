@@ -47,7 +47,8 @@ internal abstract class ScaleDatabase(int size)
         if (store is IAsyncDisposable disposable) await disposable.DisposeAsync();
     }
 
-    public virtual async Task FillAsync(ISessionStore store) => await Parallel.ForEachAsync(Enumerable.Range(0, Size), new ParallelOptions { MaxDegreeOfParallelism = 64 }, async (number, cancellationToken) =>
+    public virtual async Task FillAsync(ISessionStore store) =>
+        await Parallel.ForEachAsync(Enumerable.Range(0, Size), new ParallelOptions { MaxDegreeOfParallelism = 64 }, async (number, cancellationToken) =>
         await store.CreateAsync(Key(number), new SessionRecord(Document.ToArray(), Start.AddMilliseconds(number)), cancellationToken));
 
     /// <summary>All that the sessions take, indexes and overhead included.</summary>
@@ -101,7 +102,9 @@ internal abstract class ScaleDatabase(int size)
         {
             await using var redis = await ConnectionMultiplexer.ConnectAsync(Connection + ",allowAdmin=true");
             var info = (string)(await redis.GetDatabase().ExecuteAsync("INFO", "memory"))!;
-            return double.Parse(info.Split('\n').Single(line => line.StartsWith("used_memory:", StringComparison.Ordinal))["used_memory:".Length..], CultureInfo.InvariantCulture);
+            return double.Parse(
+                info.Split('\n').Single(line => line.StartsWith("used_memory:", StringComparison.Ordinal))["used_memory:".Length..],
+                CultureInfo.InvariantCulture);
         }
     }
 
@@ -163,7 +166,9 @@ internal abstract class ScaleDatabase(int size)
             await mariaDb.OpenAsync();
             await using var analyze = new MySqlCommand("ANALYZE TABLE sojourn_sessions", mariaDb);
             await analyze.ExecuteScalarAsync();
-            await using var command = new MySqlCommand("SELECT data_length + index_length FROM information_schema.tables WHERE table_schema = database() AND table_name = 'sojourn_sessions'", mariaDb);
+            await using var command = new MySqlCommand(
+                "SELECT data_length + index_length FROM information_schema.tables WHERE table_schema = database() AND table_name = 'sojourn_sessions'",
+                mariaDb);
             return Convert.ToDouble(await command.ExecuteScalarAsync(), CultureInfo.InvariantCulture);
         }
 

@@ -5,15 +5,17 @@ using Sojourn.Storage;
 namespace Sojourn.Benchmarks.Scale;
 
 /// <summary>
-/// What sessions cost as they grow: stores of every size, rounds in turn, by processor time of this process and the database's. Prints rows of tables, each after a
-/// word that says of which.
+/// What sessions cost as they grow: stores of every size, rounds in turn, by processor time of this process and the database's. Prints rows of tables, each
+/// after a word that says of which.
 /// </summary>
 internal static class ScaleRun
 {
     private const int Workers = 8;
     private const int Pruned = 5_000;
 
-    /// <param name="args">The store, where it is, the process id of its server, the sizes in rising order, the rounds, and how many calls each of them has.</param>
+    /// <param name="args">
+    /// The store, where it is, the process id of its server, the sizes in rising order, the rounds, and how many calls each of them has.
+    /// </param>
     public static async Task RunAsync(string[] args)
     {
         var (name, connection) = (args[0], args[1]);
@@ -38,12 +40,16 @@ internal static class ScaleRun
         foreach (var sized in measured)
         {
             var (read, write, start) = (sized.Read / rounds / calls, sized.Write / rounds / calls, sized.Start / rounds);
-            Row("cost", name, sized.Size, sized.BytesEach.ToString("0", CultureInfo.InvariantCulture), Times(read, sized.Read / first.Read), Times(write, sized.Write / first.Write), name == "memory" ? "- | -" : Times(start, sized.Start / first.Start));
+            Row(
+                "cost", name, sized.Size, sized.BytesEach.ToString("0", CultureInfo.InvariantCulture), Times(read, sized.Read / first.Read),
+                Times(write, sized.Write / first.Write), name == "memory" ? "- | -" : Times(start, sized.Start / first.Start));
         }
 
         foreach (var sized in measured.Where(static sized => sized.Pruned > 0))
         {
-            Row("prune", name, sized.Size, sized.PruneNothing.TotalMilliseconds.ToString("0.0", CultureInfo.InvariantCulture), sized.Pruned.ToString("N0", CultureInfo.InvariantCulture),
+            Row(
+                "prune", name, sized.Size, sized.PruneNothing.TotalMilliseconds.ToString("0.0", CultureInfo.InvariantCulture),
+                sized.Pruned.ToString("N0", CultureInfo.InvariantCulture),
                 (sized.Prune / sized.Pruned).TotalMicroseconds.ToString("0.0", CultureInfo.InvariantCulture));
         }
     }
@@ -81,7 +87,8 @@ internal static class ScaleRun
         if (sized.Store.As<IExpiringStore>() is not { } expiring) return;
         await expiring.PruneAsync(ScaleDatabase.Start.AddMinutes(-2), default);
         sized.PruneNothing = await CostAsync(server, () => expiring.PruneAsync(ScaleDatabase.Start.AddMinutes(-1), default).AsTask());
-        sized.Prune = await CostAsync(server, async () => sized.Pruned = await expiring.PruneAsync(ScaleDatabase.Start.AddMilliseconds(Math.Min(sized.Size / 2, Pruned) - 1), default));
+        sized.Prune = await CostAsync(
+            server, async () => sized.Pruned = await expiring.PruneAsync(ScaleDatabase.Start.AddMilliseconds(Math.Min(sized.Size / 2, Pruned) - 1), default));
     }
 
     private static string Times(TimeSpan each, double ratio) => string.Create(CultureInfo.InvariantCulture, $"{each.TotalMicroseconds:0.0} | {ratio:0.00}");
@@ -97,7 +104,8 @@ internal static class ScaleRun
     }
 
     /// <summary>Some calls, of sessions all over the store, no two workers' the same.</summary>
-    private static Task EachAsync(Sized sized, int calls, Func<Sized, string, Task> call) => Task.WhenAll(Enumerable.Range(0, Workers).Select(worker => Task.Run(async () =>
+    private static Task EachAsync(Sized sized, int calls, Func<Sized, string, Task> call) =>
+        Task.WhenAll(Enumerable.Range(0, Workers).Select(worker => Task.Run(async () =>
     {
         for (var n = worker; n < calls; n += Workers) await call(sized, ScaleDatabase.Key(sized.Next() % sized.Size));
     })));

@@ -167,7 +167,11 @@ internal sealed class SojournAuthenticationHandler(IOptionsMonitor<SojournAuthen
     private void RedirectBack(AuthenticationProperties properties, PathString page)
     {
         var target = properties.RedirectUri;
-        if (string.IsNullOrEmpty(target) && page.HasValue && OriginalPath == page && Request.Query[Options.ReturnUrlParameter].ToString() is { Length: > 0 } wanted && IsLocal(wanted))
+        if (string.IsNullOrEmpty(target)
+            && page.HasValue
+            && OriginalPath == page
+            && Request.Query[Options.ReturnUrlParameter].ToString() is { Length: > 0 } wanted
+            && IsLocal(wanted))
         {
             target = wanted;
         }

@@ -8,12 +8,15 @@ namespace Sojourn.AspNetCore.Authentication;
 public sealed class SojournAuthenticationOptions : AuthenticationSchemeOptions
 {
     /// <summary>
-    /// Where a visitor who must sign in is sent; <c>/account/login</c> by default. Requests of scripts (<c>X-Requested-With: XMLHttpRequest</c>) and of endpoints that are no pages
-    /// (<see cref="Microsoft.AspNetCore.Http.Metadata.IDisableCookieRedirectMetadata"/>) get 401 instead, and so do all with <see langword="null"/>.
+    /// Where a visitor who must sign in is sent; <c>/account/login</c> by default. Requests of scripts (<c>X-Requested-With: XMLHttpRequest</c>) and of
+    /// endpoints that are no pages (<see cref="Microsoft.AspNetCore.Http.Metadata.IDisableCookieRedirectMetadata"/>) get 401 instead, and so do all with
+    /// <see langword="null"/>.
     /// </summary>
     public PathString LoginPath { get; set; } = "/account/login";
 
-    /// <summary>Where a user who may not is sent; <c>/account/denied</c> by default. Requests that are not sent to <see cref="LoginPath"/> get 403 instead.</summary>
+    /// <summary>
+    /// Where a user who may not is sent; <c>/account/denied</c> by default. Requests that are not sent to <see cref="LoginPath"/> get 403 instead.
+    /// </summary>
     public PathString AccessDeniedPath { get; set; } = "/account/denied";
 
     /// <summary>Where signing out redirects to <see cref="ReturnUrlParameter"/>; none by default.</summary>
@@ -27,19 +30,25 @@ public sealed class SojournAuthenticationOptions : AuthenticationSchemeOptions
     /// </summary>
     public Func<ClaimsPrincipal, string?> Subject { get; set; } = UserClaims.Subject;
 
-    /// <summary>Claims that a session can be found and ended by, as labels of the form <c>type:value</c>. The <c>sid</c> of an OpenID provider by default.</summary>
+    /// <summary>
+    /// Claims that a session can be found and ended by, as labels of the form <c>type:value</c>. The <c>sid</c> of an OpenID provider by default.
+    /// </summary>
     public IList<string> LabelClaims { get; } = ["sid"];
 
     /// <summary>Whether entries that were set before the sign-in stay, such as a cart. True by default. Entries of another subject never stay.</summary>
     public bool KeepsEntries { get; set; } = true;
 
-    /// <summary>Whether signing out tells the browser to drop what it keeps of the site (<c>Clear-Site-Data: "cache", "storage"</c>). False by default.</summary>
+    /// <summary>
+    /// Whether signing out tells the browser to drop what it keeps of the site (<c>Clear-Site-Data: "cache", "storage"</c>). False by default.
+    /// </summary>
     public bool ClearsSiteData { get; set; }
 
     /// <summary>Called before a sign-in; may change its deadlines, its labels and the like, for this user.</summary>
     public Func<SojournSigningInContext, Task>? OnSigningIn { get; set; }
 
-    /// <summary>Called for each request of a signed-in session; may reject the user, whose session is then ended, or exchange the principal for this request.</summary>
+    /// <summary>
+    /// Called for each request of a signed-in session; may reject the user, whose session is then ended, or exchange the principal for this request.
+    /// </summary>
     public Func<SojournValidateContext, Task>? OnValidate { get; set; }
 }
 

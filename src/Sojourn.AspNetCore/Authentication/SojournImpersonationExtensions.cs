@@ -16,15 +16,19 @@ public static class SojournImpersonationExtensions
     /// <param name="context">The request.</param>
     /// <param name="user">Whom to act as.</param>
     /// <param name="scheme">The scheme's name, where it is not the default one.</param>
-    /// <exception cref="InvalidOperationException">Nobody is signed in, or they act as somebody already; or the user has no claim that tells who they are.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// Nobody is signed in, or they act as somebody already; or the user has no claim that tells who they are.
+    /// </exception>
     /// <returns>When it is saved.</returns>
-    public static async Task ImpersonateAsync(this HttpContext context, ClaimsPrincipal user, string scheme = SojournAuthenticationDefaults.AuthenticationScheme)
+    public static async Task ImpersonateAsync(
+        this HttpContext context, ClaimsPrincipal user, string scheme = SojournAuthenticationDefaults.AuthenticationScheme)
     {
         ArgumentNullException.ThrowIfNull(context);
         ArgumentNullException.ThrowIfNull(user);
         var options = context.RequestServices.GetRequiredService<IOptionsMonitor<SojournAuthenticationOptions>>().Get(scheme);
         var subject = UserClaims.RequireSubject(user, options.Subject, "SojournAuthenticationOptions.Subject");
-        await context.GetSession().ImpersonateAsync(subject, SessionTicket.Write(scheme, user, new AuthenticationProperties()), CancellationToken.None).ConfigureAwait(false);
+        await context.GetSession().ImpersonateAsync(
+            subject, SessionTicket.Write(scheme, user, new AuthenticationProperties()), CancellationToken.None).ConfigureAwait(false);
     }
 
     /// <summary>Whoever acted as another user is themselves again, from the next request on.</summary>

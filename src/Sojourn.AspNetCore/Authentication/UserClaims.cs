@@ -9,7 +9,8 @@ internal static class UserClaims
         user.FindFirst("sub")?.Value ?? user.FindFirst(ClaimTypes.NameIdentifier)?.Value ?? user.FindFirst(ClaimTypes.Name)?.Value;
 
     /// <exception cref="InvalidOperationException">No claim tells.</exception>
-    public static string RequireSubject(ClaimsPrincipal user, Func<ClaimsPrincipal, string?> subject, string option) => subject(user) ?? throw new InvalidOperationException(
+    public static string RequireSubject(ClaimsPrincipal user, Func<ClaimsPrincipal, string?> subject, string option) =>
+        subject(user) ?? throw new InvalidOperationException(
         $"The user has no claim that tells who they are (sub, nameidentifier or name). Add one, or set {option}.");
 
     public static void AddLabels(SessionSignIn signIn, ClaimsPrincipal user, IEnumerable<string> types)

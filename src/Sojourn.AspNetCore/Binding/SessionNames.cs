@@ -49,7 +49,11 @@ internal static class SessionNames
     ];
 
     private static IEnumerable<string> NameOf(Type type, ICustomAttributeProvider member) =>
-        type == typeof(Session) ? [(member.GetCustomAttributes(typeof(FromKeyedServicesAttribute), inherit: true) is [FromKeyedServicesAttribute { Key: string key }] ? key : "")]
-        : (type.IsGenericType && type.GetGenericTypeDefinition() == typeof(SessionEntry<>)) || member.IsDefined(typeof(FromSessionAttribute), inherit: true) ? [""]
+        type == typeof(Session) ? [KeyOf(member)]
+        : type.IsGenericType && type.GetGenericTypeDefinition() == typeof(SessionEntry<>) ? [""]
+        : member.IsDefined(typeof(FromSessionAttribute), inherit: true) ? [""]
         : [];
+
+    private static string KeyOf(ICustomAttributeProvider member) =>
+        member.GetCustomAttributes(typeof(FromKeyedServicesAttribute), inherit: true) is [FromKeyedServicesAttribute { Key: string key }] ? key : "";
 }

@@ -56,5 +56,6 @@ internal sealed class AspNetSession(SessionFeature feature) : ISession
         reader.TokenType == JsonTokenType.StartObject && reader.Read() && reader.TokenType == JsonTokenType.PropertyName && reader.ValueTextEquals("$bytes"u8)
         && reader.Read() && reader.TokenType == JsonTokenType.String && reader.TryGetBytesFromBase64(out var bytes) ? bytes : null;
 
-    private static bool IsText(byte[] value) => !value.AsSpan().ContainsAnyInRange((byte)0, (byte)31) && !value.AsSpan().Contains((byte)127) && Utf8.IsValid(value);
+    private static bool IsText(byte[] value) =>
+        !value.AsSpan().ContainsAnyInRange((byte)0, (byte)31) && !value.AsSpan().Contains((byte)127) && Utf8.IsValid(value);
 }

@@ -8,6 +8,7 @@ internal sealed class BuiltInSessionCheck(IServiceProviderIsService services) : 
 {
     public ValidateOptionsResult Validate(string? name, SojournOptions options) =>
         services.IsService(typeof(Microsoft.AspNetCore.Session.ISessionStore))
-            ? ValidateOptionsResult.Fail("AddSession is registered as well as Sojourn. Remove services.AddSession() and app.UseSession(): Sojourn serves HttpContext.Session.")
+            ? ValidateOptionsResult.Fail(
+                "AddSession is registered as well as Sojourn. Remove services.AddSession() and app.UseSession(): Sojourn serves HttpContext.Session.")
             : ValidateOptionsResult.Success;
 }

@@ -5,8 +5,8 @@ using Sojourn.AspNetCore.Transport;
 namespace Sojourn.AspNetCore.DeviceBinding;
 
 /// <summary>
-/// The short-lived cookie beside the session's own. It says of a binding that its device has signed, is good until its own end whatever is issued after it, and opens nothing
-/// without the session's cookie and the session's record.
+/// The short-lived cookie beside the session's own. It says of a binding that its device has signed, is good until its own end whatever is issued after it, and
+/// opens nothing without the session's cookie and the session's record.
 /// </summary>
 internal sealed class BoundCookie
 {
@@ -34,13 +34,17 @@ internal sealed class BoundCookie
 
     public string Name { get; }
 
-    /// <summary>The attributes as the browser is told to look for them. The cookie is set with this very text: a browser that found another would refresh before every request.</summary>
+    /// <summary>
+    /// The attributes as the browser is told to look for them. The cookie is set with this very text: a browser that found another would refresh before every
+    /// request.
+    /// </summary>
     public string Attributes { get; }
 
     public void Write(HttpResponse response, string bindingId, DateTimeOffset now)
     {
         var value = _seal.Write(Purpose, bindingId, now + _lifetime + OnTheWay);
-        response.Headers.Append("Set-Cookie", string.Create(CultureInfo.InvariantCulture, $"{Name}={value}; Max-Age={(long)_lifetime.TotalSeconds}; {Attributes}"));
+        response.Headers.Append(
+            "Set-Cookie", string.Create(CultureInfo.InvariantCulture, $"{Name}={value}; Max-Age={(long)_lifetime.TotalSeconds}; {Attributes}"));
     }
 
     public void Clear(HttpResponse response) => response.Headers.Append("Set-Cookie", $"{Name}=; Max-Age=0; {Attributes}");

@@ -5,8 +5,13 @@ using Sojourn.Events;
 
 namespace Sojourn.AspNetCore.DeviceBinding;
 
-/// <summary>What device binding does to ordinary requests of one session name: offers it after a sign-in, and lets nobody use a bound session without its device. Thread-safe.</summary>
-internal sealed class DeviceBinder(DeviceBindingOptions options, BoundCookie cookie, TimedSeal seal, TimeProvider time, SessionEvents events, DeviceBindingMetrics metrics, ILogger<DeviceBinder> logger)
+/// <summary>
+/// What device binding does to ordinary requests of one session name: offers it after a sign-in, and lets nobody use a bound session without its device.
+/// Thread-safe.
+/// </summary>
+internal sealed class DeviceBinder(
+    DeviceBindingOptions options, BoundCookie cookie, TimedSeal seal, TimeProvider time, SessionEvents events, DeviceBindingMetrics metrics,
+    ILogger<DeviceBinder> logger)
 {
     private const string Registration = "registration";
     private const string Again = "again";
@@ -63,7 +68,8 @@ internal sealed class DeviceBinder(DeviceBindingOptions options, BoundCookie coo
         }
 
         logger.UnboundUse();
-        await events.RaiseAsync(SessionEventKind.Suspicious, session.KnownHandle, session.KnownSubject, suspicion: SessionSuspicion.UnboundUse).ConfigureAwait(false);
+        await events.RaiseAsync(
+            SessionEventKind.Suspicious, session.KnownHandle, session.KnownSubject, suspicion: SessionSuspicion.UnboundUse).ConfigureAwait(false);
         return Refuse("unbound-use", IsPage(context.Request), Forget(session, incoming));
     }
 
@@ -118,11 +124,14 @@ internal sealed class DeviceBinder(DeviceBindingOptions options, BoundCookie coo
         var (status, type, title) = reason switch
         {
             "binding-required" => (
-                StatusCodes.Status403Forbidden, "urn:sojourn:device-binding-required", "Signed-in sessions must be bound to their device here, which this browser did not do."),
+                StatusCodes.Status403Forbidden, "urn:sojourn:device-binding-required",
+                "Signed-in sessions must be bound to their device here, which this browser did not do."),
             "unbound-use" or "link" => (
-                StatusCodes.Status401Unauthorized, "urn:sojourn:device-proof-required", "The session is bound to a device, and the request does not prove that it comes from it."),
+                StatusCodes.Status401Unauthorized, "urn:sojourn:device-proof-required",
+                "The session is bound to a device, and the request does not prove that it comes from it."),
             _ => (
-                StatusCodes.Status503ServiceUnavailable, "urn:sojourn:device-proof-unavailable", "The browser could not prove its device just now. Please try again."),
+                StatusCodes.Status503ServiceUnavailable, "urn:sojourn:device-proof-unavailable",
+                "The browser could not prove its device just now. Please try again."),
         };
         return new DeviceRefusal(status, type, title) { AsksAgain = asksAgain, Forget = forget };
     }

@@ -9,10 +9,11 @@ using Sojourn.Events;
 namespace Sojourn.AspNetCore.DeviceBinding;
 
 /// <summary>
-/// Where the browser registers a device's key and proves it again. Before everything else in the pipeline: a rate limiter's 429, a redirect or a sign-in page in place of these answers would end the
-/// browser's binding. Thread-safe.
+/// Where the browser registers a device's key and proves it again. Before everything else in the pipeline: a rate limiter's 429, a redirect or a sign-in page
+/// in place of these answers would end the browser's binding. Thread-safe.
 /// </summary>
-internal sealed class DeviceBindingEndpoints(SessionServices services, DeviceBinder binder, DeviceBindingMetrics metrics, ILogger<DeviceBindingEndpoints> logger)
+internal sealed class DeviceBindingEndpoints(
+    SessionServices services, DeviceBinder binder, DeviceBindingMetrics metrics, ILogger<DeviceBindingEndpoints> logger)
 {
     private readonly PathString _register = binder.Options.Path + "/register";
     private readonly PathString _refresh = binder.Options.Path + "/refresh";
@@ -45,7 +46,9 @@ internal sealed class DeviceBindingEndpoints(SessionServices services, DeviceBin
         try
         {
             // No antiforgery token comes from here; that it is the browser itself who asks, it says in headers that no script can set.
-            (status, result) = context.Request.Headers["Sec-Fetch-Site"] == "same-origin" ? await answer(context).ConfigureAwait(false) : (StatusCodes.Status403Forbidden, "foreign");
+            (status, result) = context.Request.Headers["Sec-Fetch-Site"] == "same-origin"
+                ? await answer(context).ConfigureAwait(false)
+                : (StatusCodes.Status403Forbidden, "foreign");
         }
         catch (SessionEndedException)
         {
@@ -121,7 +124,8 @@ internal sealed class DeviceBindingEndpoints(SessionServices services, DeviceBin
     /// <summary>A new cookie for an answer to the challenge that is open; else the challenge.</summary>
     private async ValueTask<(int, string)> RefreshAsync(HttpContext context)
     {
-        if (StructuredHeader.TextOf(context.Request.Headers["Sec-Secure-Session-Id"]) is not { Length: <= 64 } id || !id.All(static c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_'))
+        if (StructuredHeader.TextOf(context.Request.Headers["Sec-Secure-Session-Id"]) is not { Length: <= 64 } id
+            || !id.All(static c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_'))
         {
             return (StatusCodes.Status400BadRequest, "malformed");
         }
@@ -149,7 +153,8 @@ internal sealed class DeviceBindingEndpoints(SessionServices services, DeviceBin
             if (DeviceProof.Read(ProofOf(context), binding, out var problem) is not { } proof)
             {
                 logger.UnboundUse();
-                await services.Manager.Events.RaiseAsync(SessionEventKind.Suspicious, session.KnownHandle, session.KnownSubject, suspicion: SessionSuspicion.UnboundUse).ConfigureAwait(false);
+                await services.Manager.Events.RaiseAsync(
+                    SessionEventKind.Suspicious, session.KnownHandle, session.KnownSubject, suspicion: SessionSuspicion.UnboundUse).ConfigureAwait(false);
                 return (StatusCodes.Status400BadRequest, problem);
             }
 
@@ -176,13 +181,14 @@ internal sealed class DeviceBindingEndpoints(SessionServices services, DeviceBin
     }
 
     /// <summary>
-    /// The session ended, which ends the binding; or it has a new id, which is on its way to the browser: one that refreshes beside the request that renewed the id must not lose its key
-    /// by it. So whoever has a token of ours is asked to come once more.
+    /// The session ended, which ends the binding; or it has a new id, which is on its way to the browser: one that refreshes beside the request that renewed
+    /// the id must not lose its key by it. So whoever has a token of ours is asked to come once more.
     /// </summary>
     private (int, string) Gone(HttpContext context, string id)
     {
         var now = services.Time.GetUtcNow();
-        if (services.Tokens.Read(context.Request).Token is not null && !(DeviceProof.ClaimedChallenge(ProofOf(context)) is { } challenge && binder.HasComeAgain(challenge, id, now)))
+        if (services.Tokens.Read(context.Request).Token is not null
+            && !(DeviceProof.ClaimedChallenge(ProofOf(context)) is { } challenge && binder.HasComeAgain(challenge, id, now)))
         {
             Challenge(context.Response, id, binder.ComeAgain(id, now));
             return (StatusCodes.Status403Forbidden, "challenged");
@@ -209,7 +215,8 @@ internal sealed class DeviceBindingEndpoints(SessionServices services, DeviceBin
     /// <summary>128 random bits.</summary>
     private static string NewText() => Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(16));
 
-    private static void Challenge(HttpResponse response, string id, string challenge) => response.Headers["Secure-Session-Challenge"] = $"\"{challenge}\";id=\"{id}\"";
+    private static void Challenge(HttpResponse response, string id, string challenge) =>
+        response.Headers["Secure-Session-Challenge"] = $"\"{challenge}\";id=\"{id}\"";
 
     /// <summary>A challenge that comes with a cookie is answered when the cookie ends.</summary>
     private DateTimeOffset AheadOf(DateTimeOffset now) => now + binder.Options.CookieLifetime + binder.Options.ChallengeLifetime;

@@ -15,7 +15,8 @@ internal sealed class DeviceBindingMetrics
         var meter = meters.Create(SojournDiagnostics.MeterName);
         _registrations = meter.CreateCounter<long>(
             "sojourn.device_binding.registrations", "{registration}",
-            "Registrations of devices, by result: bound, foreign, no-session, bound-before, late, challenge, unavailable, or what was wrong with the proof (missing, too-long, malformed, type, critical, algorithm, key, signature).");
+            "Registrations of devices, by result: bound, foreign, no-session, bound-before, late, challenge, unavailable, or what was wrong with the proof "
+            + "(missing, too-long, malformed, type, critical, algorithm, key, signature).");
         _refreshes = meter.CreateCounter<long>(
             "sojourn.device_binding.refreshes", "{refresh}",
             "Refreshes of bound cookies, by result: refreshed, challenged, foreign, no-session, other-session, unavailable, or what was wrong with the proof.");

@@ -8,7 +8,8 @@ using Sojourn.Document;
 namespace Sojourn.AspNetCore.DeviceBinding;
 
 /// <summary>
-/// What a browser sends to prove that it has a device's key: a compact JWS (RFC 7515) of type <c>dbsc+jwt</c> over a challenge. Read strictly: what is doubtful is no proof.
+/// What a browser sends to prove that it has a device's key: a compact JWS (RFC 7515) of type <c>dbsc+jwt</c> over a challenge. Read strictly: what is doubtful
+/// is no proof.
 /// </summary>
 /// <param name="Challenge">The challenge that was signed (<c>jti</c>): whether it is one of ours, and still to be answered, is for the caller to say.</param>
 /// <param name="Algorithm">How it was signed.</param>
@@ -52,7 +53,9 @@ internal sealed record DeviceProof(string Challenge, string Algorithm, string Pu
         {
             using var headerJson = JsonDocument.Parse(header, Strict);
             using var payloadJson = JsonDocument.Parse(payload, Strict);
-            if (headerJson.RootElement.ValueKind != JsonValueKind.Object || payloadJson.RootElement.ValueKind != JsonValueKind.Object || TextOf(payloadJson.RootElement, "jti") is not { Length: > 0 } challenge)
+            if (headerJson.RootElement.ValueKind != JsonValueKind.Object
+                || payloadJson.RootElement.ValueKind != JsonValueKind.Object
+                || TextOf(payloadJson.RootElement, "jti") is not { Length: > 0 } challenge)
             {
                 return null;
             }
@@ -65,7 +68,9 @@ internal sealed record DeviceProof(string Challenge, string Algorithm, string Pu
             using (key)
             {
                 problem = "signature";
-                return key.Verify(Encoding.ASCII.GetBytes(text, 0, parts[0].Length + 1 + parts[1].Length), signature) ? new DeviceProof(challenge, key.Algorithm, key.Export()) : null;
+                return key.Verify(Encoding.ASCII.GetBytes(text, 0, parts[0].Length + 1 + parts[1].Length), signature)
+                    ? new DeviceProof(challenge, key.Algorithm, key.Export())
+                    : null;
             }
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
@@ -134,10 +139,14 @@ internal sealed record DeviceProof(string Challenge, string Algorithm, string Pu
         }
 
         var bytes = new byte[Base64Url.GetMaxDecodedLength(text.Length)];
-        return Base64Url.DecodeFromChars(text, bytes, out _, out var length) == OperationStatus.Done && Base64Url.EncodeToString(bytes.AsSpan(0, length)) == text ? bytes[..length] : null;
+        return Base64Url.DecodeFromChars(text, bytes, out _, out var length) == OperationStatus.Done
+            && Base64Url.EncodeToString(bytes.AsSpan(0, length)) == text
+            ? bytes[..length]
+            : null;
     }
 
-    private static string? TextOf(JsonElement json, string name) => json.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
+    private static string? TextOf(JsonElement json, string name) =>
+        json.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
 
     /// <summary>A public key of one of the two kinds.</summary>
     private sealed class Key(ECDsa? ecdsa, RSA? rsa) : IDisposable
@@ -175,7 +184,8 @@ internal sealed record DeviceProof(string Challenge, string Algorithm, string Pu
 
         /// <summary>An ES256 signature is two numbers of 32 bytes (RFC 7518, 3.4), and never DER; an RS256 signature is as long as the key.</summary>
         public bool Verify(byte[] signed, byte[] signature) => ecdsa is not null
-            ? signature.Length == 2 * P256Bytes && ecdsa.VerifyData(signed, signature, HashAlgorithmName.SHA256, DSASignatureFormat.IeeeP1363FixedFieldConcatenation)
+            ? signature.Length == 2 * P256Bytes
+            && ecdsa.VerifyData(signed, signature, HashAlgorithmName.SHA256, DSASignatureFormat.IeeeP1363FixedFieldConcatenation)
             : signature.Length == rsa!.KeySize / 8 && rsa.VerifyData(signed, signature, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1);
 
         public string Export() => Convert.ToBase64String(ecdsa?.ExportSubjectPublicKeyInfo() ?? rsa!.ExportSubjectPublicKeyInfo());
@@ -188,7 +198,10 @@ internal sealed record DeviceProof(string Challenge, string Algorithm, string Pu
 
         private static Key? OfEc(JsonElement jwk)
         {
-            if (TextOf(jwk, "kty") != "EC" || TextOf(jwk, "crv") != "P-256" || Decode(TextOf(jwk, "x") ?? "") is not { Length: P256Bytes } x || Decode(TextOf(jwk, "y") ?? "") is not { Length: P256Bytes } y)
+            if (TextOf(jwk, "kty") != "EC"
+                || TextOf(jwk, "crv") != "P-256"
+                || Decode(TextOf(jwk, "x") ?? "") is not { Length: P256Bytes } x
+                || Decode(TextOf(jwk, "y") ?? "") is not { Length: P256Bytes } y)
             {
                 return null;
             }
@@ -198,7 +211,11 @@ internal sealed record DeviceProof(string Challenge, string Algorithm, string Pu
 
         private static Key? OfRsa(JsonElement jwk)
         {
-            if (TextOf(jwk, "kty") != "RSA" || TextOf(jwk, "e") != "AQAB" || Decode(TextOf(jwk, "n") ?? "") is not { } n || n[0] == 0 || n.Length is < MinRsaBits / 8 or > MaxRsaBits / 8)
+            if (TextOf(jwk, "kty") != "RSA"
+                || TextOf(jwk, "e") != "AQAB"
+                || Decode(TextOf(jwk, "n") ?? "") is not { } n
+                || n[0] == 0
+                || n.Length is < MinRsaBits / 8 or > MaxRsaBits / 8)
             {
                 return null;
             }

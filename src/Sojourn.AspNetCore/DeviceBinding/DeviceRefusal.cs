@@ -3,18 +3,23 @@ using Microsoft.AspNetCore.Http;
 namespace Sojourn.AspNetCore.DeviceBinding;
 
 /// <summary>
-/// Why a request does not get its session, which is there: it goes the way of a session that could not be loaded, so that no handler runs and nobody is taken for a stranger, who would be given a new
-/// session in place of the one in their browser.
+/// Why a request does not get its session, which is there: it goes the way of a session that could not be loaded, so that no handler runs and nobody is taken
+/// for a stranger, who would be given a new session in place of the one in their browser.
 /// </summary>
 internal sealed class DeviceRefusal(int status, string type, string title) : SessionStoreException(title)
 {
-    /// <summary>What a page that is asked for by a link from elsewhere is answered with: it asks again by itself, from its own origin, and browsers refresh for that.</summary>
+    /// <summary>
+    /// What a page that is asked for by a link from elsewhere is answered with: it asks again by itself, from its own origin, and browsers refresh for that.
+    /// </summary>
     private const string Again = """<!doctype html><html lang="en"><meta charset="utf-8"><meta http-equiv="refresh" content="0"><title>One moment</title></html>""";
 
     /// <summary>Whether a page was asked for, which then asks again by itself.</summary>
     public bool AsksAgain { get; init; }
 
-    /// <summary>Forgets the cookies of a session that can be of no more use in this browser, so that its user can sign in anew. The session itself stays: who is refused may be somebody with a copy.</summary>
+    /// <summary>
+    /// Forgets the cookies of a session that can be of no more use in this browser, so that its user can sign in anew. The session itself stays: who is refused
+    /// may be somebody with a copy.
+    /// </summary>
     public Action<HttpResponse>? Forget { get; init; }
 
     /// <summary>The refusal behind a failure, if it is one.</summary>

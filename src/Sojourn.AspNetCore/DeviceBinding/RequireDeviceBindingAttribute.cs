@@ -3,8 +3,8 @@ using Microsoft.AspNetCore.Http;
 namespace Sojourn.AspNetCore;
 
 /// <summary>
-/// Lets a request through only if its session is bound to a device and the request comes from it. Others get 403 problem details (<c>urn:sojourn:device-binding-required</c>), or are sent
-/// to a page. Needs <c>WithDeviceBinding</c>, without which nobody is let through.
+/// Lets a request through only if its session is bound to a device and the request comes from it. Others get 403 problem details
+/// (<c>urn:sojourn:device-binding-required</c>), or are sent to a page. Needs <c>WithDeviceBinding</c>, without which nobody is let through.
 /// </summary>
 [AttributeUsage(AttributeTargets.Class | AttributeTargets.Method)]
 public sealed class RequireDeviceBindingAttribute : SessionRequirementAttribute

@@ -14,16 +14,21 @@ namespace Microsoft.Extensions.DependencyInjection;
 public static class SojournDeviceBindingExtensions
 {
     /// <summary>
-    /// Binds signed-in sessions to their device where the browser can (Device Bound Session Credentials): it makes a key that does not leave the device, and proves it every few minutes for a
-    /// short-lived cookie beside the session's own. A bound session is never accepted without that cookie, so copied cookies are good for minutes.
+    /// Binds signed-in sessions to their device where the browser can (Device Bound Session Credentials): it makes a key that does not leave the device, and
+    /// proves it every few minutes for a short-lived cookie beside the session's own. A bound session is never accepted without that cookie, so copied cookies
+    /// are good for minutes.
     /// </summary>
     /// <remarks>
     /// Browsers bind over https alone. Nothing is to be mapped: the endpoints that the browser calls answer before the application's own pipeline does.
     /// </remarks>
     /// <param name="builder">What <c>AddSojourn</c> returned.</param>
-    /// <param name="configure">Sets options, after the configuration section <c>Sojourn:DeviceBinding</c> (<c>Sojourn:Sessions:</c>name<c>:DeviceBinding</c> for a named session).</param>
+    /// <param name="configure">
+    /// Sets options, after the configuration section <c>Sojourn:DeviceBinding</c> (<c>Sojourn:Sessions:</c>name<c>:DeviceBinding</c> for a named session).
+    /// </param>
     /// <returns>The builder.</returns>
-    /// <exception cref="OptionsValidationException">At start: an option is out of its range, or the session's cookie is one that browsers do not bind.</exception>
+    /// <exception cref="OptionsValidationException">
+    /// At start: an option is out of its range, or the session's cookie is one that browsers do not bind.
+    /// </exception>
     public static SojournBuilder WithDeviceBinding(this SojournBuilder builder, Action<DeviceBindingOptions>? configure = null)
     {
         ArgumentNullException.ThrowIfNull(builder);

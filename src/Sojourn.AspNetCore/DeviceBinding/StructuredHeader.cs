@@ -2,7 +2,9 @@ using Microsoft.Extensions.Primitives;
 
 namespace Sojourn.AspNetCore.DeviceBinding;
 
-/// <summary>The little that is needed of structured field values (RFC 9651). The specification quotes texts and browsers send them bare: both are read.</summary>
+/// <summary>
+/// The little that is needed of structured field values (RFC 9651). The specification quotes texts and browsers send them bare: both are read.
+/// </summary>
 internal static class StructuredHeader
 {
     /// <summary>A header that is one text; <see langword="null"/> where it is none, or comes twice.</summary>

@@ -7,8 +7,8 @@ using System.Text;
 namespace Sojourn.AspNetCore.DeviceBinding;
 
 /// <summary>
-/// A statement of ours that is good until an instant: the instant, and an HMAC-SHA256 over it, what it is for and what it is about. The keys come from the session's secrets (the
-/// first signs, all verify) and are no other's. Thread-safe.
+/// A statement of ours that is good until an instant: the instant, and an HMAC-SHA256 over it, what it is for and what it is about. The keys come from the
+/// session's secrets (the first signs, all verify) and are no other's. Thread-safe.
 /// </summary>
 internal sealed class TimedSeal(SojournOptions options)
 {

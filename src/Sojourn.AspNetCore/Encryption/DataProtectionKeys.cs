@@ -7,9 +7,9 @@ using Sojourn.Storage.Encryption;
 namespace Sojourn.AspNetCore.Encryption;
 
 /// <summary>
-/// Random keys, a new one every day in every process, that travel with what they sealed: a key's name is the key itself, protected by ASP.NET Core's Data Protection.
-/// So there is no place to keep them, Data Protection is asked once for each and not at every request, and its key ring rotates as it likes: it opens with all keys
-/// that it has, old ones included. Keys of the application's own open, too.
+/// Random keys, a new one every day in every process, that travel with what they sealed: a key's name is the key itself, protected by ASP.NET Core's Data
+/// Protection. So there is no place to keep them, Data Protection is asked once for each and not at every request, and its key ring rotates as it likes: it
+/// opens with all keys that it has, old ones included. Keys of the application's own open, too.
 /// </summary>
 internal sealed class DataProtectionKeys(IDataProtectionProvider provider, ISealingKeys given, TimeProvider time) : ISealingKeys
 {
@@ -74,7 +74,8 @@ internal sealed class DataProtectionKeys(IDataProtectionProvider provider, ISeal
         }
         catch (CryptographicException e) when (e.InnerException is null)
         {
-            // Altered, or by a key that is not in the ring or was revoked. With an inner exception the ring itself could not be read: that is a failure, and nobody is signed out by it.
+            // Altered, or by a key that is not in the ring or was revoked. With an inner exception the ring itself could not be read: that is a failure, and
+            // nobody is signed out by it.
             return null;
         }
     }

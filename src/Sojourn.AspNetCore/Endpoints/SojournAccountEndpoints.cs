@@ -21,14 +21,15 @@ public static class SojournAccountEndpoints
     /// <item><c>POST {prefix}/{handle}/end</c>: ends one of them; 404 for anybody else's.</item>
     /// <item><c>POST {prefix}/others/end</c>: ends all but this one.</item>
     /// </list>
-    /// Ending needs a fresh sign-in (401 problem details <c>urn:sojourn:fresh-sign-in-required</c>), a request of the same origin, and an antiforgery token where the application has
-    /// antiforgery and does not switch it off here (<c>DisableAntiforgery</c>).
+    /// Ending needs a fresh sign-in (401 problem details <c>urn:sojourn:fresh-sign-in-required</c>), a request of the same origin, and an antiforgery token
+    /// where the application has antiforgery and does not switch it off here (<c>DisableAntiforgery</c>).
     /// </summary>
     /// <param name="endpoints">The application.</param>
     /// <param name="prefix">The path, such as <c>/account/sessions</c>.</param>
     /// <param name="freshSignIn">How long ago the user may have proved who they are, to end a session; 15 minutes by default.</param>
     /// <returns>The endpoints.</returns>
-    public static IEndpointConventionBuilder MapSojournAccount(this IEndpointRouteBuilder endpoints, string prefix = "/account/sessions", TimeSpan? freshSignIn = null)
+    public static IEndpointConventionBuilder MapSojournAccount(
+        this IEndpointRouteBuilder endpoints, string prefix = "/account/sessions", TimeSpan? freshSignIn = null)
     {
         ArgumentNullException.ThrowIfNull(endpoints);
         var group = endpoints.MapGroup(prefix);
@@ -72,7 +73,8 @@ public static class SojournAccountEndpoints
         else if (await Administration(context).EndAsync(
             new SessionFilter { Handle = handle, Subject = session.Subject }, SessionEndReason.ByUser, CancellationToken.None).ConfigureAwait(false) == 0)
         {
-            await TypedResults.Problem(statusCode: StatusCodes.Status404NotFound, title: "There is no such session of yours.").ExecuteAsync(context).ConfigureAwait(false);
+            await TypedResults.Problem(
+                statusCode: StatusCodes.Status404NotFound, title: "There is no such session of yours.").ExecuteAsync(context).ConfigureAwait(false);
             return;
         }
 
@@ -100,5 +102,6 @@ public static class SojournAccountEndpoints
         return true;
     }
 
-    private static Task RefuseAsync(HttpContext context, int status, string title) => TypedResults.Problem(statusCode: status, title: title).ExecuteAsync(context);
+    private static Task RefuseAsync(HttpContext context, int status, string title) =>
+        TypedResults.Problem(statusCode: status, title: title).ExecuteAsync(context);
 }

@@ -37,16 +37,24 @@ public sealed class ExpressSessionOptions
     /// </summary>
     public bool? Proxy { get; set; }
 
-    /// <summary>Makes ids; 192 random bits as 32 characters by default (<see langword="null"/>). What it returns has 1 to 256 bytes of UTF-8 and can be guessed by nobody.</summary>
+    /// <summary>
+    /// Makes ids; 192 random bits as 32 characters by default (<see langword="null"/>). What it returns has 1 to 256 bytes of UTF-8 and can be guessed by
+    /// nobody.
+    /// </summary>
     public Func<HttpContext, string>? GenId { get; set; }
 
     /// <summary>The attributes that new sessions' cookies begin with.</summary>
     public ExpressCookieOptions Cookie { get; set; } = new();
 
-    /// <summary>The attributes by request, in place of <see cref="Cookie"/>: asked for the path of every request and for each new session. None by default.</summary>
+    /// <summary>
+    /// The attributes by request, in place of <see cref="Cookie"/>: asked for the path of every request and for each new session. None by default.
+    /// </summary>
     public Func<HttpContext, ExpressCookieOptions>? CookieByRequest { get; set; }
 
-    /// <summary>How long a session lives without use whose cookie has no lifetime: the npm stores' <c>ttl</c>, where the store has none of its own. One day by default; 1 second to 400 days.</summary>
+    /// <summary>
+    /// How long a session lives without use whose cookie has no lifetime: the npm stores' <c>ttl</c>, where the store has none of its own. One day by default;
+    /// 1 second to 400 days.
+    /// </summary>
     public TimeSpan TimeToLive { get; set; } = TimeSpan.FromDays(1);
 }
 
@@ -74,7 +82,10 @@ public sealed class ExpressCookieOptions
     /// <summary>Which sites' requests carry the cookie. Unset by default.</summary>
     public ExpressSameSite SameSite { get; set; }
 
-    /// <summary>How long the browser keeps the cookie, and the store the session; as long as the browser runs by default (<see langword="null"/>). Of this and <see cref="Expires"/> the one set last counts.</summary>
+    /// <summary>
+    /// How long the browser keeps the cookie, and the store the session; as long as the browser runs by default (<see langword="null"/>). Of this and
+    /// <see cref="Expires"/> the one set last counts.
+    /// </summary>
     public TimeSpan? MaxAge
     {
         get => _maxAge;

@@ -8,8 +8,8 @@ namespace Sojourn.AspNetCore.LiveConnections;
 internal sealed class SessionHubFilter(bool keepAlive, string session) : IHubFilter
 {
     /// <summary>
-    /// Has the connection find the session that its request was loaded with. Once the hub is told of the connection, the id may have been renewed; and where long polling has but a copy of the
-    /// request, it has these items and no features.
+    /// Has the connection find the session that its request was loaded with. Once the hub is told of the connection, the id may have been renewed; and where
+    /// long polling has but a copy of the request, it has these items and no features.
     /// </summary>
     public static void Note(HttpContext http, Session session, string name) => http.Items[KeyOf(name)] = session;
 

@@ -3,8 +3,8 @@ using System.Net.WebSockets;
 namespace Sojourn.AspNetCore.LiveConnections;
 
 /// <summary>
-/// A WebSocket that closes when its session ends, with 1008 (RFC 6455, section 7.4.1): nothing that comes afterwards is handed to the application, which sees the peer close. A peer
-/// that does not answer is left after a while.
+/// A WebSocket that closes when its session ends, with 1008 (RFC 6455, section 7.4.1): nothing that comes afterwards is handed to the application, which sees
+/// the peer close. A peer that does not answer is left after a while.
 /// </summary>
 internal sealed class SessionWebSocket : WebSocket, IAsyncDisposable
 {
@@ -40,7 +40,8 @@ internal sealed class SessionWebSocket : WebSocket, IAsyncDisposable
     {
         var result = await ReceiveAsync(buffer.AsMemory(), cancellationToken).ConfigureAwait(false);
         return result.MessageType == WebSocketMessageType.Close
-            ? new WebSocketReceiveResult(0, WebSocketMessageType.Close, endOfMessage: true, CloseStatus ?? WebSocketCloseStatus.PolicyViolation, CloseStatusDescription ?? Reason)
+            ? new WebSocketReceiveResult(
+                0, WebSocketMessageType.Close, endOfMessage: true, CloseStatus ?? WebSocketCloseStatus.PolicyViolation, CloseStatusDescription ?? Reason)
             : new WebSocketReceiveResult(result.Count, result.MessageType, result.EndOfMessage);
     }
 
@@ -73,10 +74,12 @@ internal sealed class SessionWebSocket : WebSocket, IAsyncDisposable
     public override Task SendAsync(ArraySegment<byte> buffer, WebSocketMessageType messageType, bool endOfMessage, CancellationToken cancellationToken) =>
         _socket.SendAsync(buffer, messageType, endOfMessage, cancellationToken);
 
-    public override ValueTask SendAsync(ReadOnlyMemory<byte> buffer, WebSocketMessageType messageType, bool endOfMessage, CancellationToken cancellationToken) =>
+    public override ValueTask SendAsync(
+        ReadOnlyMemory<byte> buffer, WebSocketMessageType messageType, bool endOfMessage, CancellationToken cancellationToken) =>
         _socket.SendAsync(buffer, messageType, endOfMessage, cancellationToken);
 
-    public override ValueTask SendAsync(ReadOnlyMemory<byte> buffer, WebSocketMessageType messageType, WebSocketMessageFlags messageFlags, CancellationToken cancellationToken) =>
+    public override ValueTask SendAsync(
+        ReadOnlyMemory<byte> buffer, WebSocketMessageType messageType, WebSocketMessageFlags messageFlags, CancellationToken cancellationToken) =>
         _socket.SendAsync(buffer, messageType, messageFlags, cancellationToken);
 
     public override Task CloseAsync(WebSocketCloseStatus closeStatus, string? statusDescription, CancellationToken cancellationToken) =>
@@ -197,5 +200,6 @@ internal sealed class SessionWebSocket : WebSocket, IAsyncDisposable
         await _ending.ConfigureAwait(false);
     }
 
-    private static bool IsOfClosing(Exception e) => e is WebSocketException or OperationCanceledException or ObjectDisposedException or InvalidOperationException or IOException;
+    private static bool IsOfClosing(Exception e) =>
+        e is WebSocketException or OperationCanceledException or ObjectDisposedException or InvalidOperationException or IOException;
 }

@@ -8,11 +8,13 @@ namespace Microsoft.Extensions.DependencyInjection;
 public static class SojournSignalRExtensions
 {
     /// <summary>
-    /// Breaks off the connections of all hubs when the session that they were opened with ends (<see cref="Sojourn.Session.Ended"/>), whatever their transport. Clients are told not to reconnect.
-    /// A connection without a stored session has nothing that could end.
+    /// Breaks off the connections of all hubs when the session that they were opened with ends (<see cref="Sojourn.Session.Ended"/>), whatever their transport.
+    /// Clients are told not to reconnect. A connection without a stored session has nothing that could end.
     /// </summary>
     /// <param name="builder">What <c>AddSignalR</c> returns.</param>
-    /// <param name="keepAlive">Whether an open connection keeps the session from ending for want of use (<see cref="Sojourn.Session.KeepAlive"/>); false by default.</param>
+    /// <param name="keepAlive">
+    /// Whether an open connection keeps the session from ending for want of use (<see cref="Sojourn.Session.KeepAlive"/>); false by default.
+    /// </param>
     /// <param name="session">The session's name; empty for the default session.</param>
     /// <returns>The same.</returns>
     public static ISignalRServerBuilder CloseWhenSessionEnds(this ISignalRServerBuilder builder, bool keepAlive = false, string session = "")

@@ -98,7 +98,9 @@ internal sealed class SessionToken(IOptions<SojournOptions> options)
     {
         if (_mine.Owner != this)
         {
-            _mine = (this, (_kept ??= []).GetValue(this, static token => [.. token._secrets.Select(key => IncrementalHash.CreateHMAC(HashAlgorithmName.SHA256, key))]));
+            var hmacs = (_kept ??= []).GetValue(
+                this, static token => [.. token._secrets.Select(key => IncrementalHash.CreateHMAC(HashAlgorithmName.SHA256, key))]);
+            _mine = (this, hmacs);
         }
 
         Span<byte> hash = stackalloc byte[HMACSHA256.HashSizeInBytes];

@@ -29,7 +29,9 @@ internal sealed class SessionTokens
     private readonly string[] _requestHeaders;
     private readonly string _vary;
 
-    public SessionTokens(SojournOptions options, SessionTransportOptions transports, SessionToken token, TimeProvider time, SessionMetrics metrics, ILogger<SessionTokens> logger, ExpressRules? express, bool hasOutputCache)
+    public SessionTokens(
+        SojournOptions options, SessionTransportOptions transports, SessionToken token, TimeProvider time, SessionMetrics metrics,
+        ILogger<SessionTokens> logger, ExpressRules? express, bool hasOutputCache)
     {
         _options = options;
         _token = token;
@@ -38,7 +40,11 @@ internal sealed class SessionTokens
         _logger = logger;
         _express = express;
         _hasOutputCache = hasOutputCache;
-        _transports = [.. transports.InOrder.Select(transport => transport is CookieTransport ? new CookieTransport(options.Cookie.Name!, express is not null) : transport)];
+        _transports =
+        [
+            .. transports.InOrder.Select(
+                transport => transport is CookieTransport ? new CookieTransport(options.Cookie.Name!, express is not null) : transport),
+        ];
         _requestHeaders = [.. _transports.SelectMany(transport => transport.RequestHeaders).Distinct(StringComparer.OrdinalIgnoreCase)];
         _vary = string.Join(", ", _requestHeaders);
     }
@@ -167,7 +173,8 @@ internal sealed class SessionTokens
     {
         foreach (var value in cacheControl)
         {
-            if (value is not null && (value.Contains("private", StringComparison.OrdinalIgnoreCase) || value.Contains("no-store", StringComparison.OrdinalIgnoreCase)))
+            if (value is not null
+                && (value.Contains("private", StringComparison.OrdinalIgnoreCase) || value.Contains("no-store", StringComparison.OrdinalIgnoreCase)))
             {
                 return true;
             }

@@ -16,6 +16,8 @@ public static class SessionTransports
     /// <param name="name">The header; <c>X-Session-Id</c> by default. Sessions side by side need headers of their own.</param>
     /// <param name="scheme">The word before the token in <c>Authorization</c> (RFC 9110, section 11.4); <c>Session</c> by default.</param>
     /// <returns>The transport.</returns>
-    /// <exception cref="ArgumentException">The name is that of a header with a meaning of its own, or one of both is no token (RFC 9110, section 5.6.2).</exception>
+    /// <exception cref="ArgumentException">
+    /// The name is that of a header with a meaning of its own, or one of both is no token (RFC 9110, section 5.6.2).
+    /// </exception>
     public static ISessionTransport Header(string name = "X-Session-Id", string scheme = "Session") => new HeaderTransport(name, scheme);
 }

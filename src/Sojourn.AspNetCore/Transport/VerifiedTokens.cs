@@ -17,12 +17,13 @@ internal sealed class VerifiedToken(string id, bool isSignedWithFirst)
 }
 
 /// <summary>
-/// Remembers for a minute what tokens verified for that come again and again, so that neither the HMAC nor the key of a busy session is computed at every request: those of 16,384 sessions, and of
-/// up to 262,144 where as many are busy. Thread-safe.
+/// Remembers for a minute what tokens verified for that come again and again, so that neither the HMAC nor the key of a busy session is computed at every
+/// request: those of 16,384 sessions, and of up to 262,144 where as many are busy. Thread-safe.
 /// </summary>
 /// <remarks>
-/// Nothing leaks by it: a token is looked up by a hash of its end that is keyed anew in every process; that end, which nobody can guess, is compared in constant time, and the rest only where it is
-/// the same. It says only that the token was signed here, which does not change while the process runs; whether there is a session is asked of the store at every request.
+/// Nothing leaks by it: a token is looked up by a hash of its end that is keyed anew in every process; that end, which nobody can guess, is compared in
+/// constant time, and the rest only where it is the same. It says only that the token was signed here, which does not change while the process runs; whether
+/// there is a session is asked of the store at every request.
 /// </remarks>
 internal sealed class VerifiedTokens(TimeProvider time)
 {
@@ -70,7 +71,10 @@ internal sealed class VerifiedTokens(TimeProvider time)
         }
     }
 
-    /// <summary>Counts a token, and begins anew where a minute is over or there was no room for its tokens: with more places where busy tokens take each other's, with fewer where most are not needed.</summary>
+    /// <summary>
+    /// Counts a token, and begins anew where a minute is over or there was no room for its tokens: with more places where busy tokens take each other's, with
+    /// fewer where most are not needed.
+    /// </summary>
     private DirectMappedCache<Place> PlacesFor(long now)
     {
         var table = Volatile.Read(ref _table);

@@ -13,7 +13,8 @@ internal static class Assets
     };
 
     /// <summary>Changes with the files, so that browsers may keep them for as long as they like.</summary>
-    public static string Version { get; } = Convert.ToHexStringLower(SHA256.HashData([.. Files.OrderBy(file => file.Key, StringComparer.Ordinal).SelectMany(file => file.Value.Bytes)]).AsSpan(0, 6));
+    public static string Version { get; } = Convert.ToHexStringLower(
+        SHA256.HashData([.. Files.OrderBy(file => file.Key, StringComparer.Ordinal).SelectMany(file => file.Value.Bytes)]).AsSpan(0, 6));
 
     public static async Task ServeAsync(HttpContext context)
     {

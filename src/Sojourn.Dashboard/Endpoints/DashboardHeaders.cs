@@ -6,7 +6,8 @@ namespace Sojourn.Dashboard.Endpoints;
 internal static class DashboardHeaders
 {
     public const string ContentSecurityPolicy =
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors "
+        + "'none'";
 
     public static void Write(HttpResponse response)
     {

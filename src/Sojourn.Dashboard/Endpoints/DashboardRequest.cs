@@ -89,8 +89,14 @@ internal sealed class DashboardRequest(HttpContext context, DashboardServices al
         {
             case NotSupportedException:
                 return all.StoreOf(frame.Session).As<Storage.ISessionIndex>() is null
-                    ? new("This store cannot list its sessions", "It has no index (ISessionIndex), so sessions can be neither counted nor listed, found or ended here. What this process does is measured all the same. docs/stores.md tells which stores have an index.")
-                    : new("This store cannot find single sessions", "The layout of an npm store has no place for labels: its sessions can be counted and paged through, but not found by subject or handle, nor ended here.");
+                    ? new(
+                        "This store cannot list its sessions",
+                        "It has no index (ISessionIndex), so sessions can be neither counted nor listed, found or ended here. What this process does is "
+                        + "measured all the same. docs/stores.md tells which stores have an index.")
+                    : new(
+                        "This store cannot find single sessions",
+                        "The layout of an npm store has no place for labels: its sessions can be counted and paged through, but not found by subject or "
+                        + "handle, nor ended here.");
             case SessionStoreException:
                 all.Logger.StoreFailed(e);
                 return new("The store does not answer", e.Message + " The page of its health tries it out.");
@@ -99,6 +105,14 @@ internal sealed class DashboardRequest(HttpContext context, DashboardServices al
         }
     }
 
-    private static async ValueTask<bool> MayAsync(HttpContext context, string? policy) =>
-        policy is not null && (await context.RequestServices.GetRequiredService<IAuthorizationService>().AuthorizeAsync(context.User, null, policy).ConfigureAwait(false)).Succeeded;
+    private static async ValueTask<bool> MayAsync(HttpContext context, string? policy)
+    {
+        if (policy is null)
+        {
+            return false;
+        }
+
+        var authorization = context.RequestServices.GetRequiredService<IAuthorizationService>();
+        return (await authorization.AuthorizeAsync(context.User, null, policy).ConfigureAwait(false)).Succeeded;
+    }
 }

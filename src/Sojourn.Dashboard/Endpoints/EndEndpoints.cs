@@ -16,7 +16,8 @@ internal static class EndEndpoints
         }
 
         await (session is null ? NothingAsync(request) : request.PageAsync<EndPage>(new EndModel(
-            "End this session?", null, [session], "End it", request.Frame.One(handle) + "/end", request.Frame.One(handle), request.Token(), handle == request.OwnHandle))).ConfigureAwait(false);
+            "End this session?", null, [session], "End it", request.Frame.One(handle) + "/end", request.Frame.One(handle), request.Token(),
+            handle == request.OwnHandle))).ConfigureAwait(false);
     }
 
     public static async Task EndOneAsync(DashboardRequest request)
@@ -24,7 +25,8 @@ internal static class EndEndpoints
         var handle = SessionEndpoints.Handle(request);
         var (isDone, ended) = await TryAsync(request, async ValueTask<(SessionInfo? Session, int Count)> () =>
             (await request.Administration.FindAsync(handle, CancellationToken.None).ConfigureAwait(false),
-             await request.Administration.EndAsync(new SessionFilter { Handle = handle }, cancellationToken: CancellationToken.None).ConfigureAwait(false))).ConfigureAwait(false);
+             await request.Administration.EndAsync(
+                 new SessionFilter { Handle = handle }, cancellationToken: CancellationToken.None).ConfigureAwait(false))).ConfigureAwait(false);
         if (!isDone)
         {
             return;
@@ -37,7 +39,9 @@ internal static class EndEndpoints
         }
 
         request.All.Logger.OneEnded(request.Operator, handle, ended.Session?.Subject);
-        await request.MessageAsync(StatusCodes.Status200OK, "The session has ended", $"{handle} opens nothing any more.", request.Frame.One(handle), "What is known of it").ConfigureAwait(false);
+        await request.MessageAsync(
+            StatusCodes.Status200OK, "The session has ended", $"{handle} opens nothing any more.", request.Frame.One(handle),
+            "What is known of it").ConfigureAwait(false);
     }
 
     public static async Task AskSubjectAsync(DashboardRequest request)
@@ -48,14 +52,16 @@ internal static class EndEndpoints
             return;
         }
 
-        if (await TryAsync(request, () => request.Administration.ListAsync(subject, cancellationToken: request.Aborted)).ConfigureAwait(false) is not (true, { } sessions))
+        var listed = await TryAsync(request, () => request.Administration.ListAsync(subject, cancellationToken: request.Aborted)).ConfigureAwait(false);
+        if (listed is not (true, { } sessions))
         {
             return;
         }
 
         var many = sessions.Count == 1 ? "the one session" : $"all {Words.Number(sessions.Count)} sessions";
         await (sessions.Count == 0 ? NothingAsync(request) : request.PageAsync<EndPage>(new EndModel(
-            $"End {many} of {subject}?", subject, sessions, sessions.Count == 1 ? "End it" : "End all of them", request.Frame.EndOf(subject), request.Frame.Of(subject), request.Token(),
+            $"End {many} of {subject}?", subject, sessions, sessions.Count == 1 ? "End it" : "End all of them", request.Frame.EndOf(subject),
+            request.Frame.Of(subject), request.Token(),
             sessions.Any(session => session.Handle is not null && session.Handle == request.OwnHandle)))).ConfigureAwait(false);
     }
 
@@ -67,17 +73,21 @@ internal static class EndEndpoints
             return;
         }
 
-        if (await TryAsync(request, () => request.Administration.EndAsync(new SessionFilter { Subject = subject }, cancellationToken: CancellationToken.None)).ConfigureAwait(false) is not (true, var ended))
+        var filter = new SessionFilter { Subject = subject };
+        var done = await TryAsync(request, () => request.Administration.EndAsync(filter, cancellationToken: CancellationToken.None)).ConfigureAwait(false);
+        if (done is not (true, var ended))
         {
             return;
         }
 
         request.All.Logger.SubjectEnded(request.Operator, ended, subject);
         await request.MessageAsync(
-            StatusCodes.Status200OK, ended == 1 ? "One session has ended" : $"{Words.Number(ended)} sessions have ended", $"They were those of {subject}, who is signed in nowhere now.").ConfigureAwait(false);
+            StatusCodes.Status200OK, ended == 1 ? "One session has ended" : $"{Words.Number(ended)} sessions have ended",
+            $"They were those of {subject}, who is signed in nowhere now.").ConfigureAwait(false);
     }
 
-    private static string? SubjectOf(DashboardRequest request) => request.Context.Request.Query["subject"].ToString() is { Length: > 0 and <= 256 } subject ? subject : null;
+    private static string? SubjectOf(DashboardRequest request) =>
+        request.Context.Request.Query["subject"].ToString() is { Length: > 0 and <= 256 } subject ? subject : null;
 
     private static Task NobodyAsync(DashboardRequest request) =>
         request.MessageAsync(StatusCodes.Status400BadRequest, "Nobody is named", "The address names no subject, or one of more than 256 characters.");

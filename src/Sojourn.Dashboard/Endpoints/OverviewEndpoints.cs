@@ -67,7 +67,10 @@ internal static class OverviewEndpoints
         for (var i = 0; i < EventsOfAStream; i++)
         {
             var frame = request.Frame with { Now = request.All.Time.GetUtcNow() };
-            yield return new SseItem<string>(await PageWriter.RenderAsync<LivePart>(request.Context.RequestServices, frame, await ModelAsync(request).ConfigureAwait(false)).ConfigureAwait(false), "live");
+            yield return new SseItem<string>(
+                await PageWriter.RenderAsync<LivePart>(
+                    request.Context.RequestServices, frame, await ModelAsync(request).ConfigureAwait(false)).ConfigureAwait(false),
+                "live");
             await Task.Delay(Period, request.All.Time, cancellationToken).ConfigureAwait(false);
         }
     }

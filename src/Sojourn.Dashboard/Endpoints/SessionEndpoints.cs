@@ -21,7 +21,9 @@ internal static class SessionEndpoints
         var (count, trouble) = await request.CountAsync().ConfigureAwait(false);
         if (!TryOpenPlace(request, place, out var after))
         {
-            await request.MessageAsync(StatusCodes.Status400BadRequest, "That page is not known", "The link is damaged, or comes from an instance that cannot be asked. Begin with the first page.").ConfigureAwait(false);
+            await request.MessageAsync(
+                StatusCodes.Status400BadRequest, "That page is not known",
+                "The link is damaged, or comes from an instance that cannot be asked. Begin with the first page.").ConfigureAwait(false);
             return;
         }
 
@@ -36,11 +38,14 @@ internal static class SessionEndpoints
         }
         catch (ArgumentException) when (after is not null)
         {
-            await request.MessageAsync(StatusCodes.Status400BadRequest, "That page is not known here", "Another instance, or this one before it was started again, made the link. Begin with the first page.").ConfigureAwait(false);
+            await request.MessageAsync(
+                StatusCodes.Status400BadRequest, "That page is not known here",
+                "Another instance, or this one before it was started again, made the link. Begin with the first page.").ConfigureAwait(false);
             return;
         }
 
-        await request.PageAsync<ListPage>(model, model.Trouble is null ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable).ConfigureAwait(false);
+        await request.PageAsync<ListPage>(
+            model, model.Trouble is null ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable).ConfigureAwait(false);
     }
 
     public static Task OneAsync(DashboardRequest request) => OneAsync(request, withValues: false);
@@ -87,7 +92,9 @@ internal static class SessionEndpoints
         var history = request.All.History;
         await request.PageAsync<Pages.SessionPage>(
             new SessionModel(handle, detail, withValues && detail is not null, history.Of(request.Session, handle), history, request.Token(), trouble),
-            trouble is not null ? StatusCodes.Status503ServiceUnavailable : detail is null ? StatusCodes.Status404NotFound : StatusCodes.Status200OK).ConfigureAwait(false);
+            trouble is not null ? StatusCodes.Status503ServiceUnavailable
+            : detail is null ? StatusCodes.Status404NotFound
+            : StatusCodes.Status200OK).ConfigureAwait(false);
     }
 
     private static async ValueTask<ListModel> FindAsync(DashboardRequest request, ListModel model)

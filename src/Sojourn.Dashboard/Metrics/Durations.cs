@@ -30,7 +30,10 @@ internal sealed class Durations(long[] counts)
         return index < 0 ? ~index : index;
     }
 
-    /// <summary>About the duration that a share of them did not exceed, in seconds, taken as evenly spread between two bounds; <see langword="null"/> when there are none.</summary>
+    /// <summary>
+    /// About the duration that a share of them did not exceed, in seconds, taken as evenly spread between two bounds; <see langword="null"/> when there are
+    /// none.
+    /// </summary>
     public double? Quantile(double share)
     {
         var rank = share * Count;

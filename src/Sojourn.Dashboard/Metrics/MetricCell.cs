@@ -1,8 +1,8 @@
 namespace Sojourn.Dashboard.Metrics;
 
 /// <summary>
-/// One running total: added to by whoever measures, at the cost of one interlocked addition, and brought into the rings now and then. Adding is thread-safe, the rest is
-/// for the holder of the reader's lock.
+/// One running total: added to by whoever measures, at the cost of one interlocked addition, and brought into the rings now and then. Adding is thread-safe,
+/// the rest is for the holder of the reader's lock.
 /// </summary>
 internal sealed class MetricCell
 {

@@ -5,7 +5,8 @@ using Sojourn.Diagnostics;
 namespace Sojourn.Dashboard.Metrics;
 
 /// <summary>
-/// Listens to the meter <c>Sojourn</c> of this application and keeps the last day of it, bounded: a total for each instrument and value of its tag. Thread-safe.
+/// Listens to the meter <c>Sojourn</c> of this application and keeps the last day of it, bounded: a total for each instrument and value of its tag.
+/// Thread-safe.
 /// </summary>
 internal sealed class MetricsReader : IDisposable
 {
@@ -44,7 +45,8 @@ internal sealed class MetricsReader : IDisposable
     public long Sum(TimeRange range, string instrument, params ReadOnlySpan<string> tags) => Points(range, instrument, tags).Sum();
 
     /// <summary>The same, point by point, the oldest first.</summary>
-    public long[] Points(TimeRange range, string instrument, params ReadOnlySpan<string> tags) => [.. DurationPoints(range, instrument, tags).Select(static point => point.Count)];
+    public long[] Points(TimeRange range, string instrument, params ReadOnlySpan<string> tags) =>
+        [.. DurationPoints(range, instrument, tags).Select(static point => point.Count)];
 
     /// <summary>What was counted in a range by the value of its tag, the most first.</summary>
     public IReadOnlyList<KeyValuePair<string, long>> ByTag(TimeRange range, string instrument) =>
@@ -79,7 +81,8 @@ internal sealed class MetricsReader : IDisposable
     }
 
     /// <summary>All durations of a range together.</summary>
-    public Durations DurationsOf(TimeRange range, string instrument, params ReadOnlySpan<string> tags) => Durations.Together(DurationPoints(range, instrument, tags));
+    public Durations DurationsOf(TimeRange range, string instrument, params ReadOnlySpan<string> tags) =>
+        Durations.Together(DurationPoints(range, instrument, tags));
 
     /// <summary>When an instrument measured last, and what.</summary>
     public (DateTimeOffset At, double Value)? LastOf(string instrument) => _lastMeasured.TryGetValue(instrument, out var last) ? last : null;

@@ -15,7 +15,8 @@ namespace Sojourn.Dashboard.Pages;
 /// <param name="Now">The time, the same throughout the page.</param>
 /// <param name="Version">Tells the stylesheet and the script of one release from those of the next.</param>
 internal sealed record Frame(
-    string Root, string Session, IReadOnlyList<string> Names, string Here, string Application, string? Operator, bool IsOpen, bool MayEnd, bool MaySeeValues, DateTimeOffset Now, string Version)
+    string Root, string Session, IReadOnlyList<string> Names, string Here, string Application, string? Operator, bool IsOpen, bool MayEnd, bool MaySeeValues,
+    DateTimeOffset Now, string Version)
 {
     public string Base => BaseOf(Session);
 

@@ -30,13 +30,16 @@ internal sealed record OverviewModel(
 /// <param name="Subject">Whose sessions they all are, where they were found by subject.</param>
 /// <param name="Trouble">Why there is no list.</param>
 internal sealed record ListModel(
-    string Find, PageFilter Filter, int Looked, IReadOnlyList<SessionInfo> Shown, string? Next, string Place, SessionCount? Stored, string? Subject, Trouble? Trouble);
+    string Find, PageFilter Filter, int Looked, IReadOnlyList<SessionInfo> Shown, string? Next, string Place, SessionCount? Stored, string? Subject,
+    Trouble? Trouble);
 
 /// <summary>One session, or what is left of it.</summary>
-internal sealed record SessionModel(string Handle, SessionDetail? Detail, bool HasValues, IReadOnlyList<SessionEvent> Events, EventHistory History, FormToken Token, Trouble? Trouble);
+internal sealed record SessionModel(
+    string Handle, SessionDetail? Detail, bool HasValues, IReadOnlyList<SessionEvent> Events, EventHistory History, FormToken Token, Trouble? Trouble);
 
 /// <summary>Asks before something is ended.</summary>
-internal sealed record EndModel(string Title, string? Subject, IReadOnlyList<SessionInfo> Sessions, string Button, string Action, string Back, FormToken Token, bool IsOwn);
+internal sealed record EndModel(
+    string Title, string? Subject, IReadOnlyList<SessionInfo> Sessions, string Button, string Action, string Back, FormToken Token, bool IsOwn);
 
 /// <summary>Says what was done, or why nothing was.</summary>
 internal sealed record MessageModel(string Title, string Detail, string? Link, string? LinkText, bool IsProblem);

@@ -7,7 +7,8 @@ using Microsoft.Extensions.Logging;
 namespace Sojourn.Dashboard.Pages;
 
 /// <summary>
-/// Renders components on the server. What they show is all the services they have: the application registers nothing for them, and components of its own do not get in their way.
+/// Renders components on the server. What they show is all the services they have: the application registers nothing for them, and components of its own do not
+/// get in their way.
 /// </summary>
 internal static class PageWriter
 {

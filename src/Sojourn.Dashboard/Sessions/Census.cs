@@ -20,8 +20,8 @@ internal sealed record SessionCount(DateTimeOffset At, TimeSpan Took, long Store
 }
 
 /// <summary>
-/// Counts the sessions of one name for whoever looks, once for all of them: at the most every five seconds, and where counting is slow so rarely that the store spends no
-/// more than a fiftieth of its time on it. Keys are hashes, so the first of them are a fair sample of all. Thread-safe.
+/// Counts the sessions of one name for whoever looks, once for all of them: at the most every five seconds, and where counting is slow so rarely that the store
+/// spends no more than a fiftieth of its time on it. Keys are hashes, so the first of them are a fair sample of all. Thread-safe.
 /// </summary>
 internal sealed class Census(SessionManager manager, TimeProvider time)
 {

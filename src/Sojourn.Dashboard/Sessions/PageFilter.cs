@@ -16,7 +16,8 @@ internal sealed record PageFilter(string Device, string Age, string Seen, int Si
     /// <summary>Bounds of time that can be chosen; <c>lt</c>: less than, <c>gt</c>: more than.</summary>
     public static readonly IReadOnlyList<(string Id, string Name)> Times =
     [
-        ("", "any"), ("lt5m", "under 5 minutes"), ("lt1h", "under 1 hour"), ("lt1d", "under 1 day"), ("gt5m", "over 5 minutes"), ("gt1h", "over 1 hour"), ("gt1d", "over 1 day"), ("gt7d", "over 7 days"),
+        ("", "any"), ("lt5m", "under 5 minutes"), ("lt1h", "under 1 hour"), ("lt1d", "under 1 day"), ("gt5m", "over 5 minutes"), ("gt1h", "over 1 hour"),
+        ("gt1d", "over 1 day"), ("gt7d", "over 7 days"),
     ];
 
     public bool IsSet => Device is not "" || Age is not "" || Seen is not "";
@@ -38,7 +39,8 @@ internal sealed record PageFilter(string Device, string Age, string Seen, int Si
 
     private static bool Within(string id, TimeSpan time)
     {
-        var bound = int.Parse(id.AsSpan(2, id.Length - 3), CultureInfo.InvariantCulture) * (id[^1] switch { 'm' => TimeSpan.FromMinutes(1), 'h' => TimeSpan.FromHours(1), _ => TimeSpan.FromDays(1) });
+        var unit = id[^1] switch { 'm' => TimeSpan.FromMinutes(1), 'h' => TimeSpan.FromHours(1), _ => TimeSpan.FromDays(1) };
+        var bound = int.Parse(id.AsSpan(2, id.Length - 3), CultureInfo.InvariantCulture) * unit;
         return id.StartsWith("lt", StringComparison.Ordinal) ? time < bound : time > bound;
     }
 }

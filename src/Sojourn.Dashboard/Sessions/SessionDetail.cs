@@ -15,7 +15,12 @@ internal sealed record EntryDetail(string Name, int Bytes, string? Value);
 /// <summary>One session as its page shows it.</summary>
 internal sealed record SessionDetail(SessionInfo Info, IReadOnlyList<EntryDetail> Entries)
 {
-    private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, MaxDepth = SessionDocument.MaxDepth };
+    private static readonly JsonSerializerOptions Indented = new()
+    {
+        WriteIndented = true,
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+        MaxDepth = SessionDocument.MaxDepth,
+    };
 
     /// <summary>The session of a handle; <see langword="null"/> when there is none, or it has expired.</summary>
     /// <exception cref="SessionStoreException">The store failed.</exception>

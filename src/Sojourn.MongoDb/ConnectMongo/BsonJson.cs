@@ -16,7 +16,9 @@ internal static class BsonJson
 
     private const string IsoMilliseconds = "yyyy-MM-dd'T'HH:mm:ss.fff'Z'";
 
-    /// <exception cref="FormatException">Something in it cannot be kept as BSON: a number of more than 34 digits, a name with a null character, half a surrogate pair.</exception>
+    /// <exception cref="FormatException">
+    /// Something in it cannot be kept as BSON: a number of more than 34 digits, a name with a null character, half a surrogate pair.
+    /// </exception>
     /// <exception cref="JsonException">It is no JSON, or nested deeper than MongoDB allows.</exception>
     public static BsonDocument FromJson(ReadOnlyMemory<byte> json)
     {
@@ -56,7 +58,8 @@ internal static class BsonJson
     public static byte[] ToJson(BsonDocument session)
     {
         using var stream = new MemoryStream();
-        using (var writer = new Utf8JsonWriter(stream, new JsonWriterOptions { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, MaxDepth = MaxDepth + 2 }))
+        var options = new JsonWriterOptions { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, MaxDepth = MaxDepth + 2 };
+        using (var writer = new Utf8JsonWriter(stream, options))
         {
             writer.WriteStartObject();
             foreach (var element in session)
@@ -180,7 +183,8 @@ internal static class BsonJson
                 writer.WriteNullValue();
                 break;
             case BsonDateTime date:
-                writer.WriteStringValue(DateTimeOffset.FromUnixTimeMilliseconds(date.MillisecondsSinceEpoch).ToString(IsoMilliseconds, CultureInfo.InvariantCulture));
+                writer.WriteStringValue(
+                    DateTimeOffset.FromUnixTimeMilliseconds(date.MillisecondsSinceEpoch).ToString(IsoMilliseconds, CultureInfo.InvariantCulture));
                 break;
             case BsonBinaryData bytes:
                 writer.WriteBase64StringValue(bytes.Bytes);

@@ -22,7 +22,8 @@ internal sealed class KrupteinCipher(string secret) : ISessionCipher
 
     public string Encrypt(ReadOnlySpan<byte> json)
     {
-        var plaintext = Encoding.UTF8.GetBytes('"' + JsonEncodedText.Encode(Encoding.UTF8.GetString(json), JavaScriptEncoder.UnsafeRelaxedJsonEscaping).ToString() + '"');
+        var plaintext = Encoding.UTF8.GetBytes(
+            '"' + JsonEncodedText.Encode(Encoding.UTF8.GetString(json), JavaScriptEncoder.UnsafeRelaxedJsonEscaping).ToString() + '"');
         var salt = RandomNumberGenerator.GetBytes(SaltLength);
         var key = DeriveKey(salt);
         var iv = RandomNumberGenerator.GetBytes(IvLength);

@@ -5,7 +5,10 @@ using Sojourn.Storage;
 
 namespace Sojourn.MongoDb.ConnectMongo;
 
-/// <summary>What stands in <c>session</c>: JSON text, a BSON object, a ciphertext, or what the application makes of it; and as the version of a record, that very value in BSON.</summary>
+/// <summary>
+/// What stands in <c>session</c>: JSON text, a BSON object, a ciphertext, or what the application makes of it; and as the version of a record, that very value
+/// in BSON.
+/// </summary>
 internal sealed class SessionContent(ConnectMongoSessionStoreOptions options, ISessionCipher? cipher)
 {
     private const string Name = "session";
@@ -29,7 +32,8 @@ internal sealed class SessionContent(ConnectMongoSessionStoreOptions options, IS
     }
 
     /// <summary>
-    /// What connect-mongo did not write, or not encrypted with this secret, reads as no JSON, and never as what it is: the engine takes such a record for unreadable, and keeps it.
+    /// What connect-mongo did not write, or not encrypted with this secret, reads as no JSON, and never as what it is: the engine takes such a record for
+    /// unreadable, and keeps it.
     /// </summary>
     public byte[] Read(BsonValue content)
     {

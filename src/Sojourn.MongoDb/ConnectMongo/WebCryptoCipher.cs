@@ -16,7 +16,8 @@ internal sealed class WebCryptoCipher : ISessionCipher
 
     /// <param name="secret">The secret that the Node application has. Deriving the key from it takes a moment, once.</param>
     public WebCryptoCipher(string secret) =>
-        _key = Rfc2898DeriveBytes.Pbkdf2(Encoding.UTF8.GetBytes(secret), "connect-mongo:webcrypto-default-salt"u8, Iterations, HashAlgorithmName.SHA256, outputLength: 32);
+        _key = Rfc2898DeriveBytes.Pbkdf2(
+            Encoding.UTF8.GetBytes(secret), "connect-mongo:webcrypto-default-salt"u8, Iterations, HashAlgorithmName.SHA256, outputLength: 32);
 
     public string Encrypt(ReadOnlySpan<byte> json)
     {

@@ -37,7 +37,8 @@ internal sealed partial class Application : IDisposable
 
         using var response = await _client.SendAsync(request, cancellationToken);
         var set = response.Headers.TryGetValues("Set-Cookie", out var lines) ? lines.Select(static line => new SetCookie(line)).ToList() : [];
-        var headers = response.Headers.Concat(response.Content.Headers).Where(static header => !header.Key.Equals("Set-Cookie", StringComparison.OrdinalIgnoreCase))
+        var headers = response.Headers.Concat(response.Content.Headers).Where(
+            static header => !header.Key.Equals("Set-Cookie", StringComparison.OrdinalIgnoreCase))
             .ToDictionary(static header => header.Key, static header => string.Join(", ", header.Value), StringComparer.OrdinalIgnoreCase);
         return new Answer((int)response.StatusCode, set.FindAll(IsSession), headers, await response.Content.ReadAsStringAsync(cancellationToken));
     }

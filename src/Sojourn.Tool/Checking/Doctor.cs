@@ -43,7 +43,8 @@ internal static class Doctor
         if (first.Cookies is not [.., var cookie])
         {
             throw new ToolException(
-                $"No session's cookie came back (status {first.Status}). Name a page by which a session begins, with --method POST if it needs that, and --cookie if its form is not that of Sojourn or express-session.");
+                $"No session's cookie came back (status {first.Status}). Name a page by which a session begins, with --method POST if it needs that, and "
+                + "--cookie if its form is not that of Sojourn or express-session.");
         }
 
         return
@@ -62,12 +63,22 @@ internal static class Doctor
         yield return Must("A20 A22", "__Host- in the name", isHost, "Leave Cookie.Name unset outside Development, or begin it with __Host-.");
         yield return Must("A23 O7", "HttpOnly", cookie.Has("HttpOnly"), "Cookie.HttpOnly = true.");
         yield return Must("A21 O7 K10", "SameSite is said", cookie["SameSite"] is { Length: > 0 }, "Cookie.SameSite = SessionSameSite.Lax.");
-        yield return Should("A21", "SameSite keeps other sites out", !string.Equals(cookie["SameSite"], "None", StringComparison.OrdinalIgnoreCase), "SameSite=None lets every site send it: only for pages that others embed, with antiforgery.");
+        yield return Should(
+            "A21", "SameSite keeps other sites out", !string.Equals(cookie["SameSite"], "None", StringComparison.OrdinalIgnoreCase),
+            "SameSite=None lets every site send it: only for pages that others embed, with antiforgery.");
         yield return Must("O8 N8", "no Domain", !cookie.Has("Domain"), "Leave Cookie.Domain unset: other hosts of the domain get it otherwise.");
-        yield return Should("O9", "it ends with the browser", !cookie.Has("Max-Age") && !cookie.Has("Expires"), "Leave Cookie.MaxAge unset, unless visitors asked to be remembered.");
-        yield return Must("K5", "no longer than 400 days", !(int.TryParse(cookie["Max-Age"], NumberStyles.None, CultureInfo.InvariantCulture, out var age) && age > LongestAge), "Browsers cut it: shorten Cookie.MaxAge.");
-        yield return Must("O1", "the name tells no technology", !TellingNames.Contains(cookie.Name, StringComparer.OrdinalIgnoreCase), "Choose another Cookie.Name.");
-        yield return Must("A24 K4", "name and value under 4096 bytes", cookie.Name.Length + cookie.Value.Length < LongestCookie, "Browsers drop it: keep entries in the session, not in the cookie.");
+        yield return Should(
+            "O9", "it ends with the browser", !cookie.Has("Max-Age") && !cookie.Has("Expires"),
+            "Leave Cookie.MaxAge unset, unless visitors asked to be remembered.");
+        yield return Must(
+            "K5", "no longer than 400 days",
+            !(int.TryParse(cookie["Max-Age"], NumberStyles.None, CultureInfo.InvariantCulture, out var age) && age > LongestAge),
+            "Browsers cut it: shorten Cookie.MaxAge.");
+        yield return Must(
+            "O1", "the name tells no technology", !TellingNames.Contains(cookie.Name, StringComparer.OrdinalIgnoreCase), "Choose another Cookie.Name.");
+        yield return Must(
+            "A24 K4", "name and value under 4096 bytes", cookie.Name.Length + cookie.Value.Length < LongestCookie,
+            "Browsers drop it: keep entries in the session, not in the cookie.");
         yield return Must("K6 V12", "one Set-Cookie of the name", answer.Cookies.Count == 1, "Something writes the cookie besides the session's middleware.");
     }
 
@@ -77,16 +88,23 @@ internal static class Doctor
         var another = await application.AskAsync(null, cancellationToken);
         var visitor = await application.AskAsync($"{name}={cookie.Value}", cancellationToken);
         var chosen = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));
-        var forged = await application.AskAsync($"{name}={Uri.EscapeDataString($"s:{chosen}.{Convert.ToBase64String(RandomNumberGenerator.GetBytes(32)).TrimEnd('=')}")}", cancellationToken);
+        var forged = await application.AskAsync(
+            $"{name}={Uri.EscapeDataString($"s:{chosen}.{Convert.ToBase64String(RandomNumberGenerator.GetBytes(32)).TrimEnd('=')}")}", cancellationToken);
         var plain = await application.AskAsync($"{name}={chosen}", cancellationToken);
         var altered = await application.AskAsync($"{name}={Altered(cookie.Value)}", cancellationToken);
         var inUrl = await application.AskAsync(null, cancellationToken, $"{Uri.EscapeDataString(name)}={cookie.Value}");
         return
         [
-            Must("A5 A6 O2 N5", "ids are long and never the same", id.Length >= 22 && another.Id is { } other && other != id, "Ids of 128 random bits or more: leave GenId unset."),
-            Must("A4", "the visitor is known again", visitor.Status < 500 && (visitor.Id is null || visitor.Id == id), "The cookie does not come back to the session: another secret on each instance, or a store that is not shared?"),
+            Must(
+                "A5 A6 O2 N5", "ids are long and never the same", id.Length >= 22 && another.Id is { } other && other != id,
+                "Ids of 128 random bits or more: leave GenId unset."),
+            Must(
+                "A4", "the visitor is known again", visitor.Status < 500 && (visitor.Id is null || visitor.Id == id),
+                "The cookie does not come back to the session: another secret on each instance, or a store that is not shared?"),
             Must("A4 O12", "a forged token is a stranger's", IsStranger(forged, chosen), "Something takes a token that it did not sign."),
-            Must("O11 V8", "an id of the visitor's choice is not taken", IsStranger(plain, chosen), "Something takes an id that it did not make: sessions can be fixed."),
+            Must(
+                "O11 V8", "an id of the visitor's choice is not taken", IsStranger(plain, chosen),
+                "Something takes an id that it did not make: sessions can be fixed."),
             Must("A4 O12", "an altered signature opens nothing", IsStranger(altered, id), "Signatures are not verified."),
             Must("A32 O5", "an id in the URL is nobody's", IsStranger(inUrl, id), "Something reads ids from the URL."),
         ];
@@ -95,11 +113,20 @@ internal static class Doctor
     private static IEnumerable<Finding> Headers(Application application, Answer answer, SetCookie cookie)
     {
         var caching = answer.Header("Cache-Control");
-        yield return Must("A33 O21 V11", "caches keep nobody's page", caching.Contains("no-store", StringComparison.OrdinalIgnoreCase) || caching.Contains("private", StringComparison.OrdinalIgnoreCase), "Cache-Control: no-store, as the middleware says by itself: something overwrites it.");
-        yield return Must("A23 O10 V15", "the token is in Set-Cookie alone", !answer.Body.Contains(cookie.Id, StringComparison.Ordinal) && !answer.Headers.Values.Any(value => value.Contains(cookie.Id, StringComparison.Ordinal)), "The id stands in the page or in another header: take it out.");
+        yield return Must(
+            "A33 O21 V11", "caches keep nobody's page",
+            caching.Contains("no-store", StringComparison.OrdinalIgnoreCase) || caching.Contains("private", StringComparison.OrdinalIgnoreCase),
+            "Cache-Control: no-store, as the middleware says by itself: something overwrites it.");
+        yield return Must(
+            "A23 O10 V15", "the token is in Set-Cookie alone",
+            !answer.Body.Contains(cookie.Id, StringComparison.Ordinal)
+                && !answer.Headers.Values.Any(value => value.Contains(cookie.Id, StringComparison.Ordinal)),
+            "The id stands in the page or in another header: take it out.");
         if (application.Url.Scheme is "https")
         {
-            yield return Should("N7", "Strict-Transport-Security", answer.Header("Strict-Transport-Security") is not "", "app.UseHsts(), unless what stands before it sets the header.");
+            yield return Should(
+                "N7", "Strict-Transport-Security", answer.Header("Strict-Transport-Security") is not "",
+                "app.UseHsts(), unless what stands before it sets the header.");
         }
     }
 

@@ -14,7 +14,12 @@ internal static class DoctorCommand
         var method = new Option<string>("--method") { Description = "How it is asked for.", DefaultValueFactory = static _ => "GET" };
         var cookie = new Option<string?>("--cookie") { Description = "The name of the session's cookie; found by its form if it is not said." };
         var insecure = new Option<bool>("--insecure") { Description = "Take any certificate, as of a machine of one's own." };
-        var command = new Command("doctor", "Checks the session's cookie and headers of a running application against docs/security.md, whose numbers stand beside each check.") { url, method, cookie, insecure };
+        var command = new Command(
+            "doctor",
+            "Checks the session's cookie and headers of a running application against docs/security.md, whose numbers stand beside each check.")
+        {
+            url, method, cookie, insecure,
+        };
         command.SetAction(async (parsed, cancellationToken) =>
         {
             if (!Uri.TryCreate(parsed.GetValue(url), UriKind.Absolute, out var address) || address.Scheme is not ("http" or "https"))
@@ -22,11 +27,17 @@ internal static class DoctorCommand
                 throw new ToolException("The url begins with https:// or http://.");
             }
 
-            using var application = new Application(address, new HttpMethod(parsed.GetValue(method)!.ToUpperInvariant()), parsed.GetValue(cookie), parsed.GetValue(insecure));
+            using var application = new Application(
+                address, new HttpMethod(parsed.GetValue(method)!.ToUpperInvariant()), parsed.GetValue(cookie), parsed.GetValue(insecure));
             var findings = await Doctor.ExamineAsync(application, cancellationToken);
             var failed = findings.Count(static finding => finding.Verdict == Verdict.Fail);
             new Output(console, parsed).Write(
-                new JsonObject { ["url"] = address.ToString(), ["failed"] = failed, ["checks"] = new JsonArray([.. findings.Select(static finding => finding.ToJson())]) },
+                new JsonObject
+                {
+                    ["url"] = address.ToString(),
+                    ["failed"] = failed,
+                    ["checks"] = new JsonArray([.. findings.Select(static finding => finding.ToJson())]),
+                },
                 text => Write(text, findings, failed));
             return failed > 0 ? ExitCode.No : ExitCode.Done;
         });
@@ -38,7 +49,9 @@ internal static class DoctorCommand
         var table = Output.Table("", "check", "docs/security.md", "what to do");
         foreach (var finding in findings)
         {
-            Output.AddRow(table, finding.Verdict switch { Verdict.Pass => "ok", Verdict.Advice => "look", _ => "FAIL" }, finding.Check, finding.Numbers, finding.Verdict == Verdict.Pass ? "" : finding.Fix);
+            Output.AddRow(
+                table, finding.Verdict switch { Verdict.Pass => "ok", Verdict.Advice => "look", _ => "FAIL" }, finding.Check, finding.Numbers,
+                finding.Verdict == Verdict.Pass ? "" : finding.Fix);
         }
 
         text.Write(table);

@@ -18,27 +18,35 @@ internal static class EndCommand
         var except = new Option<string?>("--except") { Description = "Not the session of this handle." };
         var everything = new Option<bool>("--everything") { Description = "Every session there is." };
         var yes = new Option<bool>("--yes", "-y") { Description = "Do not ask." };
-        var command = StoreCommand.Create(console, "end", "Ends sessions: by handle, subject or label, or all of them. Asks first.", async (parsed, store, output, cancellationToken) =>
-        {
-            var filter = new SessionFilter { Handle = parsed.GetValue(handle), Subject = parsed.GetValue(subject), Label = parsed.GetValue(label), Except = parsed.GetValue(except) };
-            var isEverything = parsed.GetValue(everything);
-            if (isEverything == (filter is not { Handle: null, Subject: null, Label: null, Except: null }))
+        var command = StoreCommand.Create(
+            console, "end", "Ends sessions: by handle, subject or label, or all of them. Asks first.", async (parsed, store, output, cancellationToken) =>
             {
-                throw new ToolException("Say which sessions end: --handle, --subject or --label, with --except or without; or --everything, alone.");
-            }
+                var filter = new SessionFilter
+                {
+                    Handle = parsed.GetValue(handle),
+                    Subject = parsed.GetValue(subject),
+                    Label = parsed.GetValue(label),
+                    Except = parsed.GetValue(except),
+                };
+                var isEverything = parsed.GetValue(everything);
+                if (isEverything == (filter is not { Handle: null, Subject: null, Label: null, Except: null }))
+                {
+                    throw new ToolException("Say which sessions end: --handle, --subject or --label, with --except or without; or --everything, alone.");
+                }
 
-            if (!isEverything && filter is { Handle: null, Subject: null, Label: null })
-            {
-                throw new ToolException("--except alone names no session: say --handle, --subject or --label as well.");
-            }
+                if (!isEverything && filter is { Handle: null, Subject: null, Label: null })
+                {
+                    throw new ToolException("--except alone names no session: say --handle, --subject or --label as well.");
+                }
 
-            await AskAsync(console, parsed.GetValue(yes), isEverything ? "Every session" : Describe(filter), store);
-            var ended = isEverything ? await store.Administration.EndEverythingAsync(SessionEndReason.ByOperator, cancellationToken)
-                : filter.Handle is { } name && (name.StartsWith('~') || store.Description.Layout.IsKeyedById) ? await EndOneAsync(store, filter, name, cancellationToken)
-                : await store.Administration.EndAsync(filter, SessionEndReason.ByOperator, cancellationToken);
-            output.Write(new JsonObject { ["ended"] = ended }, text => text.WriteLine($"{Output.Count(ended, "session", "sessions")} ended."));
-            return ended == 0 && filter.Handle is not null ? ExitCode.No : ExitCode.Done;
-        });
+                await AskAsync(console, parsed.GetValue(yes), isEverything ? "Every session" : Describe(filter), store);
+                var ended = isEverything ? await store.Administration.EndEverythingAsync(SessionEndReason.ByOperator, cancellationToken)
+                    : filter.Handle is { } name && (name.StartsWith('~') || store.Description.Layout.IsKeyedById)
+                        ? await EndOneAsync(store, filter, name, cancellationToken)
+                    : await store.Administration.EndAsync(filter, SessionEndReason.ByOperator, cancellationToken);
+                output.Write(new JsonObject { ["ended"] = ended }, text => text.WriteLine($"{Output.Count(ended, "session", "sessions")} ended."));
+                return ended == 0 && filter.Handle is not null ? ExitCode.No : ExitCode.Done;
+            });
         foreach (var option in new Option[] { handle, subject, label, except, everything, yes })
         {
             command.Add(option);

@@ -36,7 +36,12 @@ internal static class ListCommand
             }
 
             output.Write(
-                new JsonObject { ["sessions"] = new JsonArray([.. sessions.Select(static session => session.ToJson())]), ["isCut"] = isCut, ["unreadable"] = unreadable },
+                new JsonObject
+                {
+                    ["sessions"] = new JsonArray([.. sessions.Select(static session => session.ToJson())]),
+                    ["isCut"] = isCut,
+                    ["unreadable"] = unreadable,
+                },
                 text => Write(text, sessions, unreadable, isCut));
             return ExitCode.Done;
         });
@@ -45,7 +50,8 @@ internal static class ListCommand
         return command;
     }
 
-    private static async IAsyncEnumerable<FoundSession> FindAsync(OpenStore store, string? subject, int most, [EnumeratorCancellation] CancellationToken cancellationToken)
+    private static async IAsyncEnumerable<FoundSession> FindAsync(
+        OpenStore store, string? subject, int most, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         if (subject is null)
         {
@@ -60,7 +66,8 @@ internal static class ListCommand
         SessionLabels.RequireSubject(subject);
         var finder = store.Sessions.Finder;
         var found = await finder.FindRecordsAsync(SessionLabels.Subject(subject), cancellationToken);
-        foreach (var session in found.Select(each => new FoundSession(each.Key, each.Value, finder.Describe(each.Key, each.Value))).OrderByDescending(static session => session.Info?.LastSeenAt))
+        var sessions = found.Select(each => new FoundSession(each.Key, each.Value, finder.Describe(each.Key, each.Value)));
+        foreach (var session in sessions.OrderByDescending(static session => session.Info?.LastSeenAt))
         {
             yield return session;
         }
@@ -78,7 +85,9 @@ internal static class ListCommand
             foreach (var session in sessions)
             {
                 var info = session.Info!;
-                Output.AddRow(table, session.Name, info.Subject, Output.Time(info.LastSeenAt), Output.Time(info.ExpiresAt), Output.Number(info.Bytes), info.Device?.Agent);
+                Output.AddRow(
+                    table, session.Name, info.Subject, Output.Time(info.LastSeenAt), Output.Time(info.ExpiresAt), Output.Number(info.Bytes),
+                    info.Device?.Agent);
             }
 
             text.Write(table);

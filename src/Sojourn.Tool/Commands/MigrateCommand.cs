@@ -11,10 +11,24 @@ internal static class MigrateCommand
     public static Command Create(ToolConsole console)
     {
         var (from, to) = (StoreOptions.From(), StoreOptions.To());
-        var application = new Option<string?>("--application-name") { Description = "The application's ApplicationName, which keys are made with: needed from the layout of an npm store to a native one." };
-        var session = new Option<string>("--session-name") { Description = "The name of the session, where the application has several side by side.", DefaultValueFactory = static _ => "" };
-        var checkpoint = new Option<FileInfo?>("--checkpoint") { Description = "A file that says how far it has come: run again with it, the migration goes on there. It is deleted at the end." };
-        var refresh = new Option<bool>("--refresh") { Description = "Replace copies of an earlier run that are older than what is at the old store now; for a new store that no application uses yet. Of two of a session the one that expires later is the newer." };
+        var application = new Option<string?>("--application-name")
+        {
+            Description = "The application's ApplicationName, which keys are made with: needed from the layout of an npm store to a native one.",
+        };
+        var session = new Option<string>("--session-name")
+        {
+            Description = "The name of the session, where the application has several side by side.",
+            DefaultValueFactory = static _ => "",
+        };
+        var checkpoint = new Option<FileInfo?>("--checkpoint")
+        {
+            Description = "A file that says how far it has come: run again with it, the migration goes on there. It is deleted at the end.",
+        };
+        var refresh = new Option<bool>("--refresh")
+        {
+            Description = "Replace copies of an earlier run that are older than what is at the old store now; for a new store that no application uses yet. "
+                + "Of two of a session the one that expires later is the newer.",
+        };
         var dryRun = new Option<bool>("--dry-run") { Description = "Change nothing: count what would be done." };
         var command = new Command("migrate", "Copies the sessions of one store to another. The old store is left as it is, and so is what is at the new one.");
         from.AddTo(command);
@@ -26,10 +40,13 @@ internal static class MigrateCommand
 
         command.SetAction(async (parsed, cancellationToken) =>
         {
-            var (output, source, target, isDryRun) = (new Output(console, parsed), from.Read(parsed, console), to.Read(parsed, console), parsed.GetValue(dryRun));
+            var (output, source, target, isDryRun) =
+                (new Output(console, parsed), from.Read(parsed, console), to.Read(parsed, console), parsed.GetValue(dryRun));
             var keyOf = KeyOf(source, target, parsed.GetValue(application), parsed.GetValue(session)!);
             await using var old = StoreFactory.Open(source, console);
-            await using var next = isDryRun ? await OpenIfThereAsync(target, console, output, cancellationToken) : StoreFactory.Open(target, console, mayCreate: true);
+            await using var next = isDryRun
+                ? await OpenIfThereAsync(target, console, output, cancellationToken)
+                : StoreFactory.Open(target, console, mayCreate: true);
             if (!isDryRun && next!.Store.As<ISchemaStore>() is { } schema)
             {
                 await schema.EnsureSchemaAsync(cancellationToken);
@@ -39,7 +56,8 @@ internal static class MigrateCommand
             var start = file is null ? Checkpoint.Beginning : await Checkpoint.ReadAsync(file, name, cancellationToken);
             var migration = new Migration(old, next?.Store, keyOf, parsed.GetValue(refresh), isDryRun, console.Time);
             var counts = start.Counts;
-            await ProgressBar.RunAsync(output, isDryRun ? "Counting" : "Copying", await old.Administration.CountAsync(cancellationToken), advance => migration.RunAsync(
+            await ProgressBar.RunAsync(
+                output, isDryRun ? "Counting" : "Copying", await old.Administration.CountAsync(cancellationToken), advance => migration.RunAsync(
                 start,
                 place => file is null ? Task.CompletedTask : place.WriteAsync(file, name, CancellationToken.None),
                 advance,
@@ -56,7 +74,8 @@ internal static class MigrateCommand
             [
                 ("from", source.Display),
                 ("to", target.Display),
-                .. MigrationCounts.Outcomes.Where(outcome => counts[outcome] > 0 || outcome == MigrationOutcome.Copied).Select(outcome => (Describe(outcome, isDryRun), (string?)Output.Number(counts[outcome]))),
+                .. MigrationCounts.Outcomes.Where(outcome => counts[outcome] > 0 || outcome == MigrationOutcome.Copied).Select(
+                    outcome => (Describe(outcome, isDryRun), (string?)Output.Number(counts[outcome]))),
             ])));
             return counts[MigrationOutcome.Failed] > 0 ? ExitCode.Failed : ExitCode.Done;
         });
@@ -79,12 +98,15 @@ internal static class MigrateCommand
         if (to.Layout.IsKeyedById)
         {
             throw new ToolException(
-                $"From a native layout to {to.Layout.Name}'s there is no way: {to.Layout.Name} files sessions under their ids, and a native layout keeps only hashes of them. "
+                $"From a native layout to {to.Layout.Name}'s there is no way: {to.Layout.Name} files sessions under their ids, and a native layout keeps only "
+                + "hashes of them. "
                 + "An application that uses MigratingFrom moves such sessions as they are used, since their visitors bring the ids along.");
         }
 
         return string.IsNullOrEmpty(applicationName)
-            ? throw new ToolException($"From {from.Layout.Name}'s layout to a native one, keys are made of the ids and the application's name: say --application-name, as the application has it in SojournOptions.ApplicationName (by default the name of its assembly).")
+            ? throw new ToolException(
+                $"From {from.Layout.Name}'s layout to a native one, keys are made of the ids and the application's name: say --application-name, as the "
+                + "application has it in SojournOptions.ApplicationName (by default the name of its assembly).")
             : new SessionId(new SojournOptions { ApplicationName = applicationName, SessionName = sessionName }.KeyScope).KeyOf;
     }
 

@@ -11,7 +11,8 @@ internal static class SchemaCommand
 {
     public static Command Create(ToolConsole console)
     {
-        var command = new Command("schema", "Prints the script that makes the tables or indexes of a store; does not connect to it. With --apply, makes what is missing.");
+        var command = new Command(
+            "schema", "Prints the script that makes the tables or indexes of a store; does not connect to it. With --apply, makes what is missing.");
         var options = StoreOptions.One();
         options.AddTo(command);
         var apply = new Option<bool>("--apply") { Description = "Make what is missing, and check the rest. Harmless when repeated." };
@@ -29,7 +30,9 @@ internal static class SchemaCommand
             var script = store.Layout.Script?.Invoke(store.Layout.Section(store.Address.ConnectionString, store.Settings));
             output.Write(
                 new JsonObject { ["store"] = store.Display, ["script"] = script },
-                text => console.Output.WriteLine(script ?? (store.Layout.Database is "sqlite" ? "The store makes its file by itself." : "The store needs nothing made.")));
+                text =>
+                    console.Output.WriteLine(
+                        script ?? (store.Layout.Database is "sqlite" ? "The store makes its file by itself." : "The store needs nothing made.")));
             return ExitCode.Done;
         });
         return command;

@@ -10,7 +10,8 @@ internal static class SecretCommand
 {
     private const int Bytes = 32;
 
-    public static Command Create(ToolConsole console) => new("secret", "Makes a secret, or changes the secrets of a configuration file.") { New(console), Rotate(console) };
+    public static Command Create(ToolConsole console) =>
+        new("secret", "Makes a secret, or changes the secrets of a configuration file.") { New(console), Rotate(console) };
 
     private static Command New(ToolConsole console)
     {
@@ -26,12 +27,24 @@ internal static class SecretCommand
 
     private static Command Rotate(ToolConsole console)
     {
-        var file = new Option<FileInfo>("--file") { Description = "A JSON configuration file, such as appsettings.Production.json. It must hold no comments, since they would be lost.", Required = true };
+        var file = new Option<FileInfo>("--file")
+        {
+            Description = "A JSON configuration file, such as appsettings.Production.json. It must hold no comments, since they would be lost.",
+            Required = true,
+        };
         var section = new Option<string>("--section") { Description = "The section that holds Secrets.", DefaultValueFactory = static _ => "Sojourn" };
         var keep = new Option<int>("--keep") { Description = "How many secrets are kept in all; the oldest go.", DefaultValueFactory = static _ => 2 };
-        var verifyOnly = new Option<bool>("--verify-only") { Description = "Put the new secret last: it verifies and does not sign yet. Until all instances know it." };
+        var verifyOnly = new Option<bool>("--verify-only")
+        {
+            Description = "Put the new secret last: it verifies and does not sign yet. Until all instances know it.",
+        };
         var promote = new Option<bool>("--promote") { Description = "Make no new secret: put the last one first, so that it signs." };
-        var command = new Command("rotate", "Puts a new secret first in a configuration file, so that it signs; those before it go on verifying.") { file, section, keep, verifyOnly, promote };
+        var command = new Command(
+            "rotate",
+            "Puts a new secret first in a configuration file, so that it signs; those before it go on verifying.")
+        {
+            file, section, keep, verifyOnly, promote,
+        };
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var (path, isLast, isPromotion) = (parsed.GetValue(file)!.FullName, parsed.GetValue(verifyOnly), parsed.GetValue(promote));
@@ -40,7 +53,8 @@ internal static class SecretCommand
                 throw new ToolException("--verify-only adds a secret, --promote adds none: say one of them.");
             }
 
-            var kept = await SecretsFile.ChangeAsync(path, parsed.GetValue(section)!, secrets => Change(secrets, isLast, isPromotion, parsed.GetValue(keep)), cancellationToken);
+            var kept = await SecretsFile.ChangeAsync(
+                path, parsed.GetValue(section)!, secrets => Change(secrets, isLast, isPromotion, parsed.GetValue(keep)), cancellationToken);
             var said = isLast ? "A new secret verifies now and does not sign yet" : isPromotion ? "The last secret signs now" : "A new secret signs now";
             new Output(console, parsed).Write(
                 new JsonObject { ["file"] = path, ["secrets"] = kept },

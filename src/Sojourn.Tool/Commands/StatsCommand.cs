@@ -7,30 +7,33 @@ namespace Sojourn.Tool.Commands;
 /// <summary>sojourn stats: how many sessions there are, and of what kind.</summary>
 internal static class StatsCommand
 {
-    public static Command Create(ToolConsole console) => StoreCommand.Create(console, "stats", "Counts sessions: alive, signed in, expired; their sizes and ages. Looks at all of them.", async (parsed, store, output, cancellationToken) =>
-    {
-        var counts = new Counts();
-        var total = await store.Administration.CountAsync(cancellationToken);
-        await ProgressBar.RunAsync(output, "Looking at sessions", total, async advance =>
+    public static Command Create(ToolConsole console) => StoreCommand.Create(
+        console, "stats", "Counts sessions: alive, signed in, expired; their sizes and ages. Looks at all of them.",
+        async (parsed, store, output, cancellationToken) =>
         {
-            await foreach (var session in FoundSession.AllAsync(store, cancellationToken: cancellationToken))
+            var counts = new Counts();
+            var total = await store.Administration.CountAsync(cancellationToken);
+            await ProgressBar.RunAsync(output, "Looking at sessions", total, async advance =>
             {
-                counts.Add(session, store);
-                advance();
-            }
+                await foreach (var session in FoundSession.AllAsync(store, cancellationToken: cancellationToken))
+                {
+                    counts.Add(session, store);
+                    advance();
+                }
+            });
+            output.Write(counts.ToJson(store), text => text.Write(Output.Facts(
+                ("store", store.Description.Display),
+                ("alive", Output.Number(counts.Alive)),
+                ("signed in", $"{Output.Number(counts.SignedIn)}, of {Output.Count(counts.Subjects.Count, "subject", "subjects")}"),
+                ("nobody signed in", Output.Number(counts.Alive - counts.SignedIn)),
+                ("expired, not removed yet", Output.Number(counts.Expired)),
+                ("not readable", Output.Number(counts.Unreadable)),
+                ("document", $"{Output.Number(counts.Average)} bytes on average, {Output.Number(counts.Largest)} at the most, {Output.Number(counts.Bytes)} in "
+                    + "all"),
+                ("oldest created", Output.Time(counts.Oldest)),
+                ("last seen", Output.Time(counts.LastSeen)))));
+            return ExitCode.Done;
         });
-        output.Write(counts.ToJson(store), text => text.Write(Output.Facts(
-            ("store", store.Description.Display),
-            ("alive", Output.Number(counts.Alive)),
-            ("signed in", $"{Output.Number(counts.SignedIn)}, of {Output.Count(counts.Subjects.Count, "subject", "subjects")}"),
-            ("nobody signed in", Output.Number(counts.Alive - counts.SignedIn)),
-            ("expired, not removed yet", Output.Number(counts.Expired)),
-            ("not readable", Output.Number(counts.Unreadable)),
-            ("document", $"{Output.Number(counts.Average)} bytes on average, {Output.Number(counts.Largest)} at the most, {Output.Number(counts.Bytes)} in all"),
-            ("oldest created", Output.Time(counts.Oldest)),
-            ("last seen", Output.Time(counts.LastSeen)))));
-        return ExitCode.Done;
-    });
 
     private sealed class Counts
     {

@@ -12,12 +12,16 @@ internal static class StoreCommand
     /// <param name="run">Does it.</param>
     /// <param name="open">Opens the store as the command needs it; as it is found when null.</param>
     public static Command Create(
-        ToolConsole console, string name, string description, Func<ParseResult, OpenStore, Output, CancellationToken, Task<int>> run, Func<StoreDescription, OpenStore>? open = null)
+        ToolConsole console, string name, string description,
+        Func<ParseResult, OpenStore, Output, CancellationToken, Task<int>> run, Func<StoreDescription, OpenStore>? open = null)
     {
         var command = new Command(name, description);
         var options = StoreOptions.One();
         options.AddTo(command);
-        var idle = new Option<TimeSpan?>("--idle-timeout") { Description = "The application's IdleTimeout, by which \"last seen\" is reckoned in a native layout. 00:20:00 if it is not said." };
+        var idle = new Option<TimeSpan?>("--idle-timeout")
+        {
+            Description = "The application's IdleTimeout, by which \"last seen\" is reckoned in a native layout. 00:20:00 if it is not said.",
+        };
         command.Add(idle);
         command.SetAction(async (parsed, cancellationToken) =>
         {

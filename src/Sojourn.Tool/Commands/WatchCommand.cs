@@ -11,12 +11,17 @@ internal static class WatchCommand
 {
     public static Command Create(ToolConsole console)
     {
-        var poll = new Option<TimeSpan?>("--poll") { Description = "Look at all sessions this often (00:00:05) instead of being told: for stores that tell nothing. Tells also of those that were created." };
+        var poll = new Option<TimeSpan?>("--poll")
+        {
+            Description = "Look at all sessions this often (00:00:05) instead of being told: for stores that tell nothing. Tells also of those that were "
+                + "created.",
+        };
         var until = new Option<TimeSpan?>("--for") { Description = "End after this time; else with Ctrl+C." };
         var command = StoreCommand.Create(
             console,
             "watch",
-            "Prints what happens to sessions as it happens, until Ctrl+C. By the store's notifications, which the applications must have switched on as well; or by looking again and again.",
+            "Prints what happens to sessions as it happens, until Ctrl+C. By the store's notifications, which the applications must have switched on as well; "
+            + "or by looking again and again.",
             async (parsed, store, output, cancellationToken) =>
             {
                 using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
@@ -27,7 +32,9 @@ internal static class WatchCommand
 
                 try
                 {
-                    await (parsed.GetValue(poll) is { } interval ? PollAsync(console, store, output, interval, limit.Token) : ListenAsync(console, store, output, limit.Token));
+                    await (parsed.GetValue(poll) is { } interval
+                    ? PollAsync(console, store, output, interval, limit.Token)
+                    : ListenAsync(console, store, output, limit.Token));
                 }
                 catch (OperationCanceledException) when (limit.IsCancellationRequested)
                 {
@@ -123,9 +130,17 @@ internal static class WatchCommand
     private static void Tell(ToolConsole console, Output output, string kind, string? name, FoundSession? session, string? remark = null)
     {
         var time = console.Time.GetUtcNow();
-        var json = new JsonObject { ["time"] = time, ["kind"] = kind, ["session"] = name, ["subject"] = session?.Info?.Subject, ["bytes"] = session?.Record.Document.Length };
-        var facts = string.Join("  ", ((string?[])[Output.Time(time), kind.PadRight(7), name, session?.Info?.Subject, session is null ? null : Output.Number(session.Record.Document.Length) + " bytes", remark]).Where(static fact => fact is not null));
-        output.WriteLine(json, Output.Safe(facts));
+        var json = new JsonObject
+        {
+            ["time"] = time,
+            ["kind"] = kind,
+            ["session"] = name,
+            ["subject"] = session?.Info?.Subject,
+            ["bytes"] = session?.Record.Document.Length,
+        };
+        var size = session is null ? null : Output.Number(session.Record.Document.Length) + " bytes";
+        string?[] facts = [Output.Time(time), kind.PadRight(7), name, session?.Info?.Subject, size, remark];
+        output.WriteLine(json, Output.Safe(string.Join("  ", facts.Where(static fact => fact is not null))));
         console.Output.Flush();
     }
 }

@@ -3,7 +3,9 @@ using System.Text.Json.Nodes;
 namespace Sojourn.Tool.Migrating;
 
 /// <summary>How far a migration has come, kept in a file.</summary>
-/// <param name="After">Where to go on: a part of the key, since a key of an npm store is an id. What begins like it is looked at again, which does no harm.</param>
+/// <param name="After">
+/// Where to go on: a part of the key, since a key of an npm store is an id. What begins like it is looked at again, which does no harm.
+/// </param>
 /// <param name="Counts">What was counted so far.</param>
 internal sealed record Checkpoint(string? After, MigrationCounts Counts)
 {

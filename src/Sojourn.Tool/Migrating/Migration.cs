@@ -3,7 +3,9 @@ using Sojourn.Tool.Stores;
 
 namespace Sojourn.Tool.Migrating;
 
-/// <summary>Copies sessions from one store to another. The old store is left as it is; what is at the new one stays; what is destroyed meanwhile does not come back.</summary>
+/// <summary>
+/// Copies sessions from one store to another. The old store is left as it is; what is at the new one stays; what is destroyed meanwhile does not come back.
+/// </summary>
 /// <param name="from">The old store.</param>
 /// <param name="to">The new store; null in a dry run whose new store has no tables yet.</param>
 /// <param name="keyOf">The key that the new store files a record under, by that of the old one.</param>
@@ -35,25 +37,26 @@ internal sealed class Migration(OpenStore from, ISessionStore? to, Func<string, 
         {
             page = await from.Sessions.Finder.PageAsync(after, PageSize, cancellationToken);
             var failed = 0;
-            await Parallel.ForEachAsync(page, new ParallelOptions { MaxDegreeOfParallelism = AtOnce, CancellationToken = cancellationToken }, async (each, cancellation) =>
-            {
-                try
+            await Parallel.ForEachAsync(
+                page, new ParallelOptions { MaxDegreeOfParallelism = AtOnce, CancellationToken = cancellationToken }, async (each, cancellation) =>
                 {
-                    counts.Add(await CopyAsync(each.Key, each.Value, cancellation));
-                }
-                catch (Exception e) when (e is not OperationCanceledException and not SessionSchemaException)
-                {
-                    // One bad record does not hold up the others; a store that is away does.
-                    counts.Add(MigrationOutcome.Failed);
-                    fail(FoundSession.Fingerprint(each.Key), e);
-                    if (Interlocked.Increment(ref failed) > page.Count / 2 && failed >= Math.Min(page.Count, 2))
+                    try
                     {
-                        throw;
+                        counts.Add(await CopyAsync(each.Key, each.Value, cancellation));
                     }
-                }
+                    catch (Exception e) when (e is not OperationCanceledException and not SessionSchemaException)
+                    {
+                        // One bad record does not hold up the others; a store that is away does.
+                        counts.Add(MigrationOutcome.Failed);
+                        fail(FoundSession.Fingerprint(each.Key), e);
+                        if (Interlocked.Increment(ref failed) > page.Count / 2 && failed >= Math.Min(page.Count, 2))
+                        {
+                            throw;
+                        }
+                    }
 
-                advance();
-            });
+                    advance();
+                });
             if (page.Count > 0)
             {
                 after = page[^1].Key;
@@ -150,7 +153,10 @@ internal sealed class Migration(OpenStore from, ISessionStore? to, Func<string, 
         }
     }
 
-    /// <summary>Whether what is at the new store stays: whatever this run did not write; in a refresh, what has been used later, since each use moves the expiry on. What was ended there stays so.</summary>
+    /// <summary>
+    /// Whether what is at the new store stays: whatever this run did not write; in a refresh, what has been used later, since each use moves the expiry on.
+    /// What was ended there stays so.
+    /// </summary>
     private bool Stays(SessionRecord there, SessionRecord next, ReadOnlyMemory<byte>? mine)
     {
         if (MigratingStore.IsTombstone(there))

@@ -16,13 +16,15 @@ namespace Sojourn.Tool.Stores;
 internal sealed record FoundSession(string Key, SessionRecord Record, SessionInfo? Info)
 {
     /// <summary>What is shown of a key: a part of its hash, which opens nothing even where the key is an id.</summary>
-    public static string Fingerprint(string key) => "~" + Base64Url.EncodeToString(SHA256.HashData(Encoding.UTF8.GetBytes("sojourn fingerprint\0" + key)))[..12];
+    public static string Fingerprint(string key) =>
+        "~" + Base64Url.EncodeToString(SHA256.HashData(Encoding.UTF8.GetBytes("sojourn fingerprint\0" + key)))[..12];
 
     /// <summary>What it is called: its handle, or, without one, its fingerprint.</summary>
     public string Name => Info?.Handle ?? Fingerprint(Key);
 
     /// <summary>All records of sessions, as far as they can be read or not, in no meaningful order.</summary>
-    public static async IAsyncEnumerable<FoundSession> AllAsync(OpenStore store, int limit = 1_000, [EnumeratorCancellation] CancellationToken cancellationToken = default)
+    public static async IAsyncEnumerable<FoundSession> AllAsync(
+        OpenStore store, int limit = 1_000, [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
         var finder = store.Sessions.Finder;
         await foreach (var (key, record) in finder.AllAsync(limit, cancellationToken))
@@ -50,7 +52,9 @@ internal sealed record FoundSession(string Key, SessionRecord Record, SessionInf
             return null;
         }
 
-        return await store.Sessions.Finder.FindLiveAsync(SessionLabels.Handle(name), cancellationToken) is [var (key, record, info), ..] ? new FoundSession(key, record, info) : null;
+        return await store.Sessions.Finder.FindLiveAsync(SessionLabels.Handle(name), cancellationToken) is [var (key, record, info), ..]
+            ? new FoundSession(key, record, info)
+            : null;
     }
 
     public JsonObject ToJson() => new()

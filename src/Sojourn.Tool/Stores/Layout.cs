@@ -1,4 +1,3 @@
-using System.Globalization;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Sojourn.MongoDb;
@@ -16,7 +15,8 @@ namespace Sojourn.Tool.Stores;
 /// <param name="Creates">The option that says whether the store makes its tables; null where there is none.</param>
 /// <param name="Use">Chooses the store by a section of a configuration.</param>
 /// <param name="Script">What makes the tables; null where the store needs none.</param>
-internal sealed record Layout(string Database, string Name, Type Options, string? Creates, Action<SojournBuilder, IConfiguration> Use, Func<IConfiguration, string>? Script)
+internal sealed record Layout(
+    string Database, string Name, Type Options, string? Creates, Action<SojournBuilder, IConfiguration> Use, Func<IConfiguration, string>? Script)
 {
     public const string Native = "native";
 
@@ -24,12 +24,16 @@ internal sealed record Layout(string Database, string Name, Type Options, string
     [
         Of<RedisSessionStoreOptions>("redis", Native, null, static (builder, section) => builder.UseRedis(section), null),
         Of<ConnectRedisSessionStoreOptions>("redis", "connect-redis", null, static (builder, section) => builder.UseConnectRedis(section), null),
-        Of<PostgreSqlSessionStoreOptions>("postgres", Native, "CreateSchema", static (builder, section) => builder.UsePostgreSql(section), PostgreSqlSchema.Script),
-        Of<ConnectPgSimpleSessionStoreOptions>("postgres", "connect-pg-simple", "CreateTableIfMissing", static (builder, section) => builder.UseConnectPgSimple(section), PostgreSqlSchema.Script),
+        Of<PostgreSqlSessionStoreOptions>(
+            "postgres", Native, "CreateSchema", static (builder, section) => builder.UsePostgreSql(section), PostgreSqlSchema.Script),
+        Of<ConnectPgSimpleSessionStoreOptions>(
+            "postgres", "connect-pg-simple", "CreateTableIfMissing", static (builder, section) => builder.UseConnectPgSimple(section), PostgreSqlSchema.Script),
         Of<MySqlSessionStoreOptions>("mysql", Native, "CreateSchema", static (builder, section) => builder.UseMySql(section), MySqlSchema.Script),
-        Of<ExpressMySqlSessionStoreOptions>("mysql", "express-mysql-session", "CreateDatabaseTable", static (builder, section) => builder.UseExpressMySqlSession(section), MySqlSchema.Script),
+        Of<ExpressMySqlSessionStoreOptions>(
+            "mysql", "express-mysql-session", "CreateDatabaseTable", static (builder, section) => builder.UseExpressMySqlSession(section), MySqlSchema.Script),
         Of<MongoDbSessionStoreOptions>("mongodb", Native, "CreateIndexes", static (builder, section) => builder.UseMongoDb(section), MongoDbSchema.Script),
-        Of<ConnectMongoSessionStoreOptions>("mongodb", "connect-mongo", "CreateIndexes", static (builder, section) => builder.UseConnectMongo(section), MongoDbSchema.Script),
+        Of<ConnectMongoSessionStoreOptions>(
+            "mongodb", "connect-mongo", "CreateIndexes", static (builder, section) => builder.UseConnectMongo(section), MongoDbSchema.Script),
         Of<SqliteSessionStoreOptions>("sqlite", Native, null, static (builder, section) => builder.UseSqlite(section["ConnectionString"]!, section.Bind), null),
     ];
 
@@ -39,19 +43,22 @@ internal sealed record Layout(string Database, string Name, Type Options, string
     /// <exception cref="ToolException">The database has no such layout.</exception>
     public static Layout Find(string database, string name) =>
         Array.Find(All, layout => layout.Database == database && layout.Name == name)
-        ?? throw new ToolException($"{database} has no layout {name}; it has {string.Join(" and ", All.Where(layout => layout.Database == database).Select(layout => layout.Name))}.");
+        ?? throw new ToolException(
+            $"{database} has no layout {name}; it has {string.Join(" and ", All.Where(layout => layout.Database == database).Select(layout => layout.Name))}.");
 
     /// <summary>The settings as the section that the library reads.</summary>
     /// <exception cref="ToolException">The store has no such option, or it does not take that value.</exception>
     public IConfiguration Section(string connectionString, IEnumerable<string> settings)
     {
         var values = new Dictionary<string, string?>(StringComparer.OrdinalIgnoreCase) { ["ConnectionString"] = connectionString };
-        var names = Options.GetProperties().Where(static property => property.Name is not "ConnectionString" && IsText(property.PropertyType)).Select(static property => property.Name).ToList();
+        var properties = Options.GetProperties().Where(static property => property.Name is not "ConnectionString" && IsText(property.PropertyType));
+        var names = properties.Select(static property => property.Name).ToList();
         foreach (var setting in settings)
         {
             var parts = setting.Split('=', 2);
-            values[names.Find(name => string.Equals(name, parts[0], StringComparison.OrdinalIgnoreCase))
-                ?? throw new ToolException(string.Create(CultureInfo.InvariantCulture, $"{Database} in the layout {Name} has no option {parts[0]}; it has {string.Join(", ", names)}."))] = parts.ElementAtOrDefault(1) ?? "";
+            var name = names.Find(option => string.Equals(option, parts[0], StringComparison.OrdinalIgnoreCase))
+                ?? throw new ToolException($"{Database} in the layout {Name} has no option {parts[0]}; it has {string.Join(", ", names)}.");
+            values[name] = parts.ElementAtOrDefault(1) ?? "";
         }
 
         var section = new ConfigurationBuilder().AddInMemoryCollection(values).Build();

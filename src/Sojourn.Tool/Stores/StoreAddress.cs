@@ -14,7 +14,8 @@ namespace Sojourn.Tool.Stores;
 /// <param name="Display">To be shown: without user and password.</param>
 internal sealed record StoreAddress(string Database, string ConnectionString, string Display)
 {
-    public const string Forms = "redis://…, rediss://…, postgres://…, mysql://…, mongodb://…, sqlite:sessions.db, or one of redis: postgres: mysql: sqlite: and a connection string of the driver";
+    public const string Forms = "redis://…, rediss://…, postgres://…, mysql://…, mongodb://…, sqlite:sessions.db, or one of redis: postgres: mysql: sqlite: "
+        + "and a connection string of the driver";
 
     /// <exception cref="ToolException">It is none of these. The message does not repeat it, since it may hold a password.</exception>
     public static StoreAddress Parse(string text)
@@ -27,7 +28,8 @@ internal sealed record StoreAddress(string Database, string ConnectionString, st
             return scheme switch
             {
                 "redis" or "rediss" => Redis(url is null ? ConfigurationOptions.Parse(rest) : FromUrl(url, scheme is "rediss")),
-                "postgres" or "postgresql" => PostgreSql(url is null ? new NpgsqlConnectionStringBuilder(rest) : FromUrl(url, new NpgsqlConnectionStringBuilder())),
+                "postgres" or "postgresql" =>
+                    PostgreSql(url is null ? new NpgsqlConnectionStringBuilder(rest) : FromUrl(url, new NpgsqlConnectionStringBuilder())),
                 "mysql" or "mariadb" => MySql(url is null ? new MySqlConnectionStringBuilder(rest) : FromUrl(url, new MySqlConnectionStringBuilder())),
                 "mongodb" or "mongodb+srv" when url is not null => Mongo(text),
                 "sqlite" => Sqlite(rest),
@@ -44,7 +46,11 @@ internal sealed record StoreAddress(string Database, string ConnectionString, st
     private static StoreAddress Redis(ConfigurationOptions options) =>
         options.EndPoints.Count == 0
             ? throw new FormatException("It names no endpoint.")
-            : new("redis", options.ToString(includePassword: true), $"redis {string.Join(',', options.EndPoints.Select(static endpoint => endpoint is DnsEndPoint named ? string.Create(CultureInfo.InvariantCulture, $"{named.Host}:{named.Port}") : endpoint.ToString()))}/{options.DefaultDatabase ?? 0}");
+            : new(
+                "redis", options.ToString(includePassword: true), $"redis {string.Join(',', options.EndPoints.Select(NameOf))}/{options.DefaultDatabase ?? 0}");
+
+    private static string? NameOf(EndPoint endpoint) =>
+        endpoint is DnsEndPoint named ? string.Create(CultureInfo.InvariantCulture, $"{named.Host}:{named.Port}") : endpoint.ToString();
 
     private static ConfigurationOptions FromUrl(StoreUrl url, bool isSecure)
     {
@@ -85,7 +91,8 @@ internal sealed record StoreAddress(string Database, string ConnectionString, st
 
     private static MySqlConnectionStringBuilder FromUrl(StoreUrl url, MySqlConnectionStringBuilder builder)
     {
-        (builder.Server, builder.UserID, builder.Password, builder.Database) = (url.Port is null ? url.Hosts : url.Host, url.User ?? "", url.Password ?? "", url.Path);
+        (builder.Server, builder.UserID, builder.Password, builder.Database) =
+            (url.Port is null ? url.Hosts : url.Host, url.User ?? "", url.Password ?? "", url.Path);
         builder.Port = (uint)(url.Port ?? (int)builder.Port);
         foreach (var (name, value) in url.Settings)
         {
@@ -106,6 +113,8 @@ internal sealed record StoreAddress(string Database, string ConnectionString, st
         var builder = rest.Contains('=', StringComparison.Ordinal)
             ? new SqliteConnectionStringBuilder(rest)
             : new SqliteConnectionStringBuilder { DataSource = rest.StartsWith("//", StringComparison.Ordinal) ? rest[2..] : rest };
-        return builder.DataSource is "" ? throw new FormatException("It names no file.") : new("sqlite", builder.ConnectionString, "sqlite " + builder.DataSource);
+        return builder.DataSource is ""
+            ? throw new FormatException("It names no file.")
+            : new("sqlite", builder.ConnectionString, "sqlite " + builder.DataSource);
     }
 }

@@ -18,7 +18,8 @@ internal static class StoreFactory
     /// <param name="notifies">Whether the store is told to listen.</param>
     /// <param name="configure">The application's options that count.</param>
     /// <exception cref="ToolException">There is no such file.</exception>
-    public static OpenStore Open(StoreDescription store, ToolConsole console, bool mayCreate = false, bool notifies = false, Action<SojournOptions>? configure = null)
+    public static OpenStore Open(
+        StoreDescription store, ToolConsole console, bool mayCreate = false, bool notifies = false, Action<SojournOptions>? configure = null)
     {
         var settings = store.Settings.ToList();
         if (store.Layout.Creates is { } creates)

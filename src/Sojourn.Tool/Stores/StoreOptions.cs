@@ -14,10 +14,19 @@ internal sealed class StoreOptions
     private StoreOptions(string name, string prefix, string what)
     {
         (_name, _variable) = ("--" + name, "SOJOURN_" + name.ToUpperInvariant());
-        _store = new(_name) { Description = $"{what}: {StoreAddress.Forms}. Better in the environment variable {_variable}, since a command line can be read by others.", HelpName = "address" };
+        _store = new(_name)
+        {
+            Description = $"{what}: {StoreAddress.Forms}. Better in the environment variable {_variable}, since a command line can be read by others.",
+            HelpName = "address",
+        };
         _layout = new($"--{prefix}layout") { Description = "Its layout: native, or the npm store's.", DefaultValueFactory = static _ => Layout.Native };
         _layout.AcceptOnlyFromAmong([.. Layout.All.Select(static layout => layout.Name).Distinct()]);
-        _set = new($"--{prefix}set") { Description = "An option of the store by its name in the library, such as KeyPrefix=shop: or TableName=session. May be repeated.", HelpName = "name=value", DefaultValueFactory = static _ => [] };
+        _set = new($"--{prefix}set")
+        {
+            Description = "An option of the store by its name in the library, such as KeyPrefix=shop: or TableName=session. May be repeated.",
+            HelpName = "name=value",
+            DefaultValueFactory = static _ => [],
+        };
     }
 
     public static StoreOptions One() => new("store", "", "The store");

@@ -4,13 +4,16 @@ namespace Sojourn.Administration;
 
 /// <summary>Lists sessions and ends them from elsewhere: another device, an operator's page, a change of password, an identity provider. Thread-safe.</summary>
 /// <remarks>
-/// <para>What has ended does not come back: a request that runs in it gets 409 when it saves, and a sign-in or a renewal of the id that ran meanwhile is undone.</para>
-/// <para>Needs a store with an index (<see cref="Storage.ISessionIndex"/>) and labels: every native layout. In the layout of an npm store sessions can be paged through and
-/// ended all together, and anything else throws <see cref="NotSupportedException"/>.</para>
+/// <para>What has ended does not come back: a request that runs in it gets 409 when it saves, and a sign-in or a renewal of the id that ran meanwhile is
+/// undone.</para>
+/// <para>Needs a store with an index (<see cref="Storage.ISessionIndex"/>) and labels: every native layout. In the layout of an npm store sessions can be paged
+/// through and ended all together, and anything else throws <see cref="NotSupportedException"/>.</para>
 /// </remarks>
 public interface ISessionAdministration
 {
-    /// <summary>The sessions of a subject, the one that was used last first; those in which somebody acts as them, or they act as somebody, are among them.</summary>
+    /// <summary>
+    /// The sessions of a subject, the one that was used last first; those in which somebody acts as them, or they act as somebody, are among them.
+    /// </summary>
     /// <param name="subject">The subject.</param>
     /// <param name="current">The session that asks, which is marked as current; <see langword="null"/> for none.</param>
     /// <param name="cancellationToken">Ends the wait for the store.</param>
@@ -36,7 +39,10 @@ public interface ISessionAdministration
     /// <exception cref="NotSupportedException">The store has no index.</exception>
     ValueTask<SessionPage> PageAsync(string? after = null, int limit = 100, CancellationToken cancellationToken = default);
 
-    /// <summary>How many sessions are stored, those that have expired and are not removed yet among them, and, where ids renew themselves, the forwarding records of ids that were renewed.</summary>
+    /// <summary>
+    /// How many sessions are stored, those that have expired and are not removed yet among them, and, where ids renew themselves, the forwarding records of ids
+    /// that were renewed.
+    /// </summary>
     /// <param name="cancellationToken">Ends the wait for the store.</param>
     /// <returns>How many.</returns>
     /// <exception cref="SessionStoreException">The store failed.</exception>

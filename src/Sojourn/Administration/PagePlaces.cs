@@ -5,8 +5,8 @@ using System.Text;
 namespace Sojourn.Administration;
 
 /// <summary>
-/// Where a page of sessions ended, as it may be shown. A key opens nothing and is shown as it is; a key that is an id, in the layout of an npm store, is sealed, and
-/// opened by this process alone. Thread-safe.
+/// Where a page of sessions ended, as it may be shown. A key opens nothing and is shown as it is; a key that is an id, in the layout of an npm store, is
+/// sealed, and opened by this process alone. Thread-safe.
 /// </summary>
 internal sealed class PagePlaces(bool isKeyedById)
 {

@@ -57,7 +57,8 @@ internal sealed class SessionAdministration(SessionManager manager) : ISessionAd
             { Handle: { } handle } => SessionLabels.Handle(handle),
             { Label: { } own } => own,
             { Subject: { } subject } => SessionLabels.Subject(subject),
-            _ => throw new ArgumentException("The filter names no session: set Handle, Subject or Label. To end every session there is EndEverythingAsync.", nameof(filter)),
+            _ => throw new ArgumentException(
+                "The filter names no session: set Handle, Subject or Label. To end every session there is EndEverythingAsync.", nameof(filter)),
         };
         if (filter is { Handle: "" } or { Subject: "" } or { Except: "" })
         {

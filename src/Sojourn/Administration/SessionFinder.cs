@@ -10,7 +10,9 @@ internal sealed class SessionFinder(TimedStore store, ISessionOperations operati
 {
     private readonly ISessionIndex? _index = store.As<ISessionIndex>();
 
-    /// <summary>Whether the store can find records by their labels: one without an index cannot, nor can the layouts of npm stores, which have no place for them.</summary>
+    /// <summary>
+    /// Whether the store can find records by their labels: one without an index cannot, nor can the layouts of npm stores, which have no place for them.
+    /// </summary>
     public bool FindsByLabel { get; } = store.As<ISessionIndex>() is not null && store.As<INodeLayout>() is null;
 
     /// <summary>The sessions that bear a label and have not expired.</summary>
@@ -18,7 +20,8 @@ internal sealed class SessionFinder(TimedStore store, ISessionOperations operati
         [.. (await FindLiveAsync(label, cancellationToken).ConfigureAwait(false)).Select(static found => found.Session)];
 
     /// <summary>The same, with what the store has of them.</summary>
-    public async ValueTask<IReadOnlyList<(string Key, SessionRecord Record, SessionInfo Session)>> FindLiveAsync(string label, CancellationToken cancellationToken)
+    public async ValueTask<IReadOnlyList<(string Key, SessionRecord Record, SessionInfo Session)>> FindLiveAsync(
+        string label, CancellationToken cancellationToken)
     {
         var found = new List<(string, SessionRecord, SessionInfo)>();
         foreach (var (key, record) in await FindRecordsAsync(label, cancellationToken).ConfigureAwait(false))
@@ -56,7 +59,8 @@ internal sealed class SessionFinder(TimedStore store, ISessionOperations operati
         while (after is not null);
     }
 
-    public ValueTask<long> CountAsync(CancellationToken cancellationToken) => store.CallAsync("count", cancellation => Index.CountAsync(cancellation), cancellationToken);
+    public ValueTask<long> CountAsync(CancellationToken cancellationToken) =>
+        store.CallAsync("count", cancellation => Index.CountAsync(cancellation), cancellationToken);
 
     public bool IsAlive(SessionInfo session)
     {
@@ -95,5 +99,7 @@ internal sealed class SessionFinder(TimedStore store, ISessionOperations operati
             ? new Session(operations, null, null, key, record, document)
             : null;
 
-    private ISessionIndex Index => _index ?? throw new NotSupportedException("The sessions' store has no index (ISessionIndex), so sessions cannot be listed or ended from elsewhere. docs/stores.md tells which have one.");
+    private ISessionIndex Index =>
+        _index ?? throw new NotSupportedException(
+            "The sessions' store has no index (ISessionIndex), so sessions cannot be listed or ended from elsewhere. docs/stores.md tells which have one.");
 }

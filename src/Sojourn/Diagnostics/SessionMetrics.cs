@@ -45,23 +45,30 @@ internal sealed class SessionMetrics
     {
         var meter = meters.Create(SojournDiagnostics.MeterName);
         _created = meter.CreateCounter<long>("sojourn.sessions.created", "{session}", "Sessions stored for the first time.");
-        _ended = meter.CreateCounter<long>("sojourn.sessions.ended", "{session}", "Sessions that ended, by reason: destroyed, signed-out, by-user, by-operator, too-many, credentials-changed, by-provider, dead-id, expired.");
+        _ended = meter.CreateCounter<long>(
+            "sojourn.sessions.ended", "{session}",
+            "Sessions that ended, by reason: destroyed, signed-out, by-user, by-operator, too-many, credentials-changed, by-provider, dead-id, expired.");
         _renewed = meter.CreateCounter<long>("sojourn.ids.renewed", "{id}", "Ids that were replaced by a new one, at sign-in or otherwise.");
         _signedIn = meter.CreateCounter<long>("sojourn.sign_ins", "{sign-in}", "Users who signed in to a session.");
-        _refused = meter.CreateCounter<long>("sojourn.tokens.refused", "{token}", "Tokens that opened nothing, by reason: malformed, signature, ambiguous, unknown, dead.");
+        _refused = meter.CreateCounter<long>(
+            "sojourn.tokens.refused", "{token}", "Tokens that opened nothing, by reason: malformed, signature, ambiguous, unknown, dead.");
         _conflicts = meter.CreateCounter<long>("sojourn.commit.conflicts", "{conflict}", "Commits that met another process's change and were merged with it.");
         _failures = meter.CreateCounter<long>("sojourn.store.failures", "{failure}", "Calls of the store that failed or were late, by verb.");
         _storeDuration = meter.CreateHistogram<double>(
             "sojourn.store.duration", "s", "How long calls of the store take that are not answered at once, by verb.",
             advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5] });
         _storeCalls = meter.CreateCounter<long>("sojourn.store.calls", "{call}", "Calls of the store, by verb, those that are answered at once among them.");
-        _pruned = meter.CreateCounter<long>("sojourn.sessions.pruned", "{session}", "Expired sessions that were removed now and then, where the database does not do so itself.");
+        _pruned = meter.CreateCounter<long>(
+            "sojourn.sessions.pruned", "{session}", "Expired sessions that were removed now and then, where the database does not do so itself.");
         _pruneDuration = meter.CreateHistogram<double>("sojourn.prune.duration", "s", "How long it takes to look for expired sessions and remove them.");
         _unreadable = meter.CreateCounter<long>("sojourn.documents.unreadable", "{document}", "Stored documents that are no session.");
-        _documentsRefused = meter.CreateCounter<long>("sojourn.documents.refused", "{document}", "Stored documents that encryption did not open, by reason: not-sealed, unknown-key, altered.");
+        _documentsRefused = meter.CreateCounter<long>(
+            "sojourn.documents.refused", "{document}", "Stored documents that encryption did not open, by reason: not-sealed, unknown-key, altered.");
         _nearCacheHits = meter.CreateCounter<long>("sojourn.near_cache.hits", "{reading}", "Readings that the near cache answered by itself.");
-        _nearCacheMisses = meter.CreateCounter<long>("sojourn.near_cache.misses", "{reading}", "Readings for which the near cache had no copy that was young enough.");
-        _nearCacheInvalidations = meter.CreateCounter<long>("sojourn.near_cache.invalidations", "{copy}", "Copies that were dropped because the store told of a change, or may have missed to.");
+        _nearCacheMisses = meter.CreateCounter<long>(
+            "sojourn.near_cache.misses", "{reading}", "Readings for which the near cache had no copy that was young enough.");
+        _nearCacheInvalidations = meter.CreateCounter<long>(
+            "sojourn.near_cache.invalidations", "{copy}", "Copies that were dropped because the store told of a change, or may have missed to.");
         _nearCacheEvictions = meter.CreateCounter<long>("sojourn.near_cache.evictions", "{copy}", "Copies that were dropped to make room for others.");
         _watched = meter.CreateUpDownCounter<long>("sojourn.sessions.watched", "{watch}", "Requests and connections that wait for the end of their session.");
     }

@@ -116,7 +116,8 @@ internal sealed class StopImpersonatingChange : Change
         if (metadata.Actor is { } actor)
         {
             document.TakeEntries(SessionDocument.Parse(actor.Entries) ?? new SessionDocument());
-            document.Metadata = (metadata with { Subject = actor.Subject, Ticket = actor.Ticket, SignedInAt = actor.SignedInAt, Labels = actor.Labels, Actor = null }).ToUtf8();
+            document.Metadata =
+                (metadata with { Subject = actor.Subject, Ticket = actor.Ticket, SignedInAt = actor.SignedInAt, Labels = actor.Labels, Actor = null }).ToUtf8();
         }
     }
 }

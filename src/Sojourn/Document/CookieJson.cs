@@ -111,12 +111,19 @@ internal static class CookieJson
                     cookie.Path = path;
                     break;
                 case ("sameSite", JsonTokenType.True or JsonTokenType.False):
-                    cookie = cookie with { IsSameSiteBoolean = true, SameSite = reader.TokenType == JsonTokenType.True ? SessionSameSite.Strict : SessionSameSite.Unset };
+                    cookie = cookie with
+                    {
+                        IsSameSiteBoolean = true,
+                        SameSite = reader.TokenType == JsonTokenType.True ? SessionSameSite.Strict : SessionSameSite.Unset,
+                    };
                     break;
-                case ("sameSite", JsonTokenType.String) when Enum.TryParse<SessionSameSite>(JsonText.TextOf(ref reader), ignoreCase: true, out var sameSite) && Enum.IsDefined(sameSite):
+                case ("sameSite", JsonTokenType.String) when Enum.TryParse<SessionSameSite>(JsonText.TextOf(ref reader), ignoreCase: true, out var sameSite)
+                    && Enum.IsDefined(sameSite):
                     cookie.SameSite = sameSite;
                     break;
-                case ("priority", JsonTokenType.String) when Enum.TryParse<SessionCookiePriority>(JsonText.TextOf(ref reader), ignoreCase: true, out var priority) && Enum.IsDefined(priority):
+                case ("priority", JsonTokenType.String) when Enum.TryParse<SessionCookiePriority>(
+                    JsonText.TextOf(ref reader), ignoreCase: true, out var priority)
+                    && Enum.IsDefined(priority):
                     cookie.Priority = priority;
                     break;
                 default:

@@ -66,7 +66,9 @@ internal readonly struct Entry
             return utf8[^1] == text[^1] && Ascii.Equals(utf8, text);
         }
 
-        return utf8.Length > text.Length && Encoding.UTF8.GetByteCount(text) == utf8.Length && string.Equals(Encoding.UTF8.GetString(utf8), text, StringComparison.Ordinal);
+        return utf8.Length > text.Length
+            && Encoding.UTF8.GetByteCount(text) == utf8.Length
+            && string.Equals(Encoding.UTF8.GetString(utf8), text, StringComparison.Ordinal);
     }
 
     /// <param name="RawName">The name between its quotes.</param>

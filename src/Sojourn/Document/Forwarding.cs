@@ -3,8 +3,8 @@ using Sojourn.Storage;
 namespace Sojourn.Document;
 
 /// <summary>
-/// What a forwarding record says, which stands under the key of an id that renewed itself: where the session is now. It is no session: it bears no label, opens nothing, and
-/// holds no id.
+/// What a forwarding record says, which stands under the key of an id that renewed itself: where the session is now. It is no session: it bears no label, opens
+/// nothing, and holds no id.
 /// </summary>
 /// <param name="To">The key of the next id; never the id itself.</param>
 /// <param name="Nonce">What the next id was made with besides this one and the secret; kept nowhere else.</param>

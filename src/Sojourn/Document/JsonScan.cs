@@ -2,7 +2,9 @@ using System.Buffers;
 
 namespace Sojourn.Document;
 
-/// <summary>Finds where values end in JSON that is known to be well formed, without looking at what they are. In other JSON it finds some place within it.</summary>
+/// <summary>
+/// Finds where values end in JSON that is known to be well formed, without looking at what they are. In other JSON it finds some place within it.
+/// </summary>
 internal static class JsonScan
 {
     private static readonly SearchValues<byte> Structure = SearchValues.Create("\"{}[]"u8);

@@ -38,7 +38,9 @@ internal ref struct MemberReader
 
     public bool TryReadSeconds(out TimeSpan? time)
     {
-        time = _reader.Read() && _reader.TokenType == JsonTokenType.Number && _reader.TryGetInt64(out var seconds) && seconds is > 0 and < int.MaxValue ? TimeSpan.FromSeconds(seconds) : null;
+        time = _reader.Read() && _reader.TokenType == JsonTokenType.Number && _reader.TryGetInt64(out var seconds) && seconds is > 0 and < int.MaxValue
+            ? TimeSpan.FromSeconds(seconds)
+            : null;
         return time is not null;
     }
 

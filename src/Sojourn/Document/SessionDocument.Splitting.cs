@@ -16,7 +16,9 @@ internal sealed partial class SessionDocument
     /// <summary>In entries; one that a single huge document made larger is not kept.</summary>
     private const int MaxScratch = 256;
 
-    /// <summary>Splits a record's document, as <see cref="Parse"/> does. Bytes that were split or written in this process before are not checked again.</summary>
+    /// <summary>
+    /// Splits a record's document, as <see cref="Parse"/> does. Bytes that were split or written in this process before are not checked again.
+    /// </summary>
     public static SessionDocument? Of(SessionRecord record)
     {
         var document = Parse(record.Document, record.IsWellFormed);
@@ -45,7 +47,9 @@ internal sealed partial class SessionDocument
         return document is not null && SplitDocuments.Note(key, record, document) ? document.Copy() : document;
     }
 
-    /// <summary>Splits a stored document; <see langword="null"/> when it is not one JSON object in UTF-8, or is one that encryption sealed and nobody opened.</summary>
+    /// <summary>
+    /// Splits a stored document; <see langword="null"/> when it is not one JSON object in UTF-8, or is one that encryption sealed and nobody opened.
+    /// </summary>
     /// <param name="utf8">The document.</param>
     /// <param name="isWellFormed">Whether it is known to be JSON.</param>
     public static SessionDocument? Parse(ReadOnlyMemory<byte> utf8, bool isWellFormed = false)

@@ -63,10 +63,14 @@ internal sealed partial class SessionDocument
     /// <summary>Whether it says what these very bytes say, not equal ones.</summary>
     public bool IsOf(ReadOnlyMemory<byte> stored) => !_isChanged && _stored.Equals(stored);
 
-    /// <summary>Whether it is remembered for the session's next request, or a copy of one that is: then what is written in its place is worth remembering, too.</summary>
+    /// <summary>
+    /// Whether it is remembered for the session's next request, or a copy of one that is: then what is written in its place is worth remembering, too.
+    /// </summary>
     public bool IsRemembered { get; set; }
 
-    /// <summary>What Sojourn keeps in the document; <see langword="null"/> when that is of a format that this version does not know. Read once, until it is replaced.</summary>
+    /// <summary>
+    /// What Sojourn keeps in the document; <see langword="null"/> when that is of a format that this version does not know. Read once, until it is replaced.
+    /// </summary>
     public SessionMetadata? ReadMetadata() => _readMetadata ??= SessionMetadata.Parse(_metadata);
 
     /// <summary>The same document, to be changed by somebody; this one must not be changed any more.</summary>
@@ -196,7 +200,9 @@ internal sealed partial class SessionDocument
         }
     }
 
-    /// <summary>Writes the document: <c>cookie</c> first, as express-session does. It goes on as slices of what was written, so that nobody has to split that.</summary>
+    /// <summary>
+    /// Writes the document: <c>cookie</c> first, as express-session does. It goes on as slices of what was written, so that nobody has to split that.
+    /// </summary>
     public byte[] ToUtf8()
     {
         OwnEntries();

@@ -3,8 +3,8 @@ using Sojourn.Storage;
 namespace Sojourn.Document;
 
 /// <summary>
-/// Remembers how the documents of busy sessions are split that stay in the process, in a store in memory or in a near cache, so that one is not split at every request. Bounded, for all of
-/// the process. Thread-safe.
+/// Remembers how the documents of busy sessions are split that stay in the process, in a store in memory or in a near cache, so that one is not split at every
+/// request. Bounded, for all of the process. Thread-safe.
 /// </summary>
 internal static class SplitDocuments
 {
@@ -13,7 +13,8 @@ internal static class SplitDocuments
     private static readonly DirectMappedCache<SessionDocument> Places = new(4096);
 
     /// <summary>The document of these very bytes, not of equal ones; to be copied.</summary>
-    public static SessionDocument? Find(string key, SessionRecord record) => Places.Find(HashOf(key)) is { } document && document.IsOf(record.Document) ? document : null;
+    public static SessionDocument? Find(string key, SessionRecord record) =>
+        Places.Find(HashOf(key)) is { } document && document.IsOf(record.Document) ? document : null;
 
     /// <summary>Notes a document that was split.</summary>
     /// <returns>Whether it is remembered, so that it must not be changed any more.</returns>

@@ -6,11 +6,14 @@ namespace Sojourn;
 public static class SessionStreamExtensions
 {
     /// <summary>
-    /// The same stream for as long as the session lives: it completes when the session ends, whatever it waits for. For server-sent events, JSON streams, hub methods:
-    /// <c>TypedResults.ServerSentEvents(orders.UntilEnded(session))</c>.
+    /// The same stream for as long as the session lives: it completes when the session ends, whatever it waits for. For server-sent events, JSON streams, hub
+    /// methods: <c>TypedResults.ServerSentEvents(orders.UntilEnded(session))</c>.
     /// </summary>
     /// <typeparam name="T">What is streamed.</typeparam>
-    /// <param name="source">The stream. Its cancellation token is cancelled at the session's end, and when the client went away; one that does not listen is left alone, and disposed of when it comes to rest.</param>
+    /// <param name="source">
+    /// The stream. Its cancellation token is cancelled at the session's end, and when the client went away; one that does not listen is left alone, and
+    /// disposed of when it comes to rest.
+    /// </param>
     /// <param name="session">The session. Ask before the response starts, as a handler that returns the stream does.</param>
     /// <param name="keepAlive">Whether the stream keeps the session from ending for want of use (<see cref="Session.KeepAlive"/>); false by default.</param>
     /// <returns>The stream.</returns>
@@ -21,7 +24,9 @@ public static class SessionStreamExtensions
         return StreamAsync(source, keepAlive ? session : null, session.Ended, session.RequestAborted, CancellationToken.None);
     }
 
-    private static async IAsyncEnumerable<T> StreamAsync<T>(IAsyncEnumerable<T> source, Session? kept, CancellationToken ended, CancellationToken aborted, [EnumeratorCancellation] CancellationToken cancellationToken)
+    private static async IAsyncEnumerable<T> StreamAsync<T>(
+        IAsyncEnumerable<T> source, Session? kept, CancellationToken ended, CancellationToken aborted,
+        [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         using var keeper = kept?.KeepAlive();
         using var either = CancellationTokenSource.CreateLinkedTokenSource(ended, aborted, cancellationToken);

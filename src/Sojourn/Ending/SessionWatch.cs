@@ -13,7 +13,9 @@ internal sealed class SessionWatch(SessionWatcher watcher, string? handle) : IDi
     /// <summary>The session's name when the watch began.</summary>
     public string? Handle => handle;
 
-    /// <summary>What the session is filed under; <see langword="null"/> while it is not stored, and once nobody waits any more. The registry's to set.</summary>
+    /// <summary>
+    /// What the session is filed under; <see langword="null"/> while it is not stored, and once nobody waits any more. The registry's to set.
+    /// </summary>
     public string? Key { get; set; }
 
     /// <summary>Whether nobody waits any more. The registry's to set.</summary>

@@ -6,8 +6,8 @@ using Sojourn.Storage;
 namespace Sojourn.Ending;
 
 /// <summary>
-/// Notices the end of the sessions that somebody waits for: at once where this process ends them, by the store's news where it tells, and else by looking at the record now
-/// and then; and at their deadlines in any case. One loop a process, which begins when somebody first waits. Thread-safe.
+/// Notices the end of the sessions that somebody waits for: at once where this process ends them, by the store's news where it tells, and else by looking at
+/// the record now and then; and at their deadlines in any case. One loop a process, which begins when somebody first waits. Thread-safe.
 /// </summary>
 internal sealed class SessionWatcher : IDisposable, IAsyncDisposable
 {
@@ -72,13 +72,15 @@ internal sealed class SessionWatcher : IDisposable, IAsyncDisposable
 
     private async Task LookAsync()
     {
-        var timer = _time.CreateTimer(static state => ((ChannelWriter<bool>)state!).TryWrite(true), _wakes.Writer, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        var timer = _time.CreateTimer(
+            static state => ((ChannelWriter<bool>)state!).TryWrite(true), _wakes.Writer, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         await using (timer.ConfigureAwait(false))
         {
             await foreach (var _ in _wakes.Reader.ReadAllAsync(_stop.Token).ConfigureAwait(false))
             {
                 await Parallel.ForEachAsync(
-                    Watches.TakeDue(), new ParallelOptions { MaxDegreeOfParallelism = ParallelLooks, CancellationToken = _stop.Token }, LookAsync).ConfigureAwait(false);
+                    Watches.TakeDue(), new ParallelOptions { MaxDegreeOfParallelism = ParallelLooks, CancellationToken = _stop.Token },
+                    LookAsync).ConfigureAwait(false);
                 if (Watches.NextLook is { } next)
                 {
                     // A timer may be a moment early by the clock that deadlines are judged by.
@@ -159,7 +161,8 @@ internal sealed class SessionWatcher : IDisposable, IAsyncDisposable
                 Watches.AskToLook(key);
                 break;
             case SessionNotificationKind.Changed when news.Key is { } key:
-                // Its deadline may be an earlier one now. Those who change it often cost no more than where nothing is told; but where ids renew themselves, its end is told under another key.
+                // Its deadline may be an earlier one now. Those who change it often cost no more than where nothing is told; but where ids renew themselves,
+                // its end is told under another key.
                 Watches.AskToLook(key, _time.GetUtcNow() + (_renewsIds ? TimeSpan.Zero : _interval));
                 break;
             case SessionNotificationKind.Missed:

@@ -7,7 +7,8 @@ internal sealed class SessionWatches(TimeProvider time, SessionMetrics metrics, 
 {
     private readonly Lock _sync = new();
     private readonly Dictionary<string, Watched> _byKey = new(StringComparer.Ordinal);
-    private readonly SortedSet<Watched> _schedule = new(Comparer<Watched>.Create(static (one, other) => (one.LookAt, one.Number).CompareTo((other.LookAt, other.Number))));
+    private readonly SortedSet<Watched> _schedule = new(
+        Comparer<Watched>.Create(static (one, other) => (one.LookAt, one.Number).CompareTo((other.LookAt, other.Number))));
     private long _lastNumber;
 
     /// <summary>When the next look is due; <see langword="null"/> when nobody waits.</summary>

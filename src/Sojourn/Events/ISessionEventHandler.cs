@@ -4,8 +4,8 @@ namespace Sojourn.Events;
 public interface ISessionEventHandler
 {
     /// <summary>
-    /// Called after it happened, on the request that did it, which waits; several may run at once. What it throws is logged and changes nothing: a session that ended has
-    /// ended.
+    /// Called after it happened, on the request that did it, which waits; several may run at once. What it throws is logged and changes nothing: a session that
+    /// ended has ended.
     /// </summary>
     /// <param name="sessionEvent">What happened.</param>
     /// <param name="cancellationToken">Never cancelled by a client that went away.</param>

@@ -66,8 +66,8 @@ public enum SessionSuspicion
     UnreadableDocument,
 
     /// <summary>
-    /// An id that was renewed and is past its time (<see cref="SojournOptions.RenewIdAfter"/>): two clients share the session, one of them a thief perhaps; or the one that it was renewed for
-    /// never got the answer.
+    /// An id that was renewed and is past its time (<see cref="SojournOptions.RenewIdAfter"/>): two clients share the session, one of them a thief perhaps; or
+    /// the one that it was renewed for never got the answer.
     /// </summary>
     DeadId,
 

@@ -2,7 +2,9 @@ using System.Threading.Channels;
 
 namespace Sojourn.Events;
 
-/// <summary>Keeps events for a reader of the application's own, so that no request waits for it. When it is full, the oldest are dropped, and counted. Thread-safe.</summary>
+/// <summary>
+/// Keeps events for a reader of the application's own, so that no request waits for it. When it is full, the oldest are dropped, and counted. Thread-safe.
+/// </summary>
 public sealed class SessionEventChannel : ISessionEventHandler
 {
     private readonly Channel<SessionEvent> _channel;

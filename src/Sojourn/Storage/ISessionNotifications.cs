@@ -19,8 +19,8 @@ public enum SessionNotificationKind
 public readonly record struct SessionNotification(SessionNotificationKind Kind, string? Key)
 {
     /// <summary>
-    /// The version that a record which was replaced has since, where the store tells it: whoever has the record in that version knows what happened. <see langword="null"/>, the
-    /// default, where it is not told, and for what ended.
+    /// The version that a record which was replaced has since, where the store tells it: whoever has the record in that version knows what happened.
+    /// <see langword="null"/>, the default, where it is not told, and for what ended.
     /// </summary>
     public SessionVersion? Version { get; init; }
 }

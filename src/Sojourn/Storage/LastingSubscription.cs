@@ -14,7 +14,8 @@ internal static class LastingSubscription
     /// <param name="time">What pauses are measured by.</param>
     /// <param name="stop">Ends it.</param>
     public static async Task ListenAsync(
-        this ISessionNotifications notifications, Action<SessionNotification> handler, Action onSubscribed, Action<Exception> onFailure, TimeProvider time, CancellationToken stop)
+        this ISessionNotifications notifications, Action<SessionNotification> handler, Action onSubscribed, Action<Exception> onFailure, TimeProvider time,
+        CancellationToken stop)
     {
         for (var pause = FirstPause; !stop.IsCancellationRequested; pause = pause < LongestPause ? pause * 2 : LongestPause)
         {

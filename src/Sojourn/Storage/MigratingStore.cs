@@ -7,9 +7,9 @@ namespace Sojourn.Storage;
 /// touched is written to the new one and leaves the old.
 /// </summary>
 /// <remarks>
-/// <para>Thread-safe. Any two stores and layouts go together. No change is lost and nothing destroyed comes back among processes that use this store; the new store
-/// decides who was first. A session that is destroyed before it has moved leaves an empty record in the new store for ten minutes, so that a request that had read
-/// it before cannot bring it back.</para>
+/// <para>Thread-safe. Any two stores and layouts go together. No change is lost and nothing destroyed comes back among processes that use this store; the new
+/// store decides who was first. A session that is destroyed before it has moved leaves an empty record in the new store for ten minutes, so that a request that
+/// had read it before cannot bring it back.</para>
 /// <para>A process that knows the old store alone does not see sessions that have moved. To change over without stopping, first run all processes
 /// with the two stores exchanged (the old one as the new), then all of them this way round.</para>
 /// <para>Once every session that had not moved has ended, the new store can be used alone.</para>
@@ -28,7 +28,10 @@ public sealed class MigratingStore : ISessionStore, ISessionIndex, IExpiringStor
     /// <summary>Makes a store of two.</summary>
     /// <param name="from">The old store. It is disposed of with this one.</param>
     /// <param name="to">The new store. It is disposed of with this one.</param>
-    /// <param name="applicationName">The application's name (<see cref="SojournOptions.ApplicationName"/>), which keys are made with; it counts only between a native layout and that of an npm store.</param>
+    /// <param name="applicationName">
+    /// The application's name (<see cref="SojournOptions.ApplicationName"/>), which keys are made with; it counts only between a native layout and that of an
+    /// npm store.
+    /// </param>
     /// <param name="timeProvider">The system's clock when <see langword="null"/>.</param>
     public MigratingStore(ISessionStore from, ISessionStore to, string applicationName, TimeProvider? timeProvider = null)
     {
@@ -286,13 +289,15 @@ public sealed class MigratingStore : ISessionStore, ISessionIndex, IExpiringStor
         record.Document.Length < 2 * Tombstone.Length && record.Document.Span.IndexOf("\"_sojourn_moved_and_gone\""u8) > 0;
 
     private static ISessionIndex Index(ISessionStore store) =>
-        store.As<ISessionIndex>() ?? throw new NotSupportedException($"{store.GetType().Name} is no {nameof(ISessionIndex)}, so sessions that move from or to it cannot be listed.");
+        store.As<ISessionIndex>() ?? throw new NotSupportedException(
+            $"{store.GetType().Name} is no {nameof(ISessionIndex)}, so sessions that move from or to it cannot be listed.");
 
     private static ValueTask<long> PruneAsync(ISessionStore store, DateTimeOffset now, CancellationToken cancellationToken) =>
         store.As<IExpiringStore>()?.PruneAsync(now, cancellationToken) ?? new(0);
 
     /// <summary>What the new store found instead may be gone already.</summary>
-    private static WriteResult Judge(WriteResult result) => result is { Outcome: WriteOutcome.Conflict, Record: { } fresh } && IsTombstone(fresh) ? WriteResult.Gone : result;
+    private static WriteResult Judge(WriteResult result) =>
+        result is { Outcome: WriteOutcome.Conflict, Record: { } fresh } && IsTombstone(fresh) ? WriteResult.Gone : result;
 
     private static SessionRecord Mark(SessionRecord old) => old.WithVersion(OldVersion.Mark(old.Version));
 
@@ -305,13 +310,14 @@ public sealed class MigratingStore : ISessionStore, ISessionIndex, IExpiringStor
     private SessionRecord NewTombstone() => new(Tombstone, _time.GetUtcNow() + TombstoneLifetime);
 
     /// <summary>
-    /// Writes the new store first, where of several who move a session one comes first, then takes the record out of the old one, if nobody changed it there meanwhile;
-    /// or else takes back what was written.
+    /// Writes the new store first, where of several who move a session one comes first, then takes the record out of the old one, if nobody changed it there
+    /// meanwhile; or else takes back what was written.
     /// </summary>
     private async ValueTask<WriteResult> MoveAsync(string key, SessionRecord current, SessionRecord next, CancellationToken cancellationToken)
     {
         var old = current.WithVersion(OldVersion.Unmark(current.Version));
-        if (await _from.ReadAsync(FromKey(key), cancellationToken).ConfigureAwait(false) is null || !await _to.CreateAsync(ToKey(key), next, cancellationToken).ConfigureAwait(false))
+        if (await _from.ReadAsync(FromKey(key), cancellationToken).ConfigureAwait(false) is null
+            || !await _to.CreateAsync(ToKey(key), next, cancellationToken).ConfigureAwait(false))
         {
             return await _to.ReadAsync(ToKey(key), cancellationToken).ConfigureAwait(false) switch
             {

@@ -6,8 +6,9 @@ namespace Sojourn.Storage;
 
 /// <summary>A dictionary of very many keys, in small parts, one more of them with every few hundred keys. Not thread-safe.</summary>
 /// <remarks>
-/// Of a large array that objects were put into, the garbage collector looks through all that lies between the first and the last of them, at every collection until they are old. Ten million
-/// sessions in a few large arrays made each collection take 60 ms as soon as anybody wrote; in arrays of a few hundred it finds what was written almost at once.
+/// Of a large array that objects were put into, the garbage collector looks through all that lies between the first and the last of them, at every collection
+/// until they are old. Ten million sessions in a few large arrays made each collection take 60 ms as soon as anybody wrote; in arrays of a few hundred it finds
+/// what was written almost at once.
 /// </remarks>
 internal sealed class PartedDictionary<TValue> : IEnumerable<KeyValuePair<string, TValue>>
 {

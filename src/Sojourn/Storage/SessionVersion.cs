@@ -37,8 +37,8 @@ public readonly struct SessionVersion : IEquatable<SessionVersion>
     public ReadOnlyMemory<byte> Content => _content;
 
     /// <summary>
-    /// A number drawn by chance from 0 to 2^62 - 1: what a store takes that has no counter, so that no version is given to a key twice, whoever writes it, and not even
-    /// after its record was deleted.
+    /// A number drawn by chance from 0 to 2^62 - 1: what a store takes that has no counter, so that no version is given to a key twice, whoever writes it, and
+    /// not even after its record was deleted.
     /// </summary>
     /// <returns>The version.</returns>
     /// <remarks>Thread-safe.</remarks>

@@ -4,9 +4,9 @@ using Sojourn.Storage;
 namespace Sojourn.Subjects;
 
 /// <summary>
-/// Keeps sign-ins and renewals from slipping past the end of all that bears a label. An end moves the label's epoch before it looks for sessions, and says when it is
-/// through. Whatever creates a record waits for ends that are under way, reads the epochs before and after, and undoes itself if one moved: so the search of an
-/// end finds every session that began before it, and none begins beside it. Thread-safe.
+/// Keeps sign-ins and renewals from slipping past the end of all that bears a label. An end moves the label's epoch before it looks for sessions, and says when
+/// it is through. Whatever creates a record waits for ends that are under way, reads the epochs before and after, and undoes itself if one moved: so the search
+/// of an end finds every session that began before it, and none begins beside it. Thread-safe.
 /// </summary>
 internal sealed class SubjectEpochs(TimedStore store, TimeSpan patience, TimeProvider time)
 {
@@ -34,7 +34,9 @@ internal sealed class SubjectEpochs(TimedStore store, TimeSpan patience, TimePro
                 for (var i = 0; i < entries.Length; i++)
                 {
                     var lost = entries[i].Ends;
-                    await ChangeAsync(labels[i], entry => entry with { Ends = [.. entry.Ends.Except(lost, StringComparer.Ordinal)] }, cancellationToken).ConfigureAwait(false);
+                    await ChangeAsync(
+                        labels[i], entry => entry with { Ends = [.. entry.Ends.Except(lost, StringComparer.Ordinal)] },
+                        cancellationToken).ConfigureAwait(false);
                 }
             }
 
@@ -59,7 +61,8 @@ internal sealed class SubjectEpochs(TimedStore store, TimeSpan patience, TimePro
     public async ValueTask<string> BeginEndAsync(string label, CancellationToken cancellationToken)
     {
         var end = SessionId.NewHandle();
-        await ChangeAsync(label, entry => entry with { Epoch = end, MovedAt = time.GetUtcNow(), Ends = [.. entry.Ends, end] }, cancellationToken).ConfigureAwait(false);
+        await ChangeAsync(
+            label, entry => entry with { Epoch = end, MovedAt = time.GetUtcNow(), Ends = [.. entry.Ends, end] }, cancellationToken).ConfigureAwait(false);
         return end;
     }
 
@@ -95,14 +98,18 @@ internal sealed class SubjectEpochs(TimedStore store, TimeSpan patience, TimePro
         store.CallAsync("registry read", cancellation => _registry!.ReadSubjectAsync(label, cancellation), cancellationToken);
 
     public ValueTask<bool> ReplaceAsync(string label, byte[]? current, SubjectEntry next, CancellationToken cancellationToken) =>
-        store.CallAsync("registry write", cancellation => _registry!.ReplaceSubjectAsync(label, current, next.ToUtf8(), time.GetUtcNow() + KeptFor, cancellation), cancellationToken);
+        store.CallAsync(
+            "registry write", cancellation => _registry!.ReplaceSubjectAsync(label, current, next.ToUtf8(), time.GetUtcNow() + KeptFor, cancellation),
+            cancellationToken);
 
     /// <summary>Takes a name that has not been taken, or was given back.</summary>
     public async ValueTask<bool> TakeOnceAsync(string name, CancellationToken cancellationToken)
     {
         if (_registry is null)
         {
-            throw new NotSupportedException("The sessions' store keeps no subjects' entries (ISubjectRegistry), so nothing is known to have been used before. docs/stores.md tells which do.");
+            throw new NotSupportedException(
+                "The sessions' store keeps no subjects' entries (ISubjectRegistry), so nothing is known to have been used before. docs/stores.md tells which "
+                + "do.");
         }
 
         // An entry that is past its time may still be there.

@@ -3,8 +3,8 @@ using Sojourn.Administration;
 namespace Sojourn.Subjects;
 
 /// <summary>
-/// Keeps a subject from having more sessions than they may: each sign-in takes a place in the subject's entry, by compare-and-swap, before its record is created,
-/// and names the sessions that must end first. Thread-safe.
+/// Keeps a subject from having more sessions than they may: each sign-in takes a place in the subject's entry, by compare-and-swap, before its record is
+/// created, and names the sessions that must end first. Thread-safe.
 /// </summary>
 internal sealed class SubjectPlaces(SubjectEpochs registry, SessionFinder finder, SojournOptions options, TimeProvider time)
 {
@@ -35,8 +35,10 @@ internal sealed class SubjectPlaces(SubjectEpochs registry, SessionFinder finder
             if (tooMany <= alive.Count)
             {
                 var victims = Order(alive).Take(Math.Max(tooMany, 0)).Select(static session => session.Handle!).ToList();
-                SubjectPlace[] places = [
-                    .. alive.Where(session => !victims.Contains(session.Handle!, StringComparer.Ordinal)).Select(static session => new SubjectPlace(session.Handle!, TakenAt: null)),
+                var stay = alive.Where(session => !victims.Contains(session.Handle!, StringComparer.Ordinal));
+                SubjectPlace[] places =
+                [
+                    .. stay.Select(static session => new SubjectPlace(session.Handle!, TakenAt: null)),
                     .. coming,
                     new(handle, time.GetUtcNow()),
                 ];
@@ -68,7 +70,8 @@ internal sealed class SubjectPlaces(SubjectEpochs registry, SessionFinder finder
     {
         try
         {
-            await registry.ChangeAsync(SessionLabels.Subject(subject), entry => entry with { Places = change(entry.Places) }, CancellationToken.None).ConfigureAwait(false);
+            await registry.ChangeAsync(
+                SessionLabels.Subject(subject), entry => entry with { Places = change(entry.Places) }, CancellationToken.None).ConfigureAwait(false);
         }
         catch (SessionStoreException)
         {
@@ -77,7 +80,8 @@ internal sealed class SubjectPlaces(SubjectEpochs registry, SessionFinder finder
     }
 
     /// <summary>The subject's other sessions, and the places of those that are about to be.</summary>
-    private async ValueTask<(List<SessionInfo> Alive, List<SubjectPlace> Coming)> LookAsync(string subject, string handle, SubjectEntry entry, CancellationToken cancellationToken)
+    private async ValueTask<(List<SessionInfo> Alive, List<SubjectPlace> Coming)> LookAsync(
+        string subject, string handle, SubjectEntry entry, CancellationToken cancellationToken)
     {
         var found = await finder.FindAsync(SessionLabels.Subject(subject), cancellationToken).ConfigureAwait(false);
         var alive = new List<SessionInfo>();
@@ -112,7 +116,11 @@ internal sealed class SubjectPlaces(SubjectEpochs registry, SessionFinder finder
         void Add(SessionInfo session)
         {
             // While its id is renewed a session has two records.
-            if (session.Handle is not null && session.Handle != handle && session.Subject == subject && session.Impersonator is null && !alive.Exists(other => other.Handle == session.Handle))
+            if (session.Handle is not null
+                && session.Handle != handle
+                && session.Subject == subject
+                && session.Impersonator is null
+                && !alive.Exists(other => other.Handle == session.Handle))
             {
                 alive.Add(session);
             }

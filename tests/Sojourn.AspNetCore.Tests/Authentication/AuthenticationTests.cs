@@ -93,7 +93,8 @@ public sealed class AuthenticationTests
     {
         await using var app = await StartAsync();
         using var stranger = app.NewClient();
-        var login = await stranger.PostAsync("/account/login?ReturnUrl=" + (target.Contains('%', StringComparison.Ordinal) ? target : Uri.EscapeDataString(target)), null, Token);
+        var login = await stranger.PostAsync(
+            "/account/login?ReturnUrl=" + (target.Contains('%', StringComparison.Ordinal) ? target : Uri.EscapeDataString(target)), null, Token);
         Assert.Null(login.Headers.Location);
         Assert.Equal(HttpStatusCode.OK, login.StatusCode);
     }
@@ -256,9 +257,13 @@ public sealed class AuthenticationTests
     public void A_ticket_gives_back_the_user_that_was_put_into_it()
     {
         var text = Gen.String[Gen.Char[' ', '\u2fff'], 0, 12];
-        var claim = Gen.Select(text, text, Gen.Bool.Select(isText => isText ? ClaimValueTypes.String : ClaimValueTypes.Integer), Gen.Bool.Select(isOwn => isOwn ? ClaimsIdentity.DefaultIssuer : "https://issuer"))
+        var claim = Gen.Select(
+            text, text, Gen.Bool.Select(isText => isText ? ClaimValueTypes.String : ClaimValueTypes.Integer),
+            Gen.Bool.Select(isOwn => isOwn ? ClaimsIdentity.DefaultIssuer : "https://issuer"))
             .Select((type, value, kind, issuer) => new Claim(type, value, kind, issuer));
-        Gen.Select(claim.Array[0, 6], text, Gen.Bool.Select(isShort => isShort ? "name" : ClaimTypes.Name), Gen.Bool).Sample((claims, scheme, nameType, isAuthenticated) =>
+        Gen.Select(
+            claim.Array[0, 6], text, Gen.Bool.Select(isShort => isShort ? "name" : ClaimTypes.Name),
+            Gen.Bool).Sample((claims, scheme, nameType, isAuthenticated) =>
         {
             var user = new ClaimsPrincipal(new ClaimsIdentity(claims, isAuthenticated ? "Password" : null, nameType, "role"));
             var properties = new AuthenticationProperties { IsPersistent = true, RedirectUri = "/x" };
@@ -279,7 +284,8 @@ public sealed class AuthenticationTests
     [InlineData("""{"scheme":"Sojourn","identities":[{}],"properties":{}}""")]
     [InlineData("""{"scheme":"Sojourn","identities":[{"claims":[{"type":"sub"}]}],"properties":{}}""")]
     [InlineData("""{"scheme":"Sojourn","identities":{},"properties":{}}""")]
-    public void Nobody_is_signed_in_by_a_ticket_that_cannot_be_read(string json) => Assert.Null(SessionTicket.Read(System.Text.Encoding.UTF8.GetBytes(json), "Sojourn"));
+    public void Nobody_is_signed_in_by_a_ticket_that_cannot_be_read(string json) =>
+        Assert.Null(SessionTicket.Read(System.Text.Encoding.UTF8.GetBytes(json), "Sojourn"));
 
     private static string CookieOf(TestApp app, HttpClient client) => TestApp.CookiesOf(client).GetCookies(app.Address)["sid"]!.Value;
 
@@ -302,7 +308,10 @@ public sealed class AuthenticationTests
                 app.UseSojourn();
             }
 
-            app.MapPost("/in/{name}", (HttpContext context, string name, bool remember = false, int minutes = 0, string role = "user") => SignInAsync(context, name, remember, minutes, role));
+            app.MapPost(
+                "/in/{name}",
+                (HttpContext context, string name, bool remember = false, int minutes = 0, string role = "user") =>
+                    SignInAsync(context, name, remember, minutes, role));
             app.MapPost("/account/login", context => SignInAsync(context, "ada"));
             app.MapPost("/out", (HttpContext context) => context.SignOutAsync());
             app.MapPost("/switch/{name}", async (HttpContext context, string name) =>
@@ -329,9 +338,11 @@ public sealed class AuthenticationTests
         time: _time,
         useSojourn: isSessionFirst);
 
-    private static string Who(ClaimsPrincipal user, Session session) => $"{user.Identity?.Name ?? "nobody"} ({session.Get<string>("cart") ?? session.Get<string>("diary")})";
+    private static string Who(ClaimsPrincipal user, Session session) =>
+        $"{user.Identity?.Name ?? "nobody"} ({session.Get<string>("cart") ?? session.Get<string>("diary")})";
 
-    private static ClaimsPrincipal UserOf(string name, string role) => new(new ClaimsIdentity([new("sub", name), new("name", name), new("role", role)], "Password", "name", "role"));
+    private static ClaimsPrincipal UserOf(string name, string role) =>
+        new(new ClaimsIdentity([new("sub", name), new("name", name), new("role", role)], "Password", "name", "role"));
 
     private Task SignInAsync(HttpContext context, string name, bool remember = false, int minutes = 0, string role = "user") => context.SignInAsync(
         UserOf(name, role),

@@ -186,7 +186,8 @@ public sealed class BackChannelLogoutTests : IDisposable
         ["no jti"] = static test => test.Sign(Claims(sid: "s1", change: c => c.Remove("jti"))),
         ["neither sub nor sid"] = static test => test.Sign(Claims()),
         ["a sid that is no text"] = static test => test.Sign(Claims(change: c => c["sid"] = 1)),
-        ["a claim twice"] = static test => test.SignText(Claims(sid: "s1").ToJsonString().Replace("{\"iss\"", "{\"sid\":\"s0\",\"iss\"", StringComparison.Ordinal)),
+        ["a claim twice"] = static test =>
+            test.SignText(Claims(sid: "s1").ToJsonString().Replace("{\"iss\"", "{\"sid\":\"s0\",\"iss\"", StringComparison.Ordinal)),
     };
 
     private static async Task RefusedAsync(HttpResponseMessage answer)
@@ -225,7 +226,8 @@ public sealed class BackChannelLogoutTests : IDisposable
 
     private static string Encode(string text) => Base64Url.EncodeToString(Encoding.UTF8.GetBytes(text));
 
-    private string Sign(JsonObject claims, string algorithm = "RS256", RSA? key = null, Action<JsonObject>? header = null) => SignText(claims.ToJsonString(), algorithm, key, header);
+    private string Sign(JsonObject claims, string algorithm = "RS256", RSA? key = null, Action<JsonObject>? header = null) =>
+        SignText(claims.ToJsonString(), algorithm, key, header);
 
     private string SignText(string claims, string algorithm = "RS256", RSA? key = null, Action<JsonObject>? header = null)
     {
@@ -291,7 +293,8 @@ public sealed class BackChannelLogoutTests : IDisposable
         _store,
         services: services =>
         {
-            services.AddAuthorizationBuilder().SetFallbackPolicy(new Microsoft.AspNetCore.Authorization.AuthorizationPolicyBuilder().RequireAuthenticatedUser().Build());
+            services.AddAuthorizationBuilder().SetFallbackPolicy(
+                new Microsoft.AspNetCore.Authorization.AuthorizationPolicyBuilder().RequireAuthenticatedUser().Build());
             services.AddAuthentication("Sojourn").AddSojourn();
             services.AddSingleton<ISessionEventHandler>(new Reasons(_reasons));
         },

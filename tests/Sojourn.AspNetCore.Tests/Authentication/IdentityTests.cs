@@ -180,12 +180,14 @@ public sealed class IdentityTests : IDisposable
     public void A_user_manager_that_would_end_no_sessions_is_refused()
     {
         var identity = new ServiceCollection().AddIdentityCore<User>().AddUserManager<PlainManager>();
-        Assert.Contains("SojournUserManager<User>", Assert.Throws<InvalidOperationException>(() => identity.AddSojournSessions<User>()).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "SojournUserManager<User>", Assert.Throws<InvalidOperationException>(() => identity.AddSojournSessions<User>()).Message, StringComparison.Ordinal);
         Assert.Throws<InvalidOperationException>(() => identity.AddSojournSessions<Users>());
         new ServiceCollection().AddIdentityCore<User>().AddUserManager<OwnManager>().AddSojournSessions<User>();
     }
 
-    private static string CookieOf(TestApp app, HttpClient client, bool byTicket) => TestApp.CookiesOf(client).GetCookies(app.Address)[byTicket ? "auth" : "sid"]!.Value;
+    private static string CookieOf(TestApp app, HttpClient client, bool byTicket) =>
+        TestApp.CookiesOf(client).GetCookies(app.Address)[byTicket ? "auth" : "sid"]!.Value;
 
     private static async Task SignInAsync(HttpClient client, string name = "ada", string password = Password) =>
         Assert.Equal("Succeeded", await TextAsync(client, $"/in/{name}/{password}"));
@@ -214,7 +216,8 @@ public sealed class IdentityTests : IDisposable
                 (await signIn.PasswordSignInAsync(name, password, isPersistent: false, lockoutOnFailure: lockout)).ToString());
             app.MapPost("/out", (SignInManager<User> signIn) => signIn.SignOutAsync());
             app.MapGet("/me", (ClaimsPrincipal user) => user.Identity!.Name).RequireAuthorization();
-            app.MapPost("/{change}/{name}", async (UserManager<User> users, string change, string name, string old = Password, string next = "New-password-2") =>
+            app.MapPost(
+                "/{change}/{name}", async (UserManager<User> users, string change, string name, string old = Password, string next = "New-password-2") =>
             {
                 var user = (await users.FindByNameAsync(name))!;
                 var result = change switch
@@ -287,19 +290,22 @@ public sealed class IdentityTests : IDisposable
     }
 
     private sealed class PlainManager(
-        IUserStore<User> store, Microsoft.Extensions.Options.IOptions<IdentityOptions> options, IPasswordHasher<User> hasher, IEnumerable<IUserValidator<User>> users,
+        IUserStore<User> store, Microsoft.Extensions.Options.IOptions<IdentityOptions> options, IPasswordHasher<User> hasher,
+        IEnumerable<IUserValidator<User>> users,
         IEnumerable<IPasswordValidator<User>> passwords, ILookupNormalizer normalizer, IdentityErrorDescriber errors, IServiceProvider services,
         Microsoft.Extensions.Logging.ILogger<UserManager<User>> logger)
         : UserManager<User>(store, options, hasher, users, passwords, normalizer, errors, services, logger);
 
     private sealed class OwnManager(
-        IUserStore<User> store, Microsoft.Extensions.Options.IOptions<IdentityOptions> options, IPasswordHasher<User> hasher, IEnumerable<IUserValidator<User>> users,
+        IUserStore<User> store, Microsoft.Extensions.Options.IOptions<IdentityOptions> options, IPasswordHasher<User> hasher,
+        IEnumerable<IUserValidator<User>> users,
         IEnumerable<IPasswordValidator<User>> passwords, ILookupNormalizer normalizer, IdentityErrorDescriber errors, IServiceProvider services,
         Microsoft.Extensions.Logging.ILogger<UserManager<User>> logger)
         : SojournUserManager<User>(store, options, hasher, users, passwords, normalizer, errors, services, logger);
 
     /// <summary>Users as a database keeps them: each reader gets a copy, an update puts it back.</summary>
-    private sealed class Users : IUserPasswordStore<User>, IUserSecurityStampStore<User>, IUserLockoutStore<User>, IUserTwoFactorStore<User>, IUserAuthenticatorKeyStore<User>
+    private sealed class Users : IUserPasswordStore<User>, IUserSecurityStampStore<User>, IUserLockoutStore<User>, IUserTwoFactorStore<User>,
+    IUserAuthenticatorKeyStore<User>
     {
         private readonly ConcurrentDictionary<string, User> _users = new(StringComparer.OrdinalIgnoreCase);
 
@@ -367,7 +373,8 @@ public sealed class IdentityTests : IDisposable
 
         public Task SetLockoutEnabledAsync(User user, bool enabled, CancellationToken cancellationToken) => Task.CompletedTask;
 
-        public Task SetLockoutEndDateAsync(User user, DateTimeOffset? lockoutEnd, CancellationToken cancellationToken) => Set(() => user.LockedUntil = lockoutEnd);
+        public Task SetLockoutEndDateAsync(User user, DateTimeOffset? lockoutEnd, CancellationToken cancellationToken) =>
+            Set(() => user.LockedUntil = lockoutEnd);
 
         public Task<bool> GetTwoFactorEnabledAsync(User user, CancellationToken cancellationToken) => Task.FromResult(user.HasSecondFactor);
 

@@ -146,7 +146,22 @@ public sealed class OpenIdConnectTests : IAsyncLifetime
             app.MapGet("/keys", () =>
             {
                 var key = _key.ExportParameters(includePrivateParameters: false);
-                return Results.Json(new { keys = new[] { new { kty = "RSA", use = "sig", kid = "1", alg = "RS256", n = Base64Url.EncodeToString(key.Modulus), e = Base64Url.EncodeToString(key.Exponent) } } });
+                return Results.Json(
+                    new
+                    {
+                        keys = new[]
+                        {
+                            new
+                            {
+                                kty = "RSA",
+                                use = "sig",
+                                kid = "1",
+                                alg = "RS256",
+                                n = Base64Url.EncodeToString(key.Modulus),
+                                e = Base64Url.EncodeToString(key.Exponent),
+                            },
+                        },
+                    });
             });
             app.MapGet("/authorize", (HttpContext context) =>
             {

@@ -33,7 +33,8 @@ public sealed class RemoteSignInTests
         using var thief = app.NewBareClient();
         thief.DefaultRequestHeaders.Add("Cookie", "sid=" + before);
         Assert.Equal(HttpStatusCode.Redirect, (await thief.GetAsync("/me", Token)).StatusCode);
-        Assert.Equal(1, await app.Services.GetRequiredService<ISessionAdministration>().EndAsync(new SessionFilter { Label = "sid:08a5" }, cancellationToken: Token));
+        Assert.Equal(
+            1, await app.Services.GetRequiredService<ISessionAdministration>().EndAsync(new SessionFilter { Label = "sid:08a5" }, cancellationToken: Token));
         Assert.Equal(HttpStatusCode.Redirect, (await client.GetAsync("/me", Token)).StatusCode);
     }
 
@@ -71,7 +72,8 @@ public sealed class RemoteSignInTests
             app.UseAuthorization();
             app.UseSojourn();
             app.MapPost("/set", (Session session) => session.Set("cart", "tea"));
-            app.MapGet("/me", (HttpContext context, Session session) => $"{context.User.Identity!.Name} ({session.Get<string>("cart")})").RequireAuthorization();
+            app.MapGet(
+                "/me", (HttpContext context, Session session) => $"{context.User.Identity!.Name} ({session.Get<string>("cart")})").RequireAuthorization();
         },
         _store,
         services: services =>
@@ -89,7 +91,8 @@ public sealed class RemoteSignInTests
 
     /// <summary>Stands in for a handler of OpenID Connect: what it does at its callback is to sign in to another scheme and redirect.</summary>
     private sealed class RemoteHandler(
-        Microsoft.Extensions.Options.IOptionsMonitor<RemoteOptions> options, Microsoft.Extensions.Logging.ILoggerFactory logger, System.Text.Encodings.Web.UrlEncoder encoder)
+        Microsoft.Extensions.Options.IOptionsMonitor<RemoteOptions> options, Microsoft.Extensions.Logging.ILoggerFactory logger,
+        System.Text.Encodings.Web.UrlEncoder encoder)
         : AuthenticationHandler<RemoteOptions>(options, logger, encoder), IAuthenticationRequestHandler
     {
         public async Task<bool> HandleRequestAsync()

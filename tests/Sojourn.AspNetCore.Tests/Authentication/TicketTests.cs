@@ -245,7 +245,8 @@ public sealed class TicketTests
         var cookies = app.Services.GetRequiredService<Microsoft.Extensions.Options.IOptionsMonitor<CookieAuthenticationOptions>>().Get("Cookies");
         var identity = new ClaimsIdentity([new Claim("Microsoft.AspNetCore.Authentication.Cookies-SessionId", session.Id)], "Cookies");
         using var forger = app.NewBareClient();
-        forger.DefaultRequestHeaders.Add("Cookie", "auth=" + cookies.TicketDataFormat.Protect(new AuthenticationTicket(new ClaimsPrincipal(identity), "Cookies")));
+        forger.DefaultRequestHeaders.Add(
+            "Cookie", "auth=" + cookies.TicketDataFormat.Protect(new AuthenticationTicket(new ClaimsPrincipal(identity), "Cookies")));
         Assert.Equal("nobody", await forger.GetStringAsync("/who", Token));
     }
 
@@ -272,7 +273,8 @@ public sealed class TicketTests
     private async Task<long> Count() => await _store.As<ISessionIndex>()!.CountAsync(Token);
 
     private Task<TestApp> StartAsync(
-        Action<SojournOptions>? options = null, Action<CookieAuthenticationOptions>? cookie = null, bool isDefault = true, bool useSojourn = true) => TestApp.StartAsync(
+        Action<SojournOptions>? options = null, Action<CookieAuthenticationOptions>? cookie = null, bool isDefault = true,
+        bool useSojourn = true) => TestApp.StartAsync(
         app =>
         {
             app.UseAuthentication();
@@ -315,7 +317,9 @@ public sealed class TicketTests
         options,
         services =>
         {
-            var authentication = isDefault ? services.AddAuthentication("Cookies") : services.AddAuthentication(o => o.DefaultScheme = "none").AddCookie("none");
+            var authentication = isDefault
+                ? services.AddAuthentication("Cookies")
+                : services.AddAuthentication(o => o.DefaultScheme = "none").AddCookie("none");
             services.AddAuthorization();
             authentication.AddCookie(o =>
             {

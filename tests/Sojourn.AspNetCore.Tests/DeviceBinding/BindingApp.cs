@@ -23,7 +23,9 @@ internal sealed class BindingApp : IAsyncDisposable
     private BindingApp(TestApp app, FakeTimeProvider time, FaultInjectingStore store)
     {
         (_app, Time, Store) = (app, time, store);
-        Address = new Uri(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First(each => each.StartsWith("https", StringComparison.Ordinal)));
+        Address = new Uri(
+            app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First(
+                each => each.StartsWith("https", StringComparison.Ordinal)));
     }
 
     public Uri Address { get; }
@@ -35,7 +37,8 @@ internal sealed class BindingApp : IAsyncDisposable
     public IServiceProvider Services => _app.Services;
 
     public static async Task<BindingApp> StartAsync(
-        Action<DeviceBindingOptions>? binding = null, Action<WebApplication>? configure = null, Action<IServiceCollection>? services = null, Action<SojournOptions>? options = null, bool useSojourn = true)
+        Action<DeviceBindingOptions>? binding = null, Action<WebApplication>? configure = null, Action<IServiceCollection>? services = null,
+        Action<SojournOptions>? options = null, bool useSojourn = true)
     {
         var time = new FakeTimeProvider(DateTimeOffset.UnixEpoch.AddYears(60));
         var store = new FaultInjectingStore(new MemorySessionStore());
@@ -74,7 +77,10 @@ internal sealed class BindingApp : IAsyncDisposable
     {
         UseCookies = false,
         AllowAutoRedirect = false,
-        SslOptions = new() { RemoteCertificateValidationCallback = (_, certificate, _, _) => certificate?.GetCertHashString() == Certificate.GetCertHashString() },
+        SslOptions = new()
+        {
+            RemoteCertificateValidationCallback = (_, certificate, _, _) => certificate?.GetCertHashString() == Certificate.GetCertHashString(),
+        },
     });
 
     public BindingBrowser NewBrowser(string algorithm = "ES256", bool binds = true) => new(Address, Time, algorithm) { Binds = binds };
@@ -107,7 +113,8 @@ internal sealed class BindingApp : IAsyncDisposable
     private static X509Certificate2 NewCertificate()
     {
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-        using var certificate = new CertificateRequest("CN=localhost", key, HashAlgorithmName.SHA256).CreateSelfSigned(DateTimeOffset.UnixEpoch, DateTimeOffset.UnixEpoch.AddYears(200));
+        using var certificate = new CertificateRequest("CN=localhost", key, HashAlgorithmName.SHA256).CreateSelfSigned(
+            DateTimeOffset.UnixEpoch, DateTimeOffset.UnixEpoch.AddYears(200));
         return X509CertificateLoader.LoadPkcs12(certificate.Export(X509ContentType.Pfx), null);
     }
 }

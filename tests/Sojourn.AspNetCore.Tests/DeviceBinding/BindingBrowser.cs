@@ -5,8 +5,8 @@ using System.Text.RegularExpressions;
 namespace Sojourn.AspNetCore.Tests.DeviceBinding;
 
 /// <summary>
-/// The part of a browser that binds sessions: a jar, a key, and the protocol's state machine. It registers where it is told to, holds a request back whose bound cookie is missing, refreshes once
-/// for all that wait, and keeps or drops its binding by the status of the answer as Chromium does.
+/// The part of a browser that binds sessions: a jar, a key, and the protocol's state machine. It registers where it is told to, holds a request back whose
+/// bound cookie is missing, refreshes once for all that wait, and keeps or drops its binding by the status of the answer as Chromium does.
 /// </summary>
 internal sealed partial class BindingBrowser(Uri address, TimeProvider time, string algorithm = "ES256") : IDisposable
 {
@@ -101,7 +101,8 @@ internal sealed partial class BindingBrowser(Uri address, TimeProvider time, str
             var terms = JsonDocument.Parse(await response.Content.ReadAsStringAsync(TestContext.Current.CancellationToken)).RootElement;
             var credential = terms.GetProperty("credentials")[0];
             Binding = new Bound(
-                terms.GetProperty("session_identifier").GetString()!, terms.GetProperty("refresh_url").GetString()!, credential.GetProperty("name").GetString()!, credential.GetProperty("attributes").GetString()!);
+                terms.GetProperty("session_identifier").GetString()!, terms.GetProperty("refresh_url").GetString()!,
+                credential.GetProperty("name").GetString()!, credential.GetProperty("attributes").GetString()!);
             KeepChallenge(response);
         }
 
@@ -172,9 +173,11 @@ internal sealed partial class BindingBrowser(Uri address, TimeProvider time, str
         foreach (var line in response.Headers.TryGetValues("Set-Cookie", out var lines) ? lines : [])
         {
             var parts = line.Split("; ");
-            var (name, value) = (parts[0][..parts[0].IndexOf('=', StringComparison.Ordinal)], parts[0][(parts[0].IndexOf('=', StringComparison.Ordinal) + 1)..]);
+            var (name, value) =
+                (parts[0][..parts[0].IndexOf('=', StringComparison.Ordinal)], parts[0][(parts[0].IndexOf('=', StringComparison.Ordinal) + 1)..]);
             var maxAge = parts.FirstOrDefault(part => part.StartsWith("Max-Age=", StringComparison.Ordinal));
-            _jar[name] = (value, maxAge is null ? DateTimeOffset.MaxValue : time.GetUtcNow().AddSeconds(int.Parse(maxAge["Max-Age=".Length..], System.Globalization.CultureInfo.InvariantCulture)));
+            _jar[name] =
+                (value, maxAge is null ? DateTimeOffset.MaxValue : time.GetUtcNow().AddSeconds(int.Parse(maxAge["Max-Age=".Length..], System.Globalization.CultureInfo.InvariantCulture)));
             if (Binding is { } binding && name == binding.Cookie && value is not "")
             {
                 // Chromium would refresh before every request if these were not the same.

@@ -21,7 +21,8 @@ public sealed class DeviceBindingRaceTests
         for (var round = 0; round < Rounds; round++)
         {
             var proof = browser.Key.Proof(browser.Binding!.Challenge!, withKey: false);
-            var answers = await Task.WhenAll(Enumerable.Range(0, 6).Select(_ => Task.Run(() => SendAsync(app, browser, browser.Binding.RefreshPath, proof), Token)));
+            var answers = await Task.WhenAll(
+                Enumerable.Range(0, 6).Select(_ => Task.Run(() => SendAsync(app, browser, browser.Binding.RefreshPath, proof), Token)));
             var taken = Assert.Single(answers, each => each.StatusCode == HttpStatusCode.OK);
             Assert.All(answers, each => Assert.Equal(ChallengeOf(taken), ChallengeOf(each)));
             Assert.Equal(5, answers.Count(each => each.StatusCode == HttpStatusCode.Forbidden));
@@ -62,7 +63,8 @@ public sealed class DeviceBindingRaceTests
             await browser.PostAsync("/in/ada");
             var (path, challenge) = browser.Offer!.Value;
             using var thief = DeviceKey.New();
-            var answers = await Task.WhenAll(((DeviceKey[])[browser.Key, thief]).Select(key => Task.Run(() => SendAsync(app, browser, path, key.Proof(challenge, withKey: true)), Token)));
+            var answers = await Task.WhenAll(
+                ((DeviceKey[])[browser.Key, thief]).Select(key => Task.Run(() => SendAsync(app, browser, path, key.Proof(challenge, withKey: true)), Token)));
             Assert.Equal([HttpStatusCode.OK, HttpStatusCode.Conflict], answers.Select(each => each.StatusCode).Order());
         }
     }

@@ -33,7 +33,8 @@ public sealed class DeviceBindingTests
         for (var turn = 1; turn <= 3; turn++)
         {
             app.Time.Advance(CookieLifetime);
-            Assert.Equal(["200 ada", "200 ada", "200 ada"], await Task.WhenAll(browser.TextAsync("/who"), browser.TextAsync("/who"), browser.TextAsync("/who")));
+            Assert.Equal(
+                ["200 ada", "200 ada", "200 ada"], await Task.WhenAll(browser.TextAsync("/who"), browser.TextAsync("/who"), browser.TextAsync("/who")));
 
             // The challenge had come with the cookie before: one request, one signature.
             Assert.Equal((turn, turn + 1), (browser.RefreshRequests, browser.Signatures));
@@ -52,7 +53,9 @@ public sealed class DeviceBindingTests
         using var bound = await app.SignInAsync();
         using var list = await bound.GetAsync("/account/sessions");
         var sessions = (await list.Content.ReadFromJsonAsync<JsonElement[]>(Token))!;
-        Assert.Equal([true, false], sessions.OrderByDescending(each => each.GetProperty("isCurrent").GetBoolean()).Select(each => each.GetProperty("isDeviceBound").GetBoolean()));
+        Assert.Equal(
+            [true, false],
+            sessions.OrderByDescending(each => each.GetProperty("isCurrent").GetBoolean()).Select(each => each.GetProperty("isDeviceBound").GetBoolean()));
     }
 
     [Fact]
@@ -65,7 +68,8 @@ public sealed class DeviceBindingTests
         Assert.Null(stranger.Offer);
         Assert.Null(stranger.Binding);
         await using var plain = await TestApp.StartAsync(
-            each => each.MapPost("/in/{user}", async (Session session, string user) => await session.SignInAsync(user)), services: all => new SojournBuilder(all).WithDeviceBinding());
+            each => each.MapPost("/in/{user}", async (Session session, string user) => await session.SignInAsync(user)),
+            services: all => new SojournBuilder(all).WithDeviceBinding());
         using var client = plain.NewClient();
         using var response = await client.PostAsync("/in/ada", null, Token);
         Assert.Equal(HttpStatusCode.OK, response.StatusCode);
@@ -95,7 +99,8 @@ public sealed class DeviceBindingTests
         await AssertRefusedAsync(both);
         Assert.Equal("200 ada", await browser.TextAsync("/who"));
         Assert.Equal(5, refused.GetMeasurementSnapshot().Count(each => (string?)each.Tags["reason"] == "unbound-use"));
-        var told = app.Services.GetServices<ISessionEventHandler>().OfType<HeardEvents>().Single().All.Where(each => each.Kind == SessionEventKind.Suspicious).ToArray();
+        var told = app.Services.GetServices<ISessionEventHandler>().OfType<HeardEvents>().Single().All.Where(
+            each => each.Kind == SessionEventKind.Suspicious).ToArray();
         Assert.Equal(5, told.Length);
         Assert.All(told, each => Assert.Equal((SessionSuspicion.UnboundUse, "ada", true), (each.Suspicion!.Value, each.Subject, each.Handle is not null)));
 
@@ -107,7 +112,8 @@ public sealed class DeviceBindingTests
             Assert.Equal("no-store", answer.Headers.CacheControl?.ToString());
 
             // The one who asks may be the user, whose key is lost: they can sign in anew.
-            Assert.Equal(["__Host-sid=", "__Host-sidb="], answer.Headers.GetValues("Set-Cookie").Select(each => each[..each.IndexOf(';', StringComparison.Ordinal)]));
+            Assert.Equal(
+                ["__Host-sid=", "__Host-sidb="], answer.Headers.GetValues("Set-Cookie").Select(each => each[..each.IndexOf(';', StringComparison.Ordinal)]));
         }
     }
 
@@ -147,7 +153,9 @@ public sealed class DeviceBindingTests
                 each.UseSojourn();
                 each.MapGet("/members", () => "members").RequireAuthorization();
                 each.MapGet("/late", async (HttpContext context) => (await context.GetSessionAsync()).Subject);
-                each.MapPost("/scheme/ada", (HttpContext context) => context.SignInAsync(new(new System.Security.Claims.ClaimsIdentity([new("sub", "ada")], "password"))));
+                each.MapPost(
+                    "/scheme/ada",
+                    (HttpContext context) => context.SignInAsync(new(new System.Security.Claims.ClaimsIdentity([new("sub", "ada")], "password"))));
             });
         using var browser = app.NewBrowser();
         await browser.PostAsync("/scheme/ada");
@@ -260,7 +268,8 @@ public sealed class DeviceBindingTests
         }
         else
         {
-            await app.Services.GetRequiredService<Administration.ISessionAdministration>().EndAsync(new() { Subject = "ada" }, SessionEndReason.ByOperator, Token);
+            await app.Services.GetRequiredService<Administration.ISessionAdministration>().EndAsync(
+                new() { Subject = "ada" }, SessionEndReason.ByOperator, Token);
         }
 
         using (var answer = await app.SendAsync("/who", copied))

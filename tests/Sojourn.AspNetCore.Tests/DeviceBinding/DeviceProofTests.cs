@@ -19,17 +19,28 @@ public sealed class DeviceProofTests
     /// <summary>What makes a proof of a challenge, by a key that is right as such; what is wrong with it; whether the proof is one at a registration.</summary>
     private static readonly Dictionary<string, (string Problem, Func<DeviceKey, string, bool, string> Make)> Wrong = new()
     {
-        ["typ of an ordinary JWT"] = ("type", (key, challenge, withKey) => key.Sign(key.Header(withKey).Replace("dbsc+jwt", "JWT", StringComparison.Ordinal), DeviceKey.Payload(challenge))),
-        ["typ missing"] = ("type", (key, challenge, withKey) => key.Sign(key.Header(withKey).Replace("," + Type, "", StringComparison.Ordinal), DeviceKey.Payload(challenge))),
-        ["typ in capitals"] = ("type", (key, challenge, withKey) => key.Sign(key.Header(withKey).Replace("dbsc+jwt", "DBSC+JWT", StringComparison.Ordinal), DeviceKey.Payload(challenge))),
-        ["typ twice"] = ("malformed", (key, challenge, withKey) => key.Sign(key.Header(withKey).Replace(Type, Type + "," + Type, StringComparison.Ordinal), DeviceKey.Payload(challenge))),
-        ["none"] = ("algorithm", (key, challenge, withKey) => key.Sign(key.Header(withKey).Replace("ES256", "none", StringComparison.Ordinal), DeviceKey.Payload(challenge))),
-        ["none without a signature"] = ("malformed", (key, challenge, withKey) => Unsigned(key.Header(withKey).Replace("ES256", "none", StringComparison.Ordinal), challenge)),
-        ["HS256"] = ("algorithm", (key, challenge, withKey) => key.Sign(key.Header(withKey).Replace("ES256", "HS256", StringComparison.Ordinal), DeviceKey.Payload(challenge))),
-        ["ES384"] = ("algorithm", (key, challenge, withKey) => key.Sign(key.Header(withKey).Replace("ES256", "ES384", StringComparison.Ordinal), DeviceKey.Payload(challenge))),
-        ["alg is a number"] = ("algorithm", (key, challenge, withKey) => key.Sign(key.Header(withKey).Replace("\"ES256\"", "256", StringComparison.Ordinal), DeviceKey.Payload(challenge))),
-        ["alg missing"] = ("algorithm", (key, challenge, withKey) => key.Sign(key.Header(withKey).Replace(Algorithm + ",", "", StringComparison.Ordinal), DeviceKey.Payload(challenge))),
-        ["crit"] = ("critical", (key, challenge, withKey) => key.Sign(key.Header(withKey).Replace(Type, Type + ",\"crit\":[\"exp\"]", StringComparison.Ordinal), DeviceKey.Payload(challenge))),
+        ["typ of an ordinary JWT"] =
+            ("type", (key, challenge, withKey) => key.Sign(key.Header(withKey).Replace("dbsc+jwt", "JWT", StringComparison.Ordinal), DeviceKey.Payload(challenge))),
+        ["typ missing"] =
+            ("type", (key, challenge, withKey) => key.Sign(key.Header(withKey).Replace("," + Type, "", StringComparison.Ordinal), DeviceKey.Payload(challenge))),
+        ["typ in capitals"] =
+            ("type", (key, challenge, withKey) => key.Sign(key.Header(withKey).Replace("dbsc+jwt", "DBSC+JWT", StringComparison.Ordinal), DeviceKey.Payload(challenge))),
+        ["typ twice"] =
+            ("malformed", (key, challenge, withKey) => key.Sign(key.Header(withKey).Replace(Type, Type + "," + Type, StringComparison.Ordinal), DeviceKey.Payload(challenge))),
+        ["none"] =
+            ("algorithm", (key, challenge, withKey) => key.Sign(key.Header(withKey).Replace("ES256", "none", StringComparison.Ordinal), DeviceKey.Payload(challenge))),
+        ["none without a signature"] =
+            ("malformed", (key, challenge, withKey) => Unsigned(key.Header(withKey).Replace("ES256", "none", StringComparison.Ordinal), challenge)),
+        ["HS256"] =
+            ("algorithm", (key, challenge, withKey) => key.Sign(key.Header(withKey).Replace("ES256", "HS256", StringComparison.Ordinal), DeviceKey.Payload(challenge))),
+        ["ES384"] =
+            ("algorithm", (key, challenge, withKey) => key.Sign(key.Header(withKey).Replace("ES256", "ES384", StringComparison.Ordinal), DeviceKey.Payload(challenge))),
+        ["alg is a number"] =
+            ("algorithm", (key, challenge, withKey) => key.Sign(key.Header(withKey).Replace("\"ES256\"", "256", StringComparison.Ordinal), DeviceKey.Payload(challenge))),
+        ["alg missing"] =
+            ("algorithm", (key, challenge, withKey) => key.Sign(key.Header(withKey).Replace(Algorithm + ",", "", StringComparison.Ordinal), DeviceKey.Payload(challenge))),
+        ["crit"] =
+            ("critical", (key, challenge, withKey) => key.Sign(key.Header(withKey).Replace(Type, Type + ",\"crit\":[\"exp\"]", StringComparison.Ordinal), DeviceKey.Payload(challenge))),
         ["DER signature"] = ("signature", (key, challenge, withKey) => key.Sign(key.Header(withKey), DeviceKey.Payload(challenge), der: true)),
         ["signature over something else"] = ("signature", (key, challenge, withKey) => Join(key.Proof(challenge, withKey), key.Proof("another", withKey))),
         ["signature cut short"] = ("signature", (key, challenge, withKey) => key.Proof(challenge, withKey)[..^6]),
@@ -95,7 +106,8 @@ public sealed class DeviceProofTests
 
         Assert.Equal(problem, Assert.Single(refreshes.GetMeasurementSnapshot()).Tags["result"]);
         Assert.Contains(
-            app.Services.GetServices<ISessionEventHandler>().OfType<HeardEvents>().Single().All, each => (each.Suspicion, each.Subject) == (SessionSuspicion.UnboundUse, "ada"));
+            app.Services.GetServices<ISessionEventHandler>().OfType<HeardEvents>().Single().All, each =>
+                (each.Suspicion, each.Subject) == (SessionSuspicion.UnboundUse, "ada"));
 
         // Nothing was used up: a right proof of the same challenge is still one.
         app.Time.Advance(TimeSpan.FromMinutes(1));
@@ -109,7 +121,8 @@ public sealed class DeviceProofTests
     public async Task A_key_that_is_none_or_too_weak_is_not_registered(string what)
     {
         await using var app = await BindingApp.StartAsync();
-        using var registrations = new MetricCollector<long>(app.Services.GetRequiredService<IMeterFactory>(), "Sojourn", "sojourn.device_binding.registrations");
+        using var registrations = new MetricCollector<long>(
+            app.Services.GetRequiredService<IMeterFactory>(), "Sojourn", "sojourn.device_binding.registrations");
         using var browser = app.NewBrowser(binds: false);
         await browser.PostAsync("/in/ada");
         var (path, challenge) = browser.Offer!.Value;
@@ -210,7 +223,8 @@ public sealed class DeviceProofTests
             ("", ada.Key.Proof(ada.Binding.Challenge!, withKey: false), HttpStatusCode.BadRequest),
             ("no~id", ada.Key.Proof(ada.Binding.Challenge!, withKey: false), HttpStatusCode.BadRequest)])
         {
-            using var answer = await ada.SendBareAsync(HttpMethod.Post, ada.Binding.RefreshPath, ("Sec-Fetch-Site", "same-origin"), ("Sec-Secure-Session-Id", id), ("Secure-Session-Response", proof));
+            using var answer = await ada.SendBareAsync(
+                HttpMethod.Post, ada.Binding.RefreshPath, ("Sec-Fetch-Site", "same-origin"), ("Sec-Secure-Session-Id", id), ("Secure-Session-Response", proof));
             Assert.Equal(status, answer.StatusCode);
             Assert.False(answer.Headers.Contains("Secure-Session-Challenge"));
         }
@@ -218,7 +232,8 @@ public sealed class DeviceProofTests
         // Quoted, as the specification has it.
         using var right = await ada.SendBareAsync(
             HttpMethod.Post, ada.Binding.RefreshPath,
-            ("Sec-Fetch-Site", "same-origin"), ("Sec-Secure-Session-Id", $"\"{ada.Binding.Id}\""), ("Secure-Session-Response", $"\"{ada.Key.Proof(ada.Binding.Challenge!, withKey: false)}\""));
+            ("Sec-Fetch-Site", "same-origin"), ("Sec-Secure-Session-Id", $"\"{ada.Binding.Id}\""),
+            ("Secure-Session-Response", $"\"{ada.Key.Proof(ada.Binding.Challenge!, withKey: false)}\""));
         Assert.Equal(HttpStatusCode.OK, right.StatusCode);
     }
 
@@ -236,13 +251,15 @@ public sealed class DeviceProofTests
             using var register = await browser.RegisterAsync("/session/binding/register", browser.Key.Proof("any", withKey: true));
             Assert.Equal(HttpStatusCode.Unauthorized, register.StatusCode);
             using var refresh = await browser.SendBareAsync(
-                HttpMethod.Post, binding.RefreshPath, ("Sec-Fetch-Site", "same-origin"), ("Sec-Secure-Session-Id", binding.Id), ("Secure-Session-Response", bound.Key.Proof(binding.Challenge!, withKey: false)));
+                HttpMethod.Post, binding.RefreshPath, ("Sec-Fetch-Site", "same-origin"), ("Sec-Secure-Session-Id", binding.Id),
+                ("Secure-Session-Response", bound.Key.Proof(binding.Challenge!, withKey: false)));
             Assert.Equal(HttpStatusCode.Unauthorized, refresh.StatusCode);
         }
     }
 
     private static Task<HttpResponseMessage> RefreshAsync(BindingBrowser browser, string proof) => browser.SendBareAsync(
-        HttpMethod.Post, browser.Binding!.RefreshPath, ("Sec-Fetch-Site", "same-origin"), ("Sec-Secure-Session-Id", browser.Binding.Id), ("Secure-Session-Response", proof));
+        HttpMethod.Post, browser.Binding!.RefreshPath, ("Sec-Fetch-Site", "same-origin"), ("Sec-Secure-Session-Id", browser.Binding.Id),
+        ("Secure-Session-Response", proof));
 
     private static string AssertChallenged(HttpResponseMessage answer)
     {
@@ -253,7 +270,8 @@ public sealed class DeviceProofTests
 
     private static string Encode(byte[] bytes) => Base64Url.EncodeToString(bytes);
 
-    private static string Unsigned(string header, string challenge) => Encode(Encoding.UTF8.GetBytes(header)) + "." + Encode(Encoding.UTF8.GetBytes(DeviceKey.Payload(challenge))) + ".";
+    private static string Unsigned(string header, string challenge) =>
+        Encode(Encoding.UTF8.GetBytes(header)) + "." + Encode(Encoding.UTF8.GetBytes(DeviceKey.Payload(challenge))) + ".";
 
     private static string Join(string signed, string signature) => signed[..signed.LastIndexOf('.')] + signature[signature.LastIndexOf('.')..];
 

@@ -41,7 +41,8 @@ internal sealed class DeviceKey : IDisposable
     {
         var signed = Encode(Encoding.UTF8.GetBytes(header)) + "." + Encode(Encoding.UTF8.GetBytes(payload));
         var bytes = Encoding.ASCII.GetBytes(signed);
-        var signature = _ecdsa?.SignData(bytes, HashAlgorithmName.SHA256, der ? DSASignatureFormat.Rfc3279DerSequence : DSASignatureFormat.IeeeP1363FixedFieldConcatenation)
+        var signature = _ecdsa?.SignData(
+            bytes, HashAlgorithmName.SHA256, der ? DSASignatureFormat.Rfc3279DerSequence : DSASignatureFormat.IeeeP1363FixedFieldConcatenation)
             ?? _rsa!.SignData(bytes, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1);
         return signed + "." + Encode(signature);
     }

@@ -35,9 +35,12 @@ internal static class LiveApp
 
     /// <summary>As another device of the user's, or an operator, does it.</summary>
     public static async Task EndAsync(this TestApp app, string user = "ada") => Assert.Equal(
-        1, await app.Services.GetRequiredService<ISessionAdministration>().EndAsync(new SessionFilter { Subject = user }, cancellationToken: TestContext.Current.CancellationToken));
+        1, await app.Services.GetRequiredService<ISessionAdministration>().EndAsync(
+            new SessionFilter { Subject = user }, cancellationToken: TestContext.Current.CancellationToken));
 
-    /// <summary>Lets a minute pass, and whatever keeps the user's session alive in the background do so: once a minute, and that takes a moment of real time.</summary>
+    /// <summary>
+    /// Lets a minute pass, and whatever keeps the user's session alive in the background do so: once a minute, and that takes a moment of real time.
+    /// </summary>
     public static async Task AMinuteLaterAsync(this TestApp app, FakeTimeProvider time, string? keptAlive)
     {
         var before = await ExpiresAtAsync();

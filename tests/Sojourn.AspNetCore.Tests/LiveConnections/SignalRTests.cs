@@ -117,7 +117,9 @@ public sealed class SignalRTests
         Assert.Equal(keepAlive ? "ada" : "nobody", await ada.GetStringAsync("/who", Token));
     }
 
-    private static Task<TestApp> StartAsync(bool keepAlive = false, TimeProvider? time = null, SessionLoad load = SessionLoad.BeforeHandler, IHubFilter? first = null) => TestApp.StartAsync(
+    private static Task<TestApp> StartAsync(
+        bool keepAlive = false, TimeProvider? time = null, SessionLoad load = SessionLoad.BeforeHandler, IHubFilter? first = null) =>
+        TestApp.StartAsync(
         app =>
         {
             app.UseWebSockets();

@@ -48,7 +48,11 @@ public sealed class WebSocketTests
         await using var app = await StartAsync(protocols: HttpProtocols.Http2);
         var cookies = new CookieContainer();
         using var client = new HttpMessageInvoker(new SocketsHttpHandler { CookieContainer = cookies });
-        using var signsIn = new HttpRequestMessage(HttpMethod.Post, new Uri(app.Address, "/in/ada")) { Version = HttpVersion.Version20, VersionPolicy = HttpVersionPolicy.RequestVersionExact };
+        using var signsIn = new HttpRequestMessage(HttpMethod.Post, new Uri(app.Address, "/in/ada"))
+        {
+            Version = HttpVersion.Version20,
+            VersionPolicy = HttpVersionPolicy.RequestVersionExact,
+        };
         using var signedIn = await client.SendAsync(signsIn, Token);
         using var socket = new ClientWebSocket();
         (socket.Options.HttpVersion, socket.Options.HttpVersionPolicy) = (HttpVersion.Version20, HttpVersionPolicy.RequestVersionExact);
@@ -171,7 +175,8 @@ public sealed class WebSocketTests
     {
         await using var app = await StartAsync();
         using var ada = await app.SignInAsync();
-        Action<ClientWebSocketOptions>? from = origin is "" ? null : options => options.SetRequestHeader("Origin", origin is "self" ? app.Address.GetLeftPart(UriPartial.Authority) : origin);
+        Action<ClientWebSocketOptions>? from = origin is "" ? null : options =>
+            options.SetRequestHeader("Origin", origin is "self" ? app.Address.GetLeftPart(UriPartial.Authority) : origin);
         if (refused is { } status)
         {
             Assert.Equal(status, await RefusedAsync(app, ada, "/echo", from));
@@ -186,7 +191,8 @@ public sealed class WebSocketTests
     [Fact]
     public async Task Origins_that_the_application_lists_may()
     {
-        await using var app = await StartAsync(services: services => services.Configure<WebSocketOptions>(options => options.AllowedOrigins.Add("https://partner.example")));
+        await using var app = await StartAsync(
+            services: services => services.Configure<WebSocketOptions>(options => options.AllowedOrigins.Add("https://partner.example")));
         using var ada = await app.SignInAsync();
         using var socket = await app.ConnectAsync(ada, "/echo", options => options.SetRequestHeader("Origin", "https://partner.example"));
         Assert.Equal("hello", await EchoAsync(socket, "hello"));
@@ -224,7 +230,8 @@ public sealed class WebSocketTests
     }
 
     private Task<TestApp> StartAsync(
-        ISessionStore? store = null, TimeProvider? time = null, Action<IServiceCollection>? services = null, HttpProtocols protocols = HttpProtocols.Http1) => TestApp.StartAsync(
+        ISessionStore? store = null, TimeProvider? time = null, Action<IServiceCollection>? services = null,
+        HttpProtocols protocols = HttpProtocols.Http1) => TestApp.StartAsync(
         app =>
         {
             app.UseWebSockets();
@@ -307,7 +314,8 @@ public sealed class WebSocketTests
         return Encoding.UTF8.GetString(buffer, 0, received.Count);
     }
 
-    private static Task<ValueWebSocketReceiveResult> ReceiveAsync(ClientWebSocket socket) => socket.ReceiveAsync(new byte[1024].AsMemory(), Token).AsTask().WaitAsync(LiveApp.Patience, Token);
+    private static Task<ValueWebSocketReceiveResult> ReceiveAsync(ClientWebSocket socket) =>
+        socket.ReceiveAsync(new byte[1024].AsMemory(), Token).AsTask().WaitAsync(LiveApp.Patience, Token);
 
     private static async Task UntilClosedAsync(ClientWebSocket socket)
     {

@@ -53,7 +53,8 @@ public sealed class CookieRulesTests
         var regenerated = Assert.Single(await SetCookiesAsync(app, "/regenerate", renewed));
         var cleared = Assert.Single(await SetCookiesAsync(app, "/destroy", regenerated));
         Assert.All([begun, signedAnew, again, renewed, regenerated], cookie => Assert.EndsWith(Attributes, cookie, StringComparison.Ordinal));
-        Assert.Equal("__Host-sid=" + Attributes.Replace("Path=/", "Path=/; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT", StringComparison.Ordinal), cleared);
+        Assert.Equal(
+            "__Host-sid=" + Attributes.Replace("Path=/", "Path=/; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT", StringComparison.Ordinal), cleared);
     }
 
     [Fact]
@@ -139,7 +140,8 @@ public sealed class CookieRulesTests
         using var socket = new TcpClient();
         await socket.ConnectAsync(app.Address.Host, app.Address.Port, Token);
         var stream = socket.GetStream();
-        await stream.WriteAsync(Encoding.ASCII.GetBytes($"GET /get HTTP/1.0\r\nHost: x\r\n{string.Concat(cookies.Select(cookie => $"Cookie: {cookie}\r\n"))}\r\n"), Token);
+        await stream.WriteAsync(
+            Encoding.ASCII.GetBytes($"GET /get HTTP/1.0\r\nHost: x\r\n{string.Concat(cookies.Select(cookie => $"Cookie: {cookie}\r\n"))}\r\n"), Token);
         using var reader = new StreamReader(stream, Encoding.ASCII);
         var answer = await reader.ReadToEndAsync(Token);
         Assert.StartsWith("HTTP/1.1 200", answer, StringComparison.Ordinal);
@@ -151,7 +153,10 @@ public sealed class CookieRulesTests
         {
             app.MapGet("/set", (Session session) => session.Set("name", "set"));
             app.MapGet("/get", (Session session) => session.Get<string>("name") ?? "nobody");
-            app.MapGet("/look", (HttpContext context, Session session) => _ = (session.Id, session.Handle, session.Names, session.Contains("name"), session.ExpiresAt, session.Cookie, context.Session.Keys));
+            app.MapGet(
+                "/look",
+                (HttpContext context, Session session) =>
+                    _ = (session.Id, session.Handle, session.Names, session.Contains("name"), session.ExpiresAt, session.Cookie, context.Session.Keys));
             app.MapGet("/renew", async (Session session) => await session.RenewIdAsync());
             app.MapGet("/regenerate", async (Session session) =>
             {

@@ -43,7 +43,8 @@ public sealed class IdentifierTests
     public async Task A23_A35_A39_O3_O10_V31_The_token_is_in_Set_Cookie_alone_and_says_nothing()
     {
         var logs = new FakeLogCollector();
-        await using var app = await StartAsync(services => services.AddLogging(logging => logging.SetMinimumLevel(LogLevel.Trace).AddProvider(new FakeLoggerProvider(logs))));
+        await using var app = await StartAsync(
+            services => services.AddLogging(logging => logging.SetMinimumLevel(LogLevel.Trace).AddProvider(new FakeLoggerProvider(logs))));
         using var client = app.NewBareClient();
         foreach (var path in new[] { "/begin/ada", "/begin/ada-again", "/renew" })
         {
@@ -51,11 +52,14 @@ public sealed class IdentifierTests
             var value = Value(answer);
             var id = Id(value);
             var key = Assert.Single(await _store.PageAsync(null, 10, Token)).Key;
-            var elsewhere = await answer.Content.ReadAsStringAsync(Token) + string.Join('\n', answer.Headers.Where(header => header.Key != "Set-Cookie").Concat(answer.Content.Headers).SelectMany(header => header.Value));
+            var elsewhere = await answer.Content.ReadAsStringAsync(Token) + string.Join(
+                '\n', answer.Headers.Where(header => header.Key != "Set-Cookie").Concat(answer.Content.Headers).SelectMany(header => header.Value));
             foreach (var secret in new[] { id, key, value })
             {
                 Assert.DoesNotContain(secret, elsewhere, StringComparison.Ordinal);
-                Assert.DoesNotContain(logs.GetSnapshot(), log => log.Message.Contains(secret, StringComparison.Ordinal) && !log.Category!.StartsWith("Microsoft.", StringComparison.Ordinal));
+                Assert.DoesNotContain(
+                    logs.GetSnapshot(),
+                    log => log.Message.Contains(secret, StringComparison.Ordinal) && !log.Category!.StartsWith("Microsoft.", StringComparison.Ordinal));
             }
 
             // 32 random bytes, whoever the visitor is and whatever was kept for them.
@@ -113,7 +117,10 @@ public sealed class IdentifierTests
         using var client = app.NewBareClient();
         using var begun = await client.GetAsync("/begin/ada", Token);
         var address = string.Format(System.Globalization.CultureInfo.InvariantCulture, url, Value(begun));
-        using var request = new HttpRequestMessage(HttpMethod.Post, address) { Content = new FormUrlEncodedContent([new("sid", Value(begun)), new("token", Value(begun))]) };
+        using var request = new HttpRequestMessage(HttpMethod.Post, address)
+        {
+            Content = new FormUrlEncodedContent([new("sid", Value(begun)), new("token", Value(begun))]),
+        };
         using var answer = await client.SendAsync(request, Token);
         var body = await answer.Content.ReadAsStringAsync(Token);
         Assert.True(body == "nobody" || answer.StatusCode == System.Net.HttpStatusCode.NotFound, body);

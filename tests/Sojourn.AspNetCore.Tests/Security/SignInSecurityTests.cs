@@ -191,7 +191,8 @@ public sealed class SignInSecurityTests
         return await thief.GetStringAsync("/who", Token);
     }
 
-    private static async Task PostAsync(HttpClient client, string path) => Assert.Equal(HttpStatusCode.OK, (await client.PostAsync(path, null, Token)).StatusCode);
+    private static async Task PostAsync(HttpClient client, string path) =>
+        Assert.Equal(HttpStatusCode.OK, (await client.PostAsync(path, null, Token)).StatusCode);
 
     private static Task SignInAsync(HttpContext context, string name) =>
         context.SignInAsync(new ClaimsPrincipal(new ClaimsIdentity([new("sub", name), new("name", name)], "Password", "name", "role")));

@@ -18,7 +18,9 @@ internal static class CookieWords
         Secure = words["secure"]?.GetValue<bool>() is { } secure ? (secure ? CookieSecure.Always : CookieSecure.Never) : null,
         SameSite = words["sameSite"]?.ToString() is { } sameSite ? Enum.Parse<ExpressSameSite>(sameSite, ignoreCase: true) : ExpressSameSite.Unset,
         Partitioned = words["partitioned"]?.GetValue<bool>(),
-        Priority = words["priority"]?.GetValue<string>() is { } priority ? Enum.Parse<SessionCookiePriority>(priority, ignoreCase: true) : SessionCookiePriority.Unset,
+        Priority = words["priority"]?.GetValue<string>() is { } priority
+            ? Enum.Parse<SessionCookiePriority>(priority, ignoreCase: true)
+            : SessionCookiePriority.Unset,
         MaxAge = maxAge,
     };
 
@@ -47,7 +49,8 @@ internal static class CookieWords
         {
             // express-session works it out from two readings of the clock.
             Assert.InRange(actual.MaxAge!.Value, maxAge - TimeSpan.FromSeconds(1), maxAge);
-            Assert.InRange(actual.Expires!.Value, TimeProvider.System.GetUtcNow() + maxAge - TimeSpan.FromSeconds(30), TimeProvider.System.GetUtcNow() + maxAge);
+            Assert.InRange(
+                actual.Expires!.Value, TimeProvider.System.GetUtcNow() + maxAge - TimeSpan.FromSeconds(30), TimeProvider.System.GetUtcNow() + maxAge);
         }
     }
 }

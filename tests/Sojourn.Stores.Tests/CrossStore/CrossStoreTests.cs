@@ -107,7 +107,9 @@ public abstract class CrossStoreTests(NodeSide node, Action<SojournBuilder> use)
         {
             var record = await _sojourn.Store.ReadAsync(session.Sid, Token);
             var lifetime = session.MaxAge ?? ((INodeLayout)_sojourn.Store).TimeToLive;
-            Assert.InRange(record!.ExpiresAt, TimeProvider.System.GetUtcNow() + lifetime - TimeSpan.FromSeconds(30), TimeProvider.System.GetUtcNow() + lifetime + TimeSpan.FromSeconds(2));
+            Assert.InRange(
+                record!.ExpiresAt, TimeProvider.System.GetUtcNow() + lifetime - TimeSpan.FromSeconds(30),
+                TimeProvider.System.GetUtcNow() + lifetime + TimeSpan.FromSeconds(2));
         }
     }
 

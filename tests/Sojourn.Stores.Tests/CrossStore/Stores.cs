@@ -47,7 +47,8 @@ public sealed class ExpressMySqlCrossTests(MariaDbServer server) : CrossStoreTes
 public sealed class ConnectMongoTextCrossTests(MongoServer server) : ConnectMongoCrossTests(server, "text", [], _ => { });
 
 /// <summary>connect-mongo 6 with <c>stringify: false</c>: a BSON object.</summary>
-public sealed class ConnectMongoObjectCrossTests(MongoServer server) : ConnectMongoCrossTests(server, "object", new() { ["stringify"] = false }, o => o.Stringify = false);
+public sealed class ConnectMongoObjectCrossTests(MongoServer server) : ConnectMongoCrossTests(
+    server, "object", new() { ["stringify"] = false }, o => o.Stringify = false);
 
 /// <summary>connect-mongo 6 with <c>touchAfter</c>.</summary>
 public sealed class ConnectMongoTouchAfterCrossTests(MongoServer server)
@@ -67,7 +68,8 @@ public sealed class ConnectMongoKrupteinCrossTests(MongoServer server) : Connect
     o => (o.Encryption, o.Secret) = (ConnectMongoEncryption.Kruptein, "a secret of its own"));
 
 /// <summary>connect-mongo 6 with <c>transformId</c>, <c>serialize</c>, <c>unserialize</c> and <c>timestamps</c>.</summary>
-public sealed class ConnectMongoFunctionsCrossTests(MongoServer server) : ConnectMongoCrossTests(server, "functions", new() { ["functions"] = true, ["timestamps"] = true }, o =>
+public sealed class ConnectMongoFunctionsCrossTests(MongoServer server) : ConnectMongoCrossTests(
+    server, "functions", new() { ["functions"] = true, ["timestamps"] = true }, o =>
 {
     o.Timestamps = true;
     o.TransformId = id => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(id)));
@@ -75,7 +77,8 @@ public sealed class ConnectMongoFunctionsCrossTests(MongoServer server) : Connec
     o.Unserialize = content => Convert.FromBase64String(content.AsString);
 });
 
-public abstract class ConnectMongoCrossTests(MongoServer server, string collection, JsonObject options, Action<ConnectMongoSessionStoreOptions> configure) : CrossStoreTests(
+public abstract class ConnectMongoCrossTests(
+    MongoServer server, string collection, JsonObject options, Action<ConnectMongoSessionStoreOptions> configure) : CrossStoreTests(
     new NodeSide("mongo", server.ConnectionString, With(options, server.DatabaseName, "cross_" + collection)),
     builder => builder.UseConnectMongo(server.ConnectionString, o =>
     {

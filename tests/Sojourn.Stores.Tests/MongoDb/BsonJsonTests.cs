@@ -46,8 +46,14 @@ public sealed class BsonJsonTests
 
     [Fact]
     public void A_long_reads_as_a_long_again() =>
-        Gen.OneOf(Gen.Long, Gen.Double[-9.2e18, 9.2e18].Select(number => (long)(decimal)number), Gen.Const(-3563367287377531400), Gen.Const(1_000_000_000_000_000_000), Gen.Const(long.MinValue), Gen.Const(long.MaxValue)).Sample(
-            number => JsonDocument.Parse(BsonJson.ToJson(new BsonDocument("n", BsonJson.Number(number.ToString(CultureInfo.InvariantCulture))))).RootElement.GetProperty("n").GetInt64() == number,
+        Gen.OneOf(
+            Gen.Long, Gen.Double[-9.2e18, 9.2e18].Select(number => (long)(decimal)number), Gen.Const(-3563367287377531400),
+            Gen.Const(1_000_000_000_000_000_000), Gen.Const(long.MinValue), Gen.Const(long.MaxValue)).Sample(
+            number =>
+                JsonDocument.Parse(
+                    BsonJson.ToJson(
+                        new BsonDocument(
+                            "n", BsonJson.Number(number.ToString(CultureInfo.InvariantCulture))))).RootElement.GetProperty("n").GetInt64() == number,
             iter: 5_000);
 
     [Theory]
@@ -92,7 +98,9 @@ public sealed class BsonJsonTests
         var before = BsonDocument.Parse("""{"seen":{"$date":{"$numberLong":"0"}},"id":{"$oid":"507f1f77bcf86cd799439011"},"bytes":{"$binary":{"base64":"AQI=","subType":"00"}},"nan":{"$numberDouble":"NaN"},"views":1}""");
         var json = Encoding.UTF8.GetString(BsonJson.ToJson(before));
         Assert.Equal("""{"seen":"1970-01-01T00:00:00.000Z","id":"507f1f77bcf86cd799439011","bytes":"AQI=","nan":null,"views":1}""", json);
-        var after = BsonJson.FromJson(Encoding.UTF8.GetBytes(json.Replace("\"views\":1", "\"views\":2", StringComparison.Ordinal).Replace("AQI=", "AQM=", StringComparison.Ordinal)), before);
+        var after = BsonJson.FromJson(
+            Encoding.UTF8.GetBytes(json.Replace("\"views\":1", "\"views\":2", StringComparison.Ordinal).Replace("AQI=", "AQM=", StringComparison.Ordinal)),
+            before);
         Assert.Equal([BsonType.DateTime, BsonType.ObjectId, BsonType.String, BsonType.Double, BsonType.Int32], after.Values.Select(value => value.BsonType));
         Assert.Equal(2, after["views"]);
     }

@@ -21,7 +21,12 @@ public class ConnectMongoConformanceTests(MongoServer server) : SessionStoreConf
     private ConnectMongoSessionStore Open(TimeProvider clock)
     {
         // The application prunes: an index would leave nothing of what the suite wants pruned.
-        var options = new ConnectMongoSessionStoreOptions { DatabaseName = server.DatabaseName, CollectionName = _collection, AutoRemove = ConnectMongoAutoRemove.Interval };
+        var options = new ConnectMongoSessionStoreOptions
+        {
+            DatabaseName = server.DatabaseName,
+            CollectionName = _collection,
+            AutoRemove = ConnectMongoAutoRemove.Interval,
+        };
         Configure(options);
         return new(server.Client, options, clock);
     }
@@ -46,5 +51,6 @@ public sealed class ConnectMongoEncryptedConformanceTests(MongoServer server) : 
     /// <summary>Each writing has a ciphertext of its own.</summary>
     protected override bool VersionsAreContent => false;
 
-    protected override void Configure(ConnectMongoSessionStoreOptions options) => (options.Encryption, options.Secret) = (ConnectMongoEncryption.WebCrypto, "a secret that only these tests know");
+    protected override void Configure(ConnectMongoSessionStoreOptions options) =>
+        (options.Encryption, options.Secret) = (ConnectMongoEncryption.WebCrypto, "a secret that only these tests know");
 }

@@ -16,8 +16,10 @@ public sealed class ConnectMongoSessionStoreTests(MongoServer server)
 {
     private const string NodeText = """{"cookie":{"originalMaxAge":60000,"expires":"2030-01-02T03:04:05.678Z","httpOnly":true,"path":"/"},"views":1,"big":5000000000,"half":0.5,"name":"Grüße","seen":"1970-01-01T00:00:00.000Z","nothing":null,"list":[1,"a",{"b":true}]}""";
     private const string NodeObject = """{"cookie":{"originalMaxAge":{"$numberInt":"60000"},"partitioned":null,"priority":null,"expires":{"$date":{"$numberLong":"1893553445678"}},"secure":null,"httpOnly":true,"domain":null,"path":"/","sameSite":null},"views":{"$numberInt":"1"},"big":{"$numberDouble":"5000000000.0"},"half":{"$numberDouble":"0.5"},"name":"Grüße","seen":{"$date":{"$numberLong":"0"}},"nothing":null,"list":[{"$numberInt":"1"},"a",{"b":true}]}""";
-    private const string NodeWebCrypto = "VpvJf4bvKSxhzsbEmpV9H6y+bA/g6x97QRqRsZPHlkPReFqaBamwsE+nCD6bNQEEUresb6W7Ue0CQd8AADgfxtP4izxgK3EaWuSqtVZirA0o7jzYhI2eMyx3MJHcPOfPhC7gW8Qs/gXV2rerckbf1llmg7q3k4D/7c0+PBJkTB5MBjriGco/3fpQDl50lak1VFIUiE46NySXHGrXeKCunv6cMi2M5reeZcoCy96cnoDScrRji//9rwKbOnXKwrDpsH7wVz43ft/UFa6eMaJA+QWMpxjKcEIul7xIOzCUfTKaNhOAQ/trPfCHLABOwVi8shiKmEzjAxraaIN3WtN4KIY=";
-    private const string NodeKruptein = "MIICvwSCAWQ5OFUwMFRjbmNHZEhXdHN4SHhjN1JOb0FVRzhTdEpacytMWnhHWjRVbE5LeDFjVU9ISlFtY3VXR05YaXBvWW44Z3M3ZVRxZ0Q0Y1k2RHh5NmFaZXNKUHRzN1JmTllyVis4WU1qYW1RVkJwMEtjWE5CSzBLeDF5V2ZPeXB3Z1BQckdiMFQ0Sm15K2RZUElqL0RSMU82b3BtZGEyUEkwdkJsdnZ0RnBWVmk1b3RtNlVMeGptRTV2WmtJRll0eTlSWGZJY2RlTUhYN0NOaURhbVVOWnF5UG5DL3oxa25laEU2OERLSkllTHJaRzlGR08zZEhzcUJ0MllkVzhBeGRtRXhLUUVuU0NuZkxBdGxEWFpveVRwcVZGMjhvKzJOb29kSHcwSmsyWExrN2pCZlRLOXd2bExpTjhXd1FCcTJnQ2RaOFpMdEdNYVBnVzlneHhxR1pFYkFoL2VBZUh0alFWbWlIS3piYwRYQmk5dzN6SlM2M1VlS0s4dVo1Vyt1K01LS2NHeGdvOWhwczRyZGlQdnh6Q1Zxb0NUSTM3b3BIcG5nMytDMm1KRS81Y1JuR3ptQXd1djlrWFRmOGE3enc9PQQMhjVgMGgiZjoM53AwBIGArVwOlOmVyOICZFUjubVdGyhUM40AXpHFPsP21xfCLWclhbvmJz1gBGVVqCB5ILuJKrV3I3K+pjynqqWVJ0ubcmgsUm3l6VzxROsAcWmpbukPg48w6LJcmt7IxQ2WzNJ5khYJLMgDMMTiv3pu/8VXw0dmZzLc6tiHdtym8dX+tGsEEHCZan57urvQHDTtJRapLeMEWGtVRWRkam9JbSs0QWhPdWpib25PSmpBck0wQkQ0ZjBCN0Erd3dVUWNqc1dvaDdDUndsckxTejNmSlM4TVd2VzBVWWxNQmI0T2ZjQ0Ywd1NPT2FaU1VRPT0=";
+    private const string NodeWebCrypto =
+        "VpvJf4bvKSxhzsbEmpV9H6y+bA/g6x97QRqRsZPHlkPReFqaBamwsE+nCD6bNQEEUresb6W7Ue0CQd8AADgfxtP4izxgK3EaWuSqtVZirA0o7jzYhI2eMyx3MJHcPOfPhC7gW8Qs/gXV2rerckbf1llmg7q3k4D/7c0+PBJkTB5MBjriGco/3fpQDl50lak1VFIUiE46NySXHGrXeKCunv6cMi2M5reeZcoCy96cnoDScrRji//9rwKbOnXKwrDpsH7wVz43ft/UFa6eMaJA+QWMpxjKcEIul7xIOzCUfTKaNhOAQ/trPfCHLABOwVi8shiKmEzjAxraaIN3WtN4KIY=";
+    private const string NodeKruptein =
+        "MIICvwSCAWQ5OFUwMFRjbmNHZEhXdHN4SHhjN1JOb0FVRzhTdEpacytMWnhHWjRVbE5LeDFjVU9ISlFtY3VXR05YaXBvWW44Z3M3ZVRxZ0Q0Y1k2RHh5NmFaZXNKUHRzN1JmTllyVis4WU1qYW1RVkJwMEtjWE5CSzBLeDF5V2ZPeXB3Z1BQckdiMFQ0Sm15K2RZUElqL0RSMU82b3BtZGEyUEkwdkJsdnZ0RnBWVmk1b3RtNlVMeGptRTV2WmtJRll0eTlSWGZJY2RlTUhYN0NOaURhbVVOWnF5UG5DL3oxa25laEU2OERLSkllTHJaRzlGR08zZEhzcUJ0MllkVzhBeGRtRXhLUUVuU0NuZkxBdGxEWFpveVRwcVZGMjhvKzJOb29kSHcwSmsyWExrN2pCZlRLOXd2bExpTjhXd1FCcTJnQ2RaOFpMdEdNYVBnVzlneHhxR1pFYkFoL2VBZUh0alFWbWlIS3piYwRYQmk5dzN6SlM2M1VlS0s4dVo1Vyt1K01LS2NHeGdvOWhwczRyZGlQdnh6Q1Zxb0NUSTM3b3BIcG5nMytDMm1KRS81Y1JuR3ptQXd1djlrWFRmOGE3enc9PQQMhjVgMGgiZjoM53AwBIGArVwOlOmVyOICZFUjubVdGyhUM40AXpHFPsP21xfCLWclhbvmJz1gBGVVqCB5ILuJKrV3I3K+pjynqqWVJ0ubcmgsUm3l6VzxROsAcWmpbukPg48w6LJcmt7IxQ2WzNJ5khYJLMgDMMTiv3pu/8VXw0dmZzLc6tiHdtym8dX+tGsEEHCZan57urvQHDTtJRapLeMEWGtVRWRkam9JbSs0QWhPdWpib25PSmpBck0wQkQ0ZjBCN0Erd3dVUWNqc1dvaDdDUndsckxTejNmSlM4TVd2VzBVWWxNQmI0T2ZjQ0Ywd1NPT2FaU1VRPT0=";
     private const string NodeSecret = "s3cret";
 
     private static readonly DateTimeOffset NodeExpires = DateTimeOffset.FromUnixTimeMilliseconds(1893553445678);
@@ -34,7 +36,8 @@ public sealed class ConnectMongoSessionStoreTests(MongoServer server)
     public async Task What_a_Node_application_wrote_is_read_and_changed_in_its_own_form(string form)
     {
         BsonValue written = form switch { "text" => NodeText, "object" => BsonDocument.Parse(NodeObject), "webcrypto" => NodeWebCrypto, _ => NodeKruptein };
-        await Records.InsertOneAsync(new BsonDocument { { "_id", "sid" }, { "session", written }, { "expires", new BsonDateTime(NodeExpires.ToUnixTimeMilliseconds()) } }, null, Token);
+        await Records.InsertOneAsync(
+            new BsonDocument { { "_id", "sid" }, { "session", written }, { "expires", new BsonDateTime(NodeExpires.ToUnixTimeMilliseconds()) } }, null, Token);
         using var store = Store(o => As(form, o));
         var current = (await store.ReadAsync("sid", Token))!;
         Assert.Equal(NodeExpires, current.ExpiresAt);
@@ -72,7 +75,8 @@ public sealed class ConnectMongoSessionStoreTests(MongoServer server)
     [Fact]
     public async Task A_session_is_its_JSON_under_its_id_and_lives_as_long_as_its_cookie()
     {
-        await using var services = MongoDbSessionStoreTests.Services(builder => builder.UseConnectMongo(_ => server.Client, o => In(o)).Services.Configure<SojournOptions>(o => o.AbsoluteTimeout = null));
+        await using var services = MongoDbSessionStoreTests.Services(
+            builder => builder.UseConnectMongo(_ => server.Client, o => In(o)).Services.Configure<SojournOptions>(o => o.AbsoluteTimeout = null));
         var manager = services.GetRequiredService<SessionManager>();
         var session = manager.Create();
         session.Set("name", "Ada");
@@ -80,7 +84,9 @@ public sealed class ConnectMongoSessionStoreTests(MongoServer server)
         var stored = await StoredAsync(session.Id);
         Assert.Equal(["_id", "session", "expires"], stored.Names);
         Assert.StartsWith("""{"cookie":{"originalMaxAge":null,"expires":null""", stored["session"].AsString, StringComparison.Ordinal);
-        Assert.InRange(stored["expires"].ToUniversalTime(), TimeProvider.System.GetUtcNow().AddDays(13.9).UtcDateTime, TimeProvider.System.GetUtcNow().AddDays(14.1).UtcDateTime);
+        Assert.InRange(
+            stored["expires"].ToUniversalTime(), TimeProvider.System.GetUtcNow().AddDays(13.9).UtcDateTime,
+            TimeProvider.System.GetUtcNow().AddDays(14.1).UtcDateTime);
     }
 
     [Theory]
@@ -98,7 +104,9 @@ public sealed class ConnectMongoSessionStoreTests(MongoServer server)
         Assert.Equal(["find"], await SentAsync(async () => current = await store.ReadAsync("sid", Token)));
         Assert.Equal(["update"], await SentAsync(async () => await store.TouchAsync("sid", current!, current!.ExpiresAt.AddMinutes(1), Token)));
         Assert.Equal(["update"], await SentAsync(async () => await store.ReplaceAsync("sid", current!, Record("""{"a":1}"""), Token)));
-        Assert.Equal(["update", "find"], await SentAsync(async () => Assert.Equal(WriteOutcome.Conflict, (await store.ReplaceAsync("sid", current!, Record("{}"), Token)).Outcome)));
+        Assert.Equal(
+            ["update", "find"],
+            await SentAsync(async () => Assert.Equal(WriteOutcome.Conflict, (await store.ReplaceAsync("sid", current!, Record("{}"), Token)).Outcome)));
         current = await store.ReadAsync("sid", Token);
         Assert.Equal(["delete"], await SentAsync(async () => await store.DeleteAsync("sid", current, Token)));
 
@@ -136,8 +144,11 @@ public sealed class ConnectMongoSessionStoreTests(MongoServer server)
     [Fact]
     public async Task A_session_of_another_secret_is_as_none_and_kept()
     {
-        await Records.InsertOneAsync(new BsonDocument { { "_id", "sid" }, { "session", NodeWebCrypto }, { "expires", new BsonDateTime(NodeExpires.ToUnixTimeMilliseconds()) } }, null, Token);
-        await using var services = MongoDbSessionStoreTests.Services(builder => builder.UseConnectMongo(_ => server.Client, o => (In(o).Encryption, o.Secret) = (ConnectMongoEncryption.WebCrypto, "another")));
+        await Records.InsertOneAsync(
+            new BsonDocument { { "_id", "sid" }, { "session", NodeWebCrypto }, { "expires", new BsonDateTime(NodeExpires.ToUnixTimeMilliseconds()) } }, null,
+            Token);
+        await using var services = MongoDbSessionStoreTests.Services(
+            builder => builder.UseConnectMongo(_ => server.Client, o => (In(o).Encryption, o.Secret) = (ConnectMongoEncryption.WebCrypto, "another")));
         Assert.Null(await services.GetRequiredService<SessionManager>().LoadAsync("sid", Token));
         Assert.Equal(NodeWebCrypto, (await StoredAsync("sid"))["session"]);
     }
@@ -149,7 +160,8 @@ public sealed class ConnectMongoSessionStoreTests(MongoServer server)
     public async Task Where_sessions_are_encrypted_one_in_the_clear_is_as_none(bool isText)
     {
         BsonValue clear = isText ? NodeText : BsonDocument.Parse(NodeObject);
-        await Records.InsertOneAsync(new BsonDocument { { "_id", "sid" }, { "session", clear }, { "expires", new BsonDateTime(NodeExpires.ToUnixTimeMilliseconds()) } }, null, Token);
+        await Records.InsertOneAsync(
+            new BsonDocument { { "_id", "sid" }, { "session", clear }, { "expires", new BsonDateTime(NodeExpires.ToUnixTimeMilliseconds()) } }, null, Token);
         await using var services = MongoDbSessionStoreTests.Services(builder => builder.UseConnectMongo(_ => server.Client, o => As("webcrypto", In(o))));
         Assert.Null(await services.GetRequiredService<SessionManager>().LoadAsync("sid", Token));
         Assert.NotNull(await StoredAsync("sid"));
@@ -234,8 +246,12 @@ public sealed class ConnectMongoSessionStoreTests(MongoServer server)
         Assert.NotNull(await StoredAsync("hash of sid"));
         Assert.NotNull(await store.ReadAsync("sid", Token));
         Assert.Equal(1, await store.CountAsync(Token));
-        Assert.Contains("connect-mongo with a TransformId", (await Assert.ThrowsAsync<NotSupportedException>(async () => await store.PageAsync(null, 10, Token))).Message, StringComparison.Ordinal);
-        Assert.Contains("TransformId", (await Assert.ThrowsAsync<InvalidOperationException>(async () => await store.ReadAsync("none", Token))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "connect-mongo with a TransformId", (await Assert.ThrowsAsync<NotSupportedException>(async () => await store.PageAsync(null, 10, Token))).Message,
+            StringComparison.Ordinal);
+        Assert.Contains(
+            "TransformId", (await Assert.ThrowsAsync<InvalidOperationException>(async () => await store.ReadAsync("none", Token))).Message,
+            StringComparison.Ordinal);
         Assert.Equal(WriteOutcome.Done, (await store.DeleteAsync("sid", null, Token)).Outcome);
         Assert.Equal(0, await store.CountAsync(Token));
     }
@@ -244,7 +260,9 @@ public sealed class ConnectMongoSessionStoreTests(MongoServer server)
     public async Task There_are_no_labels_and_the_message_names_the_layout()
     {
         using var store = Store();
-        Assert.Contains("connect-mongo", (await Assert.ThrowsAsync<NotSupportedException>(async () => await store.FindAsync("subject:1", Token))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "connect-mongo", (await Assert.ThrowsAsync<NotSupportedException>(async () => await store.FindAsync("subject:1", Token))).Message,
+            StringComparison.Ordinal);
         await Assert.ThrowsAsync<NotSupportedException>(async () => await store.DeleteByLabelAsync("subject:1", Token));
     }
 
@@ -283,13 +301,15 @@ public sealed class ConnectMongoSessionStoreTests(MongoServer server)
         })).Message, StringComparison.Ordinal);
         await using var services = new ServiceCollection().AddSojournCore().UseConnectMongo(_ => server.Client).Services
             .Configure<SojournOptions>(o => (o.ApplicationName, o.IdleTimeout) = ("tests", TimeSpan.FromHours(1))).BuildServiceProvider();
-        Assert.Contains("TimeToLive", Assert.Throws<OptionsValidationException>(() => services.GetRequiredService<SessionManager>()).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "TimeToLive", Assert.Throws<OptionsValidationException>(() => services.GetRequiredService<SessionManager>()).Message, StringComparison.Ordinal);
     }
 
     private static ConnectMongoSessionStoreOptions As(string form, ConnectMongoSessionStoreOptions options)
     {
         options.Stringify = form != "object";
-        options.Encryption = form switch { "webcrypto" => ConnectMongoEncryption.WebCrypto, "kruptein" => ConnectMongoEncryption.Kruptein, _ => ConnectMongoEncryption.None };
+        options.Encryption =
+            form switch { "webcrypto" => ConnectMongoEncryption.WebCrypto, "kruptein" => ConnectMongoEncryption.Kruptein, _ => ConnectMongoEncryption.None };
         options.Secret = options.Encryption == ConnectMongoEncryption.None ? null : NodeSecret;
         return options;
     }

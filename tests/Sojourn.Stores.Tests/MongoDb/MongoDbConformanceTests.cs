@@ -20,5 +20,6 @@ public sealed class MongoDbConformanceTests(MongoServer server) : SessionStoreCo
 
     protected override ValueTask<ISessionStore?> CreateSecondAsync() => new(Open(Clock.MinuteAhead));
 
-    private MongoDbSessionStore Open(TimeProvider clock) => new(server.Client, new() { DatabaseName = server.DatabaseName, CollectionName = _collection, Notifications = true }, clock);
+    private MongoDbSessionStore Open(TimeProvider clock) =>
+        new(server.Client, new() { DatabaseName = server.DatabaseName, CollectionName = _collection, Notifications = true }, clock);
 }

@@ -117,7 +117,8 @@ public sealed class MongoDbFailureTests
         });
         Assert.Contains("expireAfterSeconds", e.Script, StringComparison.Ordinal);
 
-        await using (await AppAsync(server, isNodeLayout: false)) await server.FailAsync("createIndexes", new BsonDocument("errorCode", Unauthorized), times: 10);
+        await using (await AppAsync(server, isNodeLayout: false)) await server.FailAsync(
+            "createIndexes", new BsonDocument("errorCode", Unauthorized), times: 10);
         await using var started = await AppAsync(server, isNodeLayout: false);
         Assert.Equal(HttpStatusCode.OK, await started.CountAsync());
     }
@@ -129,7 +130,9 @@ public sealed class MongoDbFailureTests
         await using var server = await MongoServer.StartOwnAsync();
         await server.KillAsync();
         await using var app = await StoreApp.StartAsync(
-            builder => builder.UseMongoDb(server.ConnectionString.Replace("TimeoutMS=5000", "TimeoutMS=500", StringComparison.Ordinal), o => o.DatabaseName = server.DatabaseName));
+            builder =>
+                builder.UseMongoDb(
+                    server.ConnectionString.Replace("TimeoutMS=5000", "TimeoutMS=500", StringComparison.Ordinal), o => o.DatabaseName = server.DatabaseName));
         Assert.Equal(HttpStatusCode.ServiceUnavailable, await app.CountAsync());
         await server.StartAsync();
         await app.RecoveredAsync();

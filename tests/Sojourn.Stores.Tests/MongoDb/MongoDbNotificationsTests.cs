@@ -100,7 +100,8 @@ public sealed class MongoDbNotificationsTests
 
     private static MongoDbSessionStore Open(MongoServer server) => new(server.Client, new() { Notifications = true });
 
-    private async Task<IAsyncDisposable> SubscribeAsync(MongoDbSessionStore store) => await store.SubscribeAsync(notification => _news.Writer.TryWrite(notification), Token);
+    private async Task<IAsyncDisposable> SubscribeAsync(MongoDbSessionStore store) =>
+        await store.SubscribeAsync(notification => _news.Writer.TryWrite(notification), Token);
 
     private static async Task EndAsync(MongoDbSessionStore store, string key)
     {

@@ -113,7 +113,9 @@ public sealed class MongoDbSessionStoreTests(MongoServer server)
         await store.CreateAsync("key", Record("""{"a":1}"""), Token);
         var current = (await store.ReadAsync("key", Token))!;
         var huge = Record($$"""{"a":"{{new string('x', 16 * 1024 * 1024)}}"}""");
-        Assert.Contains("MaxDocumentBytes", (await Assert.ThrowsAsync<ArgumentException>(async () => await store.ReplaceAsync("key", current, huge, Token))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "MaxDocumentBytes", (await Assert.ThrowsAsync<ArgumentException>(async () => await store.ReplaceAsync("key", current, huge, Token))).Message,
+            StringComparison.Ordinal);
         await Assert.ThrowsAsync<ArgumentException>(async () => await store.CreateAsync("other", huge, Token));
         Assert.Equal(current.Version, (await store.ReadAsync("key", Token))!.Version);
 
@@ -163,7 +165,9 @@ public sealed class MongoDbSessionStoreTests(MongoServer server)
     {
         var other = new CreateIndexModel<BsonDocument>(new BsonDocument("dropAt", 1), new CreateIndexOptions { ExpireAfter = TimeSpan.FromHours(1) });
         await Records.Indexes.CreateOneAsync(other, null, Token);
-        Assert.Contains("drop it first", (await Assert.ThrowsAsync<SessionSchemaException>(async () => await Store.EnsureSchemaAsync(Token))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "drop it first", (await Assert.ThrowsAsync<SessionSchemaException>(async () => await Store.EnsureSchemaAsync(Token))).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -233,7 +237,9 @@ public sealed class MongoDbSessionStoreTests(MongoServer server)
         Assert.Equal("key", (await StoredAsync("key"))["_id"]);
 
         await using var empty = Services(builder => builder.UseMongoDb(new ConfigurationBuilder().Build()));
-        Assert.Contains("ConnectionString is missing", Assert.Throws<OptionsValidationException>(() => empty.GetRequiredService<ISessionStore>()).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "ConnectionString is missing", Assert.Throws<OptionsValidationException>(() => empty.GetRequiredService<ISessionStore>()).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]

@@ -37,7 +37,10 @@ public sealed class MongoServer : IAsyncLifetime
         return server;
     }
 
-    public string ConnectionString => _isReal ? RealServer! : string.Create(CultureInfo.InvariantCulture, $"mongodb://127.0.0.1:{_port}/?serverSelectionTimeoutMS=5000&heartbeatFrequencyMS=1000");
+    public string ConnectionString =>
+        _isReal
+            ? RealServer!
+            : string.Create(CultureInfo.InvariantCulture, $"mongodb://127.0.0.1:{_port}/?serverSelectionTimeoutMS=5000&heartbeatFrequencyMS=1000");
 
     public string DatabaseName { get; } = "sojourn_tests_" + Path.GetRandomFileName().Replace(".", "", StringComparison.Ordinal);
 

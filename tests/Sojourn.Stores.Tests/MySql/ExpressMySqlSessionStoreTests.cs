@@ -42,7 +42,10 @@ public sealed class ExpressMySqlSessionStoreTests(MariaDbServer server)
         Assert.Equal(["select 1"], await StatementsOfAsync(own, async () => current = await store.ReadAsync("key", Token)));
         Assert.Equal(["set_option 1", "update 1"], await StatementsOfAsync(own, () => store.TouchAsync("key", current!, Now.AddHours(2), Token).AsTask()));
         Assert.Equal(["set_option 1", "update 1"], await StatementsOfAsync(own, () => store.ReplaceAsync("key", current!, Record("""{"a":1}"""), Token).AsTask()));
-        Assert.Equal(["select 1", "set_option 1", "update 1"], await StatementsOfAsync(own, async () => Assert.Equal(WriteOutcome.Conflict, (await store.ReplaceAsync("key", current!, Record("{}"), Token)).Outcome)));
+        Assert.Equal(
+            ["select 1", "set_option 1", "update 1"],
+            await StatementsOfAsync(
+                own, async () => Assert.Equal(WriteOutcome.Conflict, (await store.ReplaceAsync("key", current!, Record("{}"), Token)).Outcome)));
         current = await store.ReadAsync("key", Token);
         Assert.Equal(["delete 1", "set_option 1"], await StatementsOfAsync(own, () => store.DeleteAsync("key", current, Token).AsTask()));
     }
@@ -61,7 +64,8 @@ public sealed class ExpressMySqlSessionStoreTests(MariaDbServer server)
         var data = await ScalarAsync<string>(database, $"SELECT data {where}");
         Assert.StartsWith("""{"cookie":{"originalMaxAge":null,"expires":null""", data, StringComparison.Ordinal);
         Assert.EndsWith("\"name\":\"Ada\"}", data, StringComparison.Ordinal);
-        Assert.InRange(await ScalarAsync<long>(database, $"SELECT expires {where}"), Now.AddHours(23.9).ToUnixTimeSeconds(), Now.AddHours(24.1).ToUnixTimeSeconds());
+        Assert.InRange(
+            await ScalarAsync<long>(database, $"SELECT expires {where}"), Now.AddHours(23.9).ToUnixTimeSeconds(), Now.AddHours(24.1).ToUnixTimeSeconds());
 
         // As a Node application writes it.
         await ScalarAsync<long>(database, string.Create(CultureInfo.InvariantCulture, $$"""
@@ -72,7 +76,8 @@ public sealed class ExpressMySqlSessionStoreTests(MariaDbServer server)
         loaded.Update<int>("views", views => views + 1);
         await manager.CommitAsync(loaded, Token);
         Assert.EndsWith("""},"views":2}""", await ScalarAsync<string>(database, $"SELECT data {where}"), StringComparison.Ordinal);
-        Assert.InRange(await ScalarAsync<long>(database, $"SELECT expires {where}"), Now.AddSeconds(50).ToUnixTimeSeconds(), Now.AddSeconds(61).ToUnixTimeSeconds());
+        Assert.InRange(
+            await ScalarAsync<long>(database, $"SELECT expires {where}"), Now.AddSeconds(50).ToUnixTimeSeconds(), Now.AddSeconds(61).ToUnixTimeSeconds());
     }
 
     [Theory]
@@ -103,7 +108,8 @@ public sealed class ExpressMySqlSessionStoreTests(MariaDbServer server)
     {
         var database = await server.NewDatabaseAsync();
         await server.ExecuteAsync(
-            "CREATE TABLE `my sessions` (id varchar(128) PRIMARY KEY, ends int unsigned NOT NULL, text mediumtext) CHARACTER SET latin1", new MySqlConnectionStringBuilder(database).Database);
+            "CREATE TABLE `my sessions` (id varchar(128) PRIMARY KEY, ends int unsigned NOT NULL, text mediumtext) CHARACTER SET latin1",
+            new MySqlConnectionStringBuilder(database).Database);
         await using var store = Open(database, new() { TableName = "my sessions", SessionIdColumn = "id", ExpiresColumn = "ends", DataColumn = "text" });
         await store.CreateAsync("key", Record("""{"a":"Grüße"}"""), Token);
         var current = (await store.ReadAsync("key", Token))!;
@@ -129,12 +135,15 @@ public sealed class ExpressMySqlSessionStoreTests(MariaDbServer server)
     {
         var database = await server.NewDatabaseAsync();
         await using var store = Open(database);
-        Assert.Contains("express-mysql-session", (await Assert.ThrowsAsync<NotSupportedException>(async () => await store.FindAsync("subject:1", Token))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "express-mysql-session", (await Assert.ThrowsAsync<NotSupportedException>(async () => await store.FindAsync("subject:1", Token))).Message,
+            StringComparison.Ordinal);
         await Assert.ThrowsAsync<NotSupportedException>(async () => await store.DeleteByLabelAsync("subject:1", Token));
         await Assert.ThrowsAsync<ArgumentException>(async () => await store.CreateAsync(new string('k', 129), Record("{}"), Token));
         await using var services = new ServiceCollection().AddSojournCore().UseExpressMySqlSession(database).Services
             .Configure<SojournOptions>(o => (o.ApplicationName, o.IdleTimeout) = ("tests", TimeSpan.FromHours(1))).BuildServiceProvider();
-        Assert.Contains("TimeToLive", Assert.Throws<OptionsValidationException>(() => services.GetRequiredService<SessionManager>()).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "TimeToLive", Assert.Throws<OptionsValidationException>(() => services.GetRequiredService<SessionManager>()).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -154,5 +163,6 @@ public sealed class ExpressMySqlSessionStoreTests(MariaDbServer server)
         Assert.Equal(1, await ScalarAsync<long>(section["ConnectionString"]!, "SELECT COUNT(*) FROM mine"));
     }
 
-    private static ExpressMySqlSessionStore Open(string database, ExpressMySqlSessionStoreOptions? options = null) => new(schema => new MySqlDatabase(database, schema), options ?? new());
+    private static ExpressMySqlSessionStore Open(string database, ExpressMySqlSessionStoreOptions? options = null) =>
+        new(schema => new MySqlDatabase(database, schema), options ?? new());
 }

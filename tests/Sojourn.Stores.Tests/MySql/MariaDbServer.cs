@@ -54,7 +54,8 @@ public sealed class MariaDbServer : IAsyncLifetime
     /// <summary>One whose commits wait for a replica, from when there is one.</summary>
     public static async Task<MariaDbServer> StartPrimaryAsync()
     {
-        var primary = new MariaDbServer("--server-id=1", "--log-bin", "--binlog-format=ROW", "--rpl-semi-sync-master-enabled", "--rpl-semi-sync-master-timeout=10000");
+        var primary = new MariaDbServer(
+            "--server-id=1", "--log-bin", "--binlog-format=ROW", "--rpl-semi-sync-master-enabled", "--rpl-semi-sync-master-timeout=10000");
         await primary.InitializeAsync();
         return primary;
     }
@@ -66,7 +67,8 @@ public sealed class MariaDbServer : IAsyncLifetime
         var replica = new MariaDbServer(this);
         await replica.InitializeAsync();
         await replica.ExecuteAsync(string.Create(CultureInfo.InvariantCulture,
-            $"SET GLOBAL gtid_slave_pos = '{position}'; CHANGE MASTER TO MASTER_HOST = '127.0.0.1', MASTER_PORT = {_port}, MASTER_USER = 'root', MASTER_USE_GTID = slave_pos; START SLAVE"));
+            $"SET GLOBAL gtid_slave_pos = '{position}'; CHANGE MASTER TO MASTER_HOST = '127.0.0.1', MASTER_PORT = {_port}, MASTER_USER = 'root', "
+            + $"MASTER_USE_GTID = slave_pos; START SLAVE"));
         while (await ScalarAsync<int>("SELECT variable_value FROM information_schema.global_status WHERE variable_name = 'RPL_SEMI_SYNC_MASTER_CLIENTS'") == 0)
         {
             await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System, TestContext.Current.CancellationToken);
@@ -86,7 +88,8 @@ public sealed class MariaDbServer : IAsyncLifetime
     public Task<string> PositionAsync() => ScalarAsync<string>("SELECT @@gtid_binlog_pos");
 
     /// <summary>Of <see cref="App"/>, at whichever of the two answers.</summary>
-    public string AppWith(MariaDbServer other) => App.Replace($"Server={_address}", $"Server={_address},{other._address};Load Balance=FailOver", StringComparison.Ordinal);
+    public string AppWith(MariaDbServer other) =>
+        App.Replace($"Server={_address}", $"Server={_address},{other._address};Load Balance=FailOver", StringComparison.Ordinal);
 
     /// <summary>Starts it again, on what is there; waits until it answers.</summary>
     public async Task StartAsync(params string[] more)
@@ -154,10 +157,13 @@ public sealed class MariaDbServer : IAsyncLifetime
         _directory.Dispose();
     }
 
-    private string Rooted(string database) => new MySqlConnectionStringBuilder(Root) { Database = database, Pooling = false, AllowUserVariables = true }.ConnectionString;
+    private string Rooted(string database) =>
+        new MySqlConnectionStringBuilder(Root) { Database = database, Pooling = false, AllowUserVariables = true }.ConnectionString;
 
     private string ConnectionString(string user) =>
-        string.Create(CultureInfo.InvariantCulture, $"Server={_address};Port={_port};User ID={user};Database=sessions;SslMode=None;Connection Timeout=5;AllowPublicKeyRetrieval=true");
+        string.Create(
+            CultureInfo.InvariantCulture,
+            $"Server={_address};Port={_port};User ID={user};Database=sessions;SslMode=None;Connection Timeout=5;AllowPublicKeyRetrieval=true");
 
     /// <summary>Making the system's tables takes two seconds, copying them none.</summary>
     private static async Task<TempDirectory> MakeTemplateAsync()
@@ -178,5 +184,6 @@ public sealed class MariaDbServer : IAsyncLifetime
     }
 
     /// <summary>Run as root, the server gives up its rights and becomes the user mysql.</summary>
-    private static Task OwnAsync(string path) => Environment.IsPrivilegedProcess ? ServerProcess.RunAsync("chown", "-R", "mysql:mysql", path) : Task.CompletedTask;
+    private static Task OwnAsync(string path) =>
+        Environment.IsPrivilegedProcess ? ServerProcess.RunAsync("chown", "-R", "mysql:mysql", path) : Task.CompletedTask;
 }

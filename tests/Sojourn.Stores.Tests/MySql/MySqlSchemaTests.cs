@@ -17,7 +17,9 @@ public sealed class MySqlSchemaTests(MariaDbServer server)
         var stores = Enumerable.Range(0, 6).Select(_ => MySqlSessionStoreTests.Open(database)).ToList();
         await Task.WhenAll(stores.Select(store => Task.Run(() => store.EnsureSchemaAsync(Token).AsTask(), Token)));
         await stores[0].EnsureSchemaAsync(Token);
-        Assert.Equal(4, await server.ScalarAsync<long>($"SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_SCHEMA = '{NameOf(database)}' AND ENGINE = 'InnoDB'"));
+        Assert.Equal(
+            4,
+            await server.ScalarAsync<long>($"SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_SCHEMA = '{NameOf(database)}' AND ENGINE = 'InnoDB'"));
         foreach (var store in stores) await store.DisposeAsync();
     }
 
@@ -41,7 +43,8 @@ public sealed class MySqlSchemaTests(MariaDbServer server)
         var database = await server.NewDatabaseAsync();
         var name = NameOf(database);
         await MySqlSessionStoreTests.Open(database).EnsureSchemaAsync(Token);
-        await server.ExecuteAsync($"CREATE USER reader_{name}@'%' IDENTIFIED BY 'reader_{name}'; GRANT SELECT, INSERT, DELETE ON {name}.* TO reader_{name}@'%'");
+        await server.ExecuteAsync(
+            $"CREATE USER reader_{name}@'%' IDENTIFIED BY 'reader_{name}'; GRANT SELECT, INSERT, DELETE ON {name}.* TO reader_{name}@'%'");
         await using var store = MySqlSessionStoreTests.Open(As("reader_" + name, database));
         var refused = await Assert.ThrowsAsync<SessionSchemaException>(async () => await store.EnsureSchemaAsync(Token));
         Assert.Contains("UPDATE command denied", refused.Message, StringComparison.Ordinal);
@@ -67,9 +70,13 @@ public sealed class MySqlSchemaTests(MariaDbServer server)
         var database = await server.NewDatabaseAsync();
         await server.ExecuteAsync("CREATE TABLE sojourn_sessions (`key` int PRIMARY KEY); CREATE TABLE sessions (id int PRIMARY KEY)", NameOf(database));
         await using var native = MySqlSessionStoreTests.Open(database);
-        Assert.Contains("another form", (await Assert.ThrowsAsync<SessionSchemaException>(async () => await native.EnsureSchemaAsync(Token))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "another form", (await Assert.ThrowsAsync<SessionSchemaException>(async () => await native.EnsureSchemaAsync(Token))).Message,
+            StringComparison.Ordinal);
         await using var express = new ExpressMySqlSessionStore(schema => new MySqlDatabase(database, schema), new());
-        Assert.Contains("another form", (await Assert.ThrowsAsync<SessionSchemaException>(async () => await express.EnsureSchemaAsync(Token))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "another form", (await Assert.ThrowsAsync<SessionSchemaException>(async () => await express.EnsureSchemaAsync(Token))).Message,
+            StringComparison.Ordinal);
         Assert.Equal(0, await server.ScalarAsync<long>("SELECT COUNT(*) FROM sojourn_sessions", NameOf(database)));
     }
 
@@ -94,5 +101,6 @@ public sealed class MySqlSchemaTests(MariaDbServer server)
 
     private static string NameOf(string connectionString) => new MySqlConnectionStringBuilder(connectionString).Database;
 
-    private static string As(string user, string connectionString) => new MySqlConnectionStringBuilder(connectionString) { UserID = user, Password = user }.ConnectionString;
+    private static string As(string user, string connectionString) =>
+        new MySqlConnectionStringBuilder(connectionString) { UserID = user, Password = user }.ConnectionString;
 }

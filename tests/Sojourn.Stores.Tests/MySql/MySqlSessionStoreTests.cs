@@ -25,14 +25,19 @@ public sealed class MySqlSessionStoreTests(MariaDbServer server)
         await using var store = Open(own.App);
         await store.CreateAsync("warm", Record("{}"), Token);
         SessionRecord? current = await store.ReadAsync("warm", Token);
-        Assert.Equal(["stmt_execute 1", "stmt_prepare 1", "update 1"], await StatementsOfAsync(own, async () => current = (await store.ReplaceAsync("warm", current!, Record("{}"), Token)).Record));
-        Assert.Equal(["stmt_execute 1", "stmt_prepare 1", "update 1"], await StatementsOfAsync(own, () => store.TouchAsync("warm", current!, Now.AddHours(2), Token).AsTask()));
+        Assert.Equal(
+            ["stmt_execute 1", "stmt_prepare 1", "update 1"],
+            await StatementsOfAsync(own, async () => current = (await store.ReplaceAsync("warm", current!, Record("{}"), Token)).Record));
+        Assert.Equal(
+            ["stmt_execute 1", "stmt_prepare 1", "update 1"],
+            await StatementsOfAsync(own, () => store.TouchAsync("warm", current!, Now.AddHours(2), Token).AsTask()));
         Assert.Equal(["insert 1", "stmt_execute 1"], await StatementsOfAsync(own, () => store.CreateAsync("key", Record("{}"), Token).AsTask()));
         Assert.Equal(["select 1", "stmt_execute 1"], await StatementsOfAsync(own, async () => current = await store.ReadAsync("key", Token)));
         Assert.Equal(["stmt_execute 1", "update 1"], await StatementsOfAsync(own, async () => current = (await store.ReplaceAsync("key", current!, Record("""{"a":1}"""), Token)).Record));
         Assert.Equal(["stmt_execute 1", "update 1"], await StatementsOfAsync(own, () => store.TouchAsync("key", current!, Now.AddHours(2), Token).AsTask()));
         Assert.Equal(["begin 1", "commit 1", "delete_multi 1", "insert_select 1", "set_option 1", "update 1"],
-            await StatementsOfAsync(own, async () => current = (await store.ReplaceAsync("key", current!, Record("{}", labels: ["subject:1", "handle:a"]), Token)).Record));
+            await StatementsOfAsync(
+                own, async () => current = (await store.ReplaceAsync("key", current!, Record("{}", labels: ["subject:1", "handle:a"]), Token)).Record));
         Assert.Equal(["stmt_execute 1", "update 1"], await StatementsOfAsync(own,
             async () => current = (await store.ReplaceAsync("key", current!, Record("""{"a":2}""", labels: ["subject:1", "handle:a"]), Token)).Record));
         Assert.Equal(["delete_multi 1", "set_option 1"], await StatementsOfAsync(own, () => store.DeleteAsync("key", current, Token).AsTask()));
@@ -59,7 +64,8 @@ public sealed class MySqlSessionStoreTests(MariaDbServer server)
     public async Task Pruning_passes_over_what_somebody_else_has_locked()
     {
         var (store, database) = await OpenAsync();
-        for (var number = 0; number < 300; number++) await store.CreateAsync("key" + number.ToString(CultureInfo.InvariantCulture), Record("{}", Now.AddHours(-1), "subject:1"), Token);
+        for (var number = 0; number < 300; number++) await store.CreateAsync(
+            "key" + number.ToString(CultureInfo.InvariantCulture), Record("{}", Now.AddHours(-1), "subject:1"), Token);
         await using (var other = new MySqlConnection(database))
         {
             await other.OpenAsync(Token);
@@ -127,7 +133,9 @@ public sealed class MySqlSessionStoreTests(MariaDbServer server)
         await using var transaction = await other.BeginTransactionAsync(Token);
 
         // It has written more than the store, so that it is the store's transaction that the server ends.
-        await RunAsync(transaction, "UPDATE sojourn_sessions SET document = '{\"a\":1}' WHERE `key` = 'b'; INSERT INTO sojourn_leases SELECT seq, 'x', 0 FROM seq_1_to_1000");
+        await RunAsync(
+            transaction,
+            "UPDATE sojourn_sessions SET document = '{\"a\":1}' WHERE `key` = 'b'; INSERT INTO sojourn_leases SELECT seq, 'x', 0 FROM seq_1_to_1000");
         var deleting = store.DeleteByLabelAsync("subject:1", Token).AsTask();
         while (await own.ScalarAsync<long>("SELECT COUNT(*) FROM information_schema.INNODB_TRX WHERE trx_state = 'LOCK WAIT'") == 0)
         {
@@ -208,25 +216,31 @@ public sealed class MySqlSessionStoreTests(MariaDbServer server)
         Assert.Throws<ArgumentException>(() => new MySqlSessionStore(dataSource, new() { TablePrefix = "a`b" }));
         Assert.Throws<ArgumentException>(() => new ExpressMySqlSessionStore(dataSource, new() { TableName = "" }));
         Assert.Throws<ArgumentException>(() => new ServiceCollection().AddSojournCore().UseMySql("Server=localhost;Nonsense=1"));
-        Assert.Contains("Database", Assert.Throws<ArgumentException>(() => new ServiceCollection().AddSojournCore().UseMySql("Server=localhost")).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "Database", Assert.Throws<ArgumentException>(() => new ServiceCollection().AddSojournCore().UseMySql("Server=localhost")).Message,
+            StringComparison.Ordinal);
         await using var services = new ServiceCollection().AddSojournCore().UseMySql(_ => dataSource, o => o.TablePrefix = "").Services.BuildServiceProvider();
-        Assert.Contains("TablePrefix", Assert.Throws<OptionsValidationException>(() => services.GetRequiredService<ISessionStore>()).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "TablePrefix", Assert.Throws<OptionsValidationException>(() => services.GetRequiredService<ISessionStore>()).Message, StringComparison.Ordinal);
     }
 
     [Fact]
     public async Task A_section_of_the_configuration_says_all_of_it()
     {
         var database = await server.NewDatabaseAsync();
-        var section = new ConfigurationBuilder().AddInMemoryCollection(new Dictionary<string, string?> { ["ConnectionString"] = database, ["TablePrefix"] = "mine_" }).Build();
+        var section = new ConfigurationBuilder().AddInMemoryCollection(
+            new Dictionary<string, string?> { ["ConnectionString"] = database, ["TablePrefix"] = "mine_" }).Build();
         await using var services = new ServiceCollection().AddSojournCore().UseMySql(section).Services.BuildServiceProvider();
         Assert.True(await services.GetRequiredService<ISessionStore>().CreateAsync("key", Record("{}"), Token));
         Assert.Equal(1, await ScalarAsync<long>(database, "SELECT COUNT(*) FROM mine_sessions"));
 
         await using var without = new ServiceCollection().AddSojournCore().UseMySql(new ConfigurationBuilder().Build()).Services.BuildServiceProvider();
-        Assert.Contains("ConnectionString", Assert.Throws<OptionsValidationException>(() => without.GetRequiredService<ISessionStore>()).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "ConnectionString", Assert.Throws<OptionsValidationException>(() => without.GetRequiredService<ISessionStore>()).Message, StringComparison.Ordinal);
     }
 
-    internal static MySqlSessionStore Open(string connectionString, MySqlSessionStoreOptions? options = null) => new(schema => new MySqlDatabase(connectionString, schema), options ?? new());
+    internal static MySqlSessionStore Open(string connectionString, MySqlSessionStoreOptions? options = null) =>
+        new(schema => new MySqlDatabase(connectionString, schema), options ?? new());
 
     internal static SessionRecord Record(string document, DateTimeOffset? expiresAt = null, params string[] labels) =>
         new(Encoding.UTF8.GetBytes(document), expiresAt ?? Now.AddHours(1), [.. labels]);
@@ -259,7 +273,8 @@ public sealed class MySqlSessionStoreTests(MariaDbServer server)
         var after = await own.StatementsAsync();
         return
         [
-            .. after.Where(static of => of.Key != "Questions").Select(of => (Name: of.Key["Com_".Length..], Count: of.Value - before[of.Key] - (before[of.Key] - first[of.Key])))
+            .. after.Where(static of => of.Key != "Questions").Select(
+                of => (Name: of.Key["Com_".Length..], Count: of.Value - before[of.Key] - (before[of.Key] - first[of.Key])))
                 .Where(static of => of.Count != 0).Select(static of => $"{of.Name} {of.Count}").Order(StringComparer.Ordinal),
         ];
     }

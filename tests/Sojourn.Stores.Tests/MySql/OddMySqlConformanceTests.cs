@@ -7,7 +7,9 @@ using Sojourn.Testing;
 
 namespace Sojourn.Stores.Tests.MySql;
 
-/// <summary>A server that is not strict, in a time zone that is neither UTC nor the connections', with the strongest isolation and the strictest rules for writes.</summary>
+/// <summary>
+/// A server that is not strict, in a time zone that is neither UTC nor the connections', with the strongest isolation and the strictest rules for writes.
+/// </summary>
 public sealed class OddMariaDbServer : IAsyncLifetime
 {
     internal MariaDbServer Server { get; } = new(

@@ -66,7 +66,9 @@ public sealed class NearCacheAppTests(RedisServer server)
         Assert.Equal(0, await ReadAsync(there));
     }
 
-    /// <summary>A request that began from an old copy meets a conflict, and its change is made to what is stored; or finds the session gone, and is told so.</summary>
+    /// <summary>
+    /// A request that began from an old copy meets a conflict, and its change is made to what is stored; or finds the session gone, and is told so.
+    /// </summary>
     [Fact]
     public async Task A_change_that_began_from_an_old_copy_loses_nothing_and_revives_nothing()
     {
@@ -109,7 +111,8 @@ public sealed class NearCacheAppTests(RedisServer server)
     public async Task A_frozen_server_is_not_noticed_by_who_reads_a_young_copy_and_a_503_for_who_writes()
     {
         await using var own = await RedisServer.StartNewAsync();
-        await using var app = await StoreApp.StartAsync(builder => builder.UseRedis(own.Configuration, o => o.Notifications = true).WithNearCache(MaxStaleness));
+        await using var app = await StoreApp.StartAsync(
+            builder => builder.UseRedis(own.Configuration, o => o.Notifications = true).WithNearCache(MaxStaleness));
         Assert.Equal(HttpStatusCode.OK, await app.CountAsync());
         Assert.Equal(1, await app.ReadAsync());
         own.Freeze();
@@ -134,7 +137,8 @@ public sealed class NearCacheAppTests(RedisServer server)
         Assert.Equal(HttpStatusCode.OK, await one.CountAsync());
         await SeenAsync(there, 2);
 
-        Task<StoreApp> StartOnAsync(RedisServer on) => StoreApp.StartAsync(builder => builder.UseRedis(on.Configuration + ",connectTimeout=500", o => o.Notifications = true).WithNearCache(MaxStaleness));
+        Task<StoreApp> StartOnAsync(RedisServer on) =>
+            StoreApp.StartAsync(builder => builder.UseRedis(on.Configuration + ",connectTimeout=500", o => o.Notifications = true).WithNearCache(MaxStaleness));
     }
 
     private static Task<int> ReadAsync(HttpClient visitor) => visitor.GetFromJsonAsync<int>("/count", Token);

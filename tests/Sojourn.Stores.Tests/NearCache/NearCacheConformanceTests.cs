@@ -12,8 +12,8 @@ using Sojourn.Testing;
 namespace Sojourn.Stores.Tests.NearCache;
 
 /// <summary>
-/// Near caches, one each of two processes, on one database: what the other one wrote is seen when copies are as old as they may be, which the suite is told. One that is alone
-/// is seen to be as fresh as its store: its copies do not age, and no allowance is made.
+/// Near caches, one each of two processes, on one database: what the other one wrote is seen when copies are as old as they may be, which the suite is told.
+/// One that is alone is seen to be as fresh as its store: its copies do not age, and no allowance is made.
 /// </summary>
 public abstract class NearCacheConformance(bool isAlone, bool notifies) : SessionStoreConformance
 {
@@ -40,7 +40,8 @@ public abstract class NearCacheConformance(bool isAlone, bool notifies) : Sessio
     protected override async ValueTask<ISessionStore> CreateAsync()
     {
         var near = NewStore().WithNearCache(_time);
-        if (near.As<ISessionNotifications>() is { } notifications) _subscriptions.Add(await notifications.SubscribeAsync(static _ => { }, TestContext.Current.CancellationToken));
+        if (near.As<ISessionNotifications>() is { } notifications) _subscriptions.Add(
+            await notifications.SubscribeAsync(static _ => { }, TestContext.Current.CancellationToken));
         return near;
     }
 

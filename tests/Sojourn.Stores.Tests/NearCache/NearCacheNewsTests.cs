@@ -96,7 +96,9 @@ public sealed class NearCacheNewsTests(RedisServer redis, PostgresServer postgre
         await stored.CreateAsync("key", Record("0"), Token);
         var record = (await process.Near.ReadAsync("key", Token))!;
         if (own is not null) await own.Server.ExecuteAsync("CLIENT", "KILL", "TYPE", "pubsub");
-        else await postgres.ExecuteAsync("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'", ((NpgsqlDataSource)close!).ConnectionString);
+        else await postgres.ExecuteAsync(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'",
+            ((NpgsqlDataSource)close!).ConnectionString);
         await stored.ReplaceAsync("key", record, Record("1"), Token);
         for (var attempt = 0; Encoding.UTF8.GetString((await process.Near.ReadAsync("key", Token))!.Document.Span) != """{"n":"1"}"""; attempt++)
         {
@@ -139,7 +141,8 @@ public sealed class NearCacheNewsTests(RedisServer redis, PostgresServer postgre
         public static async Task<Process> StartAsync(ISessionStore store)
         {
             var process = new Process(store);
-            process._subscription = await process.Near.As<ISessionNotifications>()!.SubscribeAsync(notification => process._news.Writer.TryWrite(notification), Token);
+            process._subscription = await process.Near.As<ISessionNotifications>()!.SubscribeAsync(
+                notification => process._news.Writer.TryWrite(notification), Token);
             return process;
         }
 

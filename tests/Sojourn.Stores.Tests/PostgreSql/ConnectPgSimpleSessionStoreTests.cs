@@ -48,7 +48,9 @@ public sealed class ConnectPgSimpleSessionStoreTests(PostgresServer server)
         Assert.True(await store.CreateAsync("key", new("{}"u8.ToArray(), expires), Token));
         Assert.Equal(expires.AddMilliseconds(500), (await store.ReadAsync("key", Token))!.ExpiresAt);
         var local = TimeZoneInfo.ConvertTime(expires.AddMilliseconds(500), TimeZoneInfo.FindSystemTimeZoneById(zone));
-        Assert.Equal(local.ToString("yyyy-MM-dd HH:mm:ss", System.Globalization.CultureInfo.InvariantCulture), await server.ScalarAsync<string>("SELECT expire::text FROM session", database));
+        Assert.Equal(
+            local.ToString("yyyy-MM-dd HH:mm:ss", System.Globalization.CultureInfo.InvariantCulture),
+            await server.ScalarAsync<string>("SELECT expire::text FROM session", database));
     }
 
     [Fact]
@@ -59,8 +61,13 @@ public sealed class ConnectPgSimpleSessionStoreTests(PostgresServer server)
         await new ConnectPgSimpleSessionStore(source).EnsureSchemaAsync(Token);
         Assert.Equal(
             "sid:character varying:NO sess:json:NO expire:timestamp without time zone:NO",
-            await server.ScalarAsync<string>("SELECT string_agg(column_name || ':' || data_type || ':' || is_nullable, ' ' ORDER BY ordinal_position) FROM information_schema.columns WHERE table_name = 'session'", database));
-        Assert.Equal("IDX_session_expire session_pkey", await server.ScalarAsync<string>("SELECT string_agg(indexname, ' ' ORDER BY indexname COLLATE \"C\") FROM pg_indexes WHERE tablename = 'session'", database));
+            await server.ScalarAsync<string>(
+                "SELECT string_agg(column_name || ':' || data_type || ':' || is_nullable, ' ' ORDER BY ordinal_position) FROM information_schema.columns WHERE table_name = 'session'",
+                database));
+        Assert.Equal(
+            "IDX_session_expire session_pkey",
+            await server.ScalarAsync<string>(
+                "SELECT string_agg(indexname, ' ' ORDER BY indexname COLLATE \"C\") FROM pg_indexes WHERE tablename = 'session'", database));
     }
 
     [Fact]
@@ -77,7 +84,9 @@ public sealed class ConnectPgSimpleSessionStoreTests(PostgresServer server)
         Assert.Equal(["UPDATE"], await own.StatementsOfAsync(async () => await store.TouchAsync("key", current!, current!.ExpiresAt.AddMinutes(1), Token)));
         var next = new SessionRecord("""{"a":1}"""u8.ToArray(), record.ExpiresAt);
         Assert.Equal(["UPDATE"], await own.StatementsOfAsync(async () => await store.ReplaceAsync("key", current!, next, Token)));
-        Assert.Equal(["UPDATE", "SELECT"], await own.StatementsOfAsync(async () => Assert.Equal(WriteOutcome.Conflict, (await store.ReplaceAsync("key", current!, record, Token)).Outcome)));
+        Assert.Equal(
+            ["UPDATE", "SELECT"],
+            await own.StatementsOfAsync(async () => Assert.Equal(WriteOutcome.Conflict, (await store.ReplaceAsync("key", current!, record, Token)).Outcome)));
         current = await store.ReadAsync("key", Token);
         Assert.Equal(["DELETE"], await own.StatementsOfAsync(async () => await store.DeleteAsync("key", current, Token)));
     }
@@ -87,18 +96,24 @@ public sealed class ConnectPgSimpleSessionStoreTests(PostgresServer server)
     {
         await using var source = PostgreSqlDatabase.Open(await server.NewDatabaseAsync());
         await using var store = new ConnectPgSimpleSessionStore(source);
-        Assert.Contains("connect-pg-simple", (await Assert.ThrowsAsync<NotSupportedException>(async () => await store.FindAsync("subject:1", Token))).Message, StringComparison.Ordinal);
-        Assert.Contains("connect-pg-simple", (await Assert.ThrowsAsync<NotSupportedException>(async () => await store.DeleteByLabelAsync("subject:1", Token))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "connect-pg-simple", (await Assert.ThrowsAsync<NotSupportedException>(async () => await store.FindAsync("subject:1", Token))).Message,
+            StringComparison.Ordinal);
+        Assert.Contains(
+            "connect-pg-simple", (await Assert.ThrowsAsync<NotSupportedException>(async () => await store.DeleteByLabelAsync("subject:1", Token))).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
     public async Task Beside_the_layout_an_idle_timeout_is_refused()
     {
         await using var services = Services(server.Owner, o => o.IdleTimeout = TimeSpan.FromHours(1));
-        Assert.Contains("TimeToLive", Assert.Throws<OptionsValidationException>(() => services.GetRequiredService<SessionManager>()).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "TimeToLive", Assert.Throws<OptionsValidationException>(() => services.GetRequiredService<SessionManager>()).Message, StringComparison.Ordinal);
     }
 
-    private static ServiceProvider Services(string database, Action<SojournOptions>? options = null) => new ServiceCollection().AddSojournCore().UseConnectPgSimple(database).Services
+    private static ServiceProvider Services(string database, Action<SojournOptions>? options = null) =>
+        new ServiceCollection().AddSojournCore().UseConnectPgSimple(database).Services
         .Configure<SojournOptions>(o =>
         {
             o.ApplicationName = "tests";

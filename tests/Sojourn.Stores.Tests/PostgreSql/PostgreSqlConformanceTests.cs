@@ -7,7 +7,8 @@ namespace Sojourn.Stores.Tests.PostgreSql;
 
 public sealed class PostgreSqlConformanceTests(PostgresServer server) : PostgreSqlConformance(server, new());
 
-public sealed class NotifyingPostgreSqlConformanceTests(PostgresServer server) : PostgreSqlConformance(server, new() { Notifications = true, Unlogged = true, TablePrefix = "my_" })
+public sealed class NotifyingPostgreSqlConformanceTests(PostgresServer server) : PostgreSqlConformance(
+    server, new() { Notifications = true, Unlogged = true, TablePrefix = "my_" })
 {
     protected override bool HasNotifications => true;
 }

@@ -17,7 +17,8 @@ public sealed class PostgreSqlSchemaTests(PostgresServer server)
         {
             await using var source = PostgreSqlDatabase.Open(await server.NewDatabaseAsync());
             await Task.WhenAll(Enumerable.Range(0, 6).Select(_ => Task.Run(() => new PostgreSqlSessionStore(source).EnsureSchemaAsync(Token).AsTask(), Token)));
-            await Task.WhenAll(Enumerable.Range(0, 6).Select(_ => Task.Run(() => new ConnectPgSimpleSessionStore(source).EnsureSchemaAsync(Token).AsTask(), Token)));
+            await Task.WhenAll(
+                Enumerable.Range(0, 6).Select(_ => Task.Run(() => new ConnectPgSimpleSessionStore(source).EnsureSchemaAsync(Token).AsTask(), Token)));
         }
     }
 
@@ -71,8 +72,14 @@ public sealed class PostgreSqlSchemaTests(PostgresServer server)
         var database = await server.NewDatabaseAsync();
         await server.ExecuteAsync("CREATE TABLE sojourn_sessions (key int PRIMARY KEY); CREATE TABLE session (id int PRIMARY KEY)", database);
         await using var source = PostgreSqlDatabase.Open(database);
-        Assert.Contains("another form", (await Assert.ThrowsAsync<SessionSchemaException>(async () => await new PostgreSqlSessionStore(source).EnsureSchemaAsync(Token))).Message, StringComparison.Ordinal);
-        Assert.Contains("another form", (await Assert.ThrowsAsync<SessionSchemaException>(async () => await new ConnectPgSimpleSessionStore(source).EnsureSchemaAsync(Token))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "another form",
+            (await Assert.ThrowsAsync<SessionSchemaException>(async () => await new PostgreSqlSessionStore(source).EnsureSchemaAsync(Token))).Message,
+            StringComparison.Ordinal);
+        Assert.Contains(
+            "another form",
+            (await Assert.ThrowsAsync<SessionSchemaException>(async () => await new ConnectPgSimpleSessionStore(source).EnsureSchemaAsync(Token))).Message,
+            StringComparison.Ordinal);
     }
 
     private static string NameOf(string connectionString) => new NpgsqlConnectionStringBuilder(connectionString).Username!;

@@ -27,7 +27,9 @@ public sealed class PostgreSqlSessionStoreTests(PostgresServer server)
         Assert.Equal(["SELECT"], await own.StatementsOfAsync(async () => current = await store.ReadAsync("key", Token)));
         Assert.Equal(["UPDATE"], await own.StatementsOfAsync(async () => await store.TouchAsync("key", current!, current!.ExpiresAt.AddMinutes(1), Token)));
         Assert.Equal(["UPDATE"], await own.StatementsOfAsync(async () => await store.ReplaceAsync("key", current!, Record("""{"a":1}""", labels: "subject:2"), Token)));
-        Assert.Equal(["UPDATE", "SELECT"], await own.StatementsOfAsync(async () => Assert.Equal(WriteOutcome.Conflict, (await store.ReplaceAsync("key", current!, record, Token)).Outcome)));
+        Assert.Equal(
+            ["UPDATE", "SELECT"],
+            await own.StatementsOfAsync(async () => Assert.Equal(WriteOutcome.Conflict, (await store.ReplaceAsync("key", current!, record, Token)).Outcome)));
         Assert.Equal(["DELETE"], await own.StatementsOfAsync(async () => await store.DeleteAsync("key", null, Token)));
     }
 
@@ -78,7 +80,8 @@ public sealed class PostgreSqlSessionStoreTests(PostgresServer server)
         await using var store = new PostgreSqlSessionStore(source, new() { Notifications = true });
         var heard = Channel.CreateUnbounded<SessionNotification>();
         await using var subscription = await store.SubscribeAsync(notification => heard.Writer.TryWrite(notification), Token);
-        await server.ExecuteAsync("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()", database);
+        await server.ExecuteAsync(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()", database);
         Assert.Equal(SessionNotificationKind.Missed, (await heard.Reader.ReadAsync(Token)).Kind);
         await using var other = new PostgreSqlSessionStore(source, new() { Notifications = true });
         Assert.True(await other.CreateAsync("key", Record("{}"), Token));
@@ -111,7 +114,10 @@ public sealed class PostgreSqlSessionStoreTests(PostgresServer server)
         var database = await server.NewDatabaseAsync();
         await using var source = PostgreSqlDatabase.Open(database);
         await new PostgreSqlSessionStore(source, new() { Unlogged = true, SchemaName = "web" }).EnsureSchemaAsync(Token);
-        Assert.Equal(3, await server.ScalarAsync<long>("SELECT count(*) FROM pg_class WHERE relkind = 'r' AND relpersistence = 'u' AND relnamespace = 'web'::regnamespace", database));
+        Assert.Equal(
+            3,
+            await server.ScalarAsync<long>(
+                "SELECT count(*) FROM pg_class WHERE relkind = 'r' AND relpersistence = 'u' AND relnamespace = 'web'::regnamespace", database));
     }
 
     [Fact]
@@ -121,8 +127,11 @@ public sealed class PostgreSqlSessionStoreTests(PostgresServer server)
         await using var source = PostgreSqlDatabase.Open(server.Owner);
         Assert.Throws<ArgumentException>(() => new PostgreSqlSessionStore(source, new() { TablePrefix = "a\"b" }));
         Assert.Throws<ArgumentException>(() => new ConnectPgSimpleSessionStore(source, new() { TimeToLive = TimeSpan.Zero }));
-        await using var services = new ServiceCollection().AddSojournCore().UsePostgreSql(new ConfigurationBuilder().Build().GetSection("Sessions")).Services.BuildServiceProvider();
-        Assert.Contains("ConnectionString", Assert.Throws<OptionsValidationException>(() => services.GetRequiredService<ISessionStore>()).Message, StringComparison.Ordinal);
+        await using var services = new ServiceCollection().AddSojournCore().UsePostgreSql(
+            new ConfigurationBuilder().Build().GetSection("Sessions")).Services.BuildServiceProvider();
+        Assert.Contains(
+            "ConnectionString", Assert.Throws<OptionsValidationException>(() => services.GetRequiredService<ISessionStore>()).Message,
+            StringComparison.Ordinal);
     }
 
     [Theory]

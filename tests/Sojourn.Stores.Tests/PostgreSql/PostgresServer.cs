@@ -56,7 +56,9 @@ public sealed class PostgresServer : IAsyncLifetime
     {
         var standby = new PostgresServer();
         if (Environment.IsPrivilegedProcess) await ServerProcess.RunAsync("chown", "postgres", standby._directory.Path);
-        await RunAsPostgresAsync(Programs + "pg_basebackup", "-D", standby.Data, "-h", "127.0.0.1", "-p", _port.ToString(CultureInfo.InvariantCulture), "-U", "postgres", "-R", "-c", "fast", "--no-sync");
+        await RunAsPostgresAsync(
+            Programs + "pg_basebackup", "-D", standby.Data, "-h", "127.0.0.1", "-p", _port.ToString(CultureInfo.InvariantCulture), "-U", "postgres", "-R", "-c",
+            "fast", "--no-sync");
         await standby.StartAsync();
         return standby;
     }
@@ -64,14 +66,16 @@ public sealed class PostgresServer : IAsyncLifetime
     /// <summary>A connection string that finds the one of the two that is the primary.</summary>
     public string OwnerWith(PostgresServer other) => Owner.Replace(
         string.Create(CultureInfo.InvariantCulture, $"Host=127.0.0.1;Port={_port}"),
-        string.Create(CultureInfo.InvariantCulture, $"Host=127.0.0.1:{_port},127.0.0.1:{other._port};Target Session Attributes=primary"), StringComparison.Ordinal);
+        string.Create(CultureInfo.InvariantCulture, $"Host=127.0.0.1:{_port},127.0.0.1:{other._port};Target Session Attributes=primary"),
+        StringComparison.Ordinal);
 
     /// <summary>Starts it, on what is there; waits until it answers.</summary>
     public async Task StartAsync(params string[] settings)
     {
         string[] arguments =
         [
-            "-D", Data, "-p", _port.ToString(CultureInfo.InvariantCulture), "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=" + _directory.Path,
+            "-D", Data, "-p", _port.ToString(CultureInfo.InvariantCulture), "-c", "listen_addresses=127.0.0.1", "-c",
+            "unix_socket_directories=" + _directory.Path,
             .. settings.SelectMany(setting => (string[])["-c", setting]),
         ];
         var (program, all) = AsPostgres(Programs + "postgres", arguments);
@@ -161,7 +165,8 @@ public sealed class PostgresServer : IAsyncLifetime
     {
         await using var connection = new NpgsqlConnection(Owner + ";Pooling=false");
         await connection.OpenAsync();
-        await using var command = new NpgsqlCommand("SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()", connection);
+        await using var command = new NpgsqlCommand(
+            "SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()", connection);
         await using var reader = await command.ExecuteReaderAsync();
         var ids = new List<int>();
         while (await reader.ReadAsync()) ids.Add(reader.GetInt32(0));

@@ -20,7 +20,8 @@ public abstract class ConnectRedisConformance : SessionStoreConformance
     /// <summary>connect-redis counts in whole seconds, from when a command arrives, and answers are on their way for a while: long on a busy machine.</summary>
     protected override TimeSpan ExpiryResolution => TimeSpan.FromSeconds(10);
 
-    private protected ConnectRedisSessionStore On(IConnectionMultiplexer connection, TimeProvider? clock = null) => new(connection, new() { KeyPrefix = _prefix }, clock);
+    private protected ConnectRedisSessionStore On(IConnectionMultiplexer connection, TimeProvider? clock = null) =>
+        new(connection, new() { KeyPrefix = _prefix }, clock);
 }
 
 public sealed class ConnectRedisConformanceTests(RedisServer server) : ConnectRedisConformance

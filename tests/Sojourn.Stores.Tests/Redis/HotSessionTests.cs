@@ -31,7 +31,8 @@ public sealed class HotSessionTests(RedisServer server)
         }));
         foreach (var store in stores) store.ResetCounts();
 
-        var writers = Enumerable.Range(0, Writers).Select(number => visitors[number % applications].PostAsync(new Uri("/count", UriKind.Relative), null, Token)).ToList();
+        var writers = Enumerable.Range(0, Writers).Select(
+            number => visitors[number % applications].PostAsync(new Uri("/count", UriKind.Relative), null, Token)).ToList();
         await Task.WhenAll(others.Select(async visitor =>
         {
             for (var read = 0; read < ReadsEach; read++) Assert.Equal("1", await visitor.GetStringAsync(new Uri("/count", UriKind.Relative), Token));
@@ -39,11 +40,13 @@ public sealed class HotSessionTests(RedisServer server)
         var answers = await Task.WhenAll(writers);
 
         Assert.All(answers, static answer => Assert.Equal(HttpStatusCode.OK, answer.StatusCode));
-        // Each change that lands outruns one commit of each other application at most, and a commit that finds nobody before it may begin from an old record, once.
+        // Each change that lands outruns one commit of each other application at most, and a commit that finds nobody before it may begin from an old record,
+        // once.
         var commits = stores.Sum(static store => store.CallsOf(StoreVerb.Replace));
         Assert.InRange(commits, Writers, (applications + 1) * Writers);
         Assert.Equal(1 + Writers, await one.ReadAsync());
-        TestContext.Current.TestOutputHelper?.WriteLine($"{commits} commits for {Writers} changes, {stores.Sum(static store => store.CallsOf(StoreVerb.Read))} reads.");
+        TestContext.Current.TestOutputHelper?.WriteLine(
+            $"{commits} commits for {Writers} changes, {stores.Sum(static store => store.CallsOf(StoreVerb.Read))} reads.");
         foreach (var visitor in visitors.Concat(others)) visitor.Dispose();
         foreach (var app in apps) await app.DisposeAsync();
     }

@@ -12,7 +12,8 @@ public sealed class RecordFormatTests
 
     [Fact]
     public void A_record_comes_back_as_it_was_written() =>
-        Gen.Select(Gen.Byte.Array[0, 50], Gen.Long[0, 4_000_000_000_000], Gen.String[0, 20].Array[0, 4], Gen.Long).Sample((document, expires, labels, version) =>
+        Gen.Select(
+            Gen.Byte.Array[0, 50], Gen.Long[0, 4_000_000_000_000], Gen.String[0, 20].Array[0, 4], Gen.Long).Sample((document, expires, labels, version) =>
         {
             var written = RecordFormat.Write(new SessionRecord(document, DateTimeOffset.FromUnixTimeMilliseconds(expires), [.. labels]), version);
             var read = RecordFormat.Read(written);

@@ -153,7 +153,8 @@ public sealed class RedisCluster : IAsyncLifetime
         var directory = Directory.CreateDirectory(Path.Combine(_directory.Path, node.ToString(CultureInfo.InvariantCulture)));
         _processes[node] = ServerProcess.Start("redis-server",
         [
-            "--port", _ports[node].ToString(CultureInfo.InvariantCulture), "--cluster-port", _busPorts[node].ToString(CultureInfo.InvariantCulture), "--bind", "127.0.0.1",
+            "--port", _ports[node].ToString(CultureInfo.InvariantCulture), "--cluster-port", _busPorts[node].ToString(CultureInfo.InvariantCulture), "--bind",
+            "127.0.0.1",
             "--dir", directory.FullName, "--save", "", "--appendonly", "yes", "--appendfsync", "everysec", "--repl-diskless-sync-delay", "0",
             "--cluster-enabled", "yes", "--cluster-node-timeout", "2000", "--daemonize", "no",
         ]);

@@ -103,7 +103,8 @@ public sealed class RedisClusterFailureTests
     {
         await using var cluster = new RedisCluster();
         await cluster.ConnectAsync();
-        await using var app = await StoreApp.StartAsync(builder => builder.UseRedis(cluster.Configuration + ",connectTimeout=500", o => o.WaitForReplicas = waitForReplicas));
+        await using var app = await StoreApp.StartAsync(
+            builder => builder.UseRedis(cluster.Configuration + ",connectTimeout=500", o => o.WaitForReplicas = waitForReplicas));
         for (var number = 0; number < Sessions; number++)
         {
             var session = app.Sessions.Create();

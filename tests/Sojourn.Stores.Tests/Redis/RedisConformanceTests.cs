@@ -19,7 +19,8 @@ public abstract class NativeLayoutConformance : SessionStoreConformance
 
     protected override bool HasNotifications => true;
 
-    private protected RedisSessionStore On(IConnectionMultiplexer connection, TimeProvider? clock = null) => new(connection, new() { KeyPrefix = Prefix, Notifications = true }, clock);
+    private protected RedisSessionStore On(IConnectionMultiplexer connection, TimeProvider? clock = null) =>
+        new(connection, new() { KeyPrefix = Prefix, Notifications = true }, clock);
 }
 
 public sealed class RedisConformanceTests(RedisServer server) : NativeLayoutConformance
@@ -46,7 +47,8 @@ public sealed class RedisReplicatedConformanceTests(RedisCluster cluster) : Nati
     private async Task<ISessionStore> OpenAsync(TimeProvider clock)
     {
         await cluster.ConnectAsync();
-        return new ServiceCollection().AddSingleton(clock).AddSojournCore().UseRedis(cluster.Configuration, o => (o.KeyPrefix, o.Notifications, o.WaitForReplicas) = (Prefix, true, 1)).Services
+        return new ServiceCollection().AddSingleton(clock).AddSojournCore().UseRedis(
+            cluster.Configuration, o => (o.KeyPrefix, o.Notifications, o.WaitForReplicas) = (Prefix, true, 1)).Services
             .BuildServiceProvider().GetRequiredService<ISessionStore>();
     }
 }

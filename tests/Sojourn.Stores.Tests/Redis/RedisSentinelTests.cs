@@ -19,7 +19,8 @@ public sealed class RedisSentinelTests
         using var directory = new TempDirectory();
         await using var sentinel = await StartSentinelAsync(directory, primary, replica);
         await using var app = await StoreApp.StartAsync(builder => builder.UseRedis(
-            string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{sentinel.Port},serviceName=mymaster,connectTimeout=500"), o => o.WaitForReplicas = waitForReplicas));
+            string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{sentinel.Port},serviceName=mymaster,connectTimeout=500"), o =>
+                o.WaitForReplicas = waitForReplicas));
         for (var count = 0; count < 3; count++) Assert.Equal(HttpStatusCode.OK, await app.CountAsync());
 
         if (waitForReplicas == 0)
@@ -47,7 +48,8 @@ public sealed class RedisSentinelTests
     {
         try
         {
-            return (await ServerProcess.RunAsync("redis-cli", "-p", server.Port.ToString(CultureInfo.InvariantCulture), "role")).StartsWith("master", StringComparison.Ordinal);
+            return (await ServerProcess.RunAsync("redis-cli", "-p", server.Port.ToString(CultureInfo.InvariantCulture), "role")).StartsWith(
+                "master", StringComparison.Ordinal);
         }
         catch (InvalidOperationException)
         {

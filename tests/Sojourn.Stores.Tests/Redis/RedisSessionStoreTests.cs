@@ -43,7 +43,8 @@ public sealed class RedisSessionStoreTests(RedisServer server)
     {
         var store = Store;
         var now = TimeProvider.System.GetUtcNow();
-        await Database.SortedSetAddAsync(_prefix + "label:subject:1", [new("old", now.AddHours(-1).ToUnixTimeMilliseconds()), new("new", now.ToUnixTimeMilliseconds())]);
+        await Database.SortedSetAddAsync(
+            _prefix + "label:subject:1", [new("old", now.AddHours(-1).ToUnixTimeMilliseconds()), new("new", now.ToUnixTimeMilliseconds())]);
         Assert.Empty(await store.FindAsync("subject:1", Token));
         Assert.Equal(["new"], (await Database.SortedSetRangeByRankAsync(_prefix + "label:subject:1")).Select(name => name.ToString()));
     }
@@ -63,8 +64,12 @@ public sealed class RedisSessionStoreTests(RedisServer server)
         Assert.Equal(["get"], await CommandsOfAsync(own, async () => current = await store.ReadAsync("key", Token)));
 
         // What a script runs counts, too.
-        Assert.Equal(["evalsha", "getrange", "set"], await CommandsOfAsync(own, async () => current = (await store.ReplaceAsync("key", current!, Record("1"), Token)).Record));
-        Assert.Equal(["evalsha", "getrange", "pexpireat", "setrange"], await CommandsOfAsync(own, () => store.TouchAsync("key", current!, current!.ExpiresAt.AddMinutes(1), Token).AsTask()));
+        Assert.Equal(
+            ["evalsha", "getrange", "set"],
+            await CommandsOfAsync(own, async () => current = (await store.ReplaceAsync("key", current!, Record("1"), Token)).Record));
+        Assert.Equal(
+            ["evalsha", "getrange", "pexpireat", "setrange"],
+            await CommandsOfAsync(own, () => store.TouchAsync("key", current!, current!.ExpiresAt.AddMinutes(1), Token).AsTask()));
         Assert.Equal(["del", "evalsha", "getrange"], await CommandsOfAsync(own, () => store.DeleteAsync("key", current, Token).AsTask()));
     }
 
@@ -84,8 +89,12 @@ public sealed class RedisSessionStoreTests(RedisServer server)
         Assert.Equal(["evalsha", "exists", "set"], await CommandsOfAsync(own, () => store.CreateAsync("key", Record("{}"), Token).AsTask()));
         SessionRecord? current = null;
         Assert.Equal(["evalsha", "get", "pttl"], await CommandsOfAsync(own, async () => current = await store.ReadAsync("key", Token)));
-        Assert.Equal(["evalsha", "expire", "get"], await CommandsOfAsync(own, () => store.TouchAsync("key", current!, current!.ExpiresAt.AddMinutes(1), Token).AsTask()));
-        Assert.Equal(["evalsha", "get", "set"], await CommandsOfAsync(own, async () => current = (await store.ReplaceAsync("key", current!, Record("1"), Token)).Record));
+        Assert.Equal(
+            ["evalsha", "expire", "get"],
+            await CommandsOfAsync(own, () => store.TouchAsync("key", current!, current!.ExpiresAt.AddMinutes(1), Token).AsTask()));
+        Assert.Equal(
+            ["evalsha", "get", "set"],
+            await CommandsOfAsync(own, async () => current = (await store.ReplaceAsync("key", current!, Record("1"), Token)).Record));
         Assert.Equal(["del", "evalsha", "get"], await CommandsOfAsync(own, () => store.DeleteAsync("key", current, Token).AsTask()));
         Assert.Equal(["del", "evalsha"], await CommandsOfAsync(own, () => store.DeleteAsync("key", null, Token).AsTask()));
     }
@@ -103,7 +112,8 @@ public sealed class RedisSessionStoreTests(RedisServer server)
         Assert.Matches("NOPERM.*(eval|script)", error.Message);
 
         // As docs/stores/redis.md says it.
-        var granted = $"reset on >secret {keys} &sojourn:* +@read +@write +@scripting +@connection -@dangerous +info +time +config|get +cluster|nodes +publish +subscribe";
+        var granted = $"reset on >secret {keys} &sojourn:* +@read +@write +@scripting +@connection -@dangerous +info +time +config|get +cluster|nodes "
+            + "+publish +subscribe";
         await own.Server.ExecuteAsync("ACL", ["SETUSER", "shop", .. granted.Split(' ')]);
         await using var app = await StartAsync();
         Assert.Equal(HttpStatusCode.OK, await app.CountAsync());
@@ -154,7 +164,9 @@ public sealed class RedisSessionStoreTests(RedisServer server)
         Assert.Equal(["evalsha", "getrange", "pexpireat", "setrange"], await CommandsOfAsync(own, async () =>
             current = (await store.TouchAsync("key", current, noon.AddHours(3), Token)).Record!));
         Assert.Contains("zadd", await CommandsOfAsync(own, async () => current = (await store.TouchAsync("key", current, noon.AddHours(13), Token)).Record!));
-        Assert.Contains("zadd", await CommandsOfAsync(own, () => store.ReplaceAsync("key", current, Record("2", noon.AddHours(13), [.. labels, "group:1"]), Token).AsTask()));
+        Assert.Contains(
+            "zadd",
+            await CommandsOfAsync(own, () => store.ReplaceAsync("key", current, Record("2", noon.AddHours(13), [.. labels, "group:1"]), Token).AsTask()));
         Assert.Equal("key", Assert.Single(await store.FindAsync("subject:1", Token)).Key);
     }
 
@@ -252,7 +264,8 @@ public sealed class RedisSessionStoreTests(RedisServer server)
     {
         await using var services = new ServiceCollection().AddSojournCore().UseConnectRedis(_ => server.Connection).Services
             .Configure<SojournOptions>(o => (o.ApplicationName, o.IdleTimeout) = ("tests", TimeSpan.FromHours(1))).BuildServiceProvider();
-        Assert.Contains("TimeToLive", Assert.Throws<OptionsValidationException>(() => services.GetRequiredService<SessionManager>()).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "TimeToLive", Assert.Throws<OptionsValidationException>(() => services.GetRequiredService<SessionManager>()).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -276,16 +289,20 @@ public sealed class RedisSessionStoreTests(RedisServer server)
         Assert.True(services.GetRequiredService<IOptions<RedisSessionStoreOptions>>().Value.Notifications);
 
         section = Section(("ConnectionString", server.Configuration), ("TimeToLive", "00:30:00"), ("DisableTouch", "true"));
-        await using var node = new ServiceCollection().AddSojournCore().UseConnectRedis(section, o => o.KeyPrefix = _prefix + "sess:").Services.BuildServiceProvider();
+        await using var node = new ServiceCollection().AddSojournCore().UseConnectRedis(
+            section, o => o.KeyPrefix = _prefix + "sess:").Services.BuildServiceProvider();
         var layout = Assert.IsType<INodeLayout>(node.GetRequiredService<ISessionStore>(), exactMatch: false);
         Assert.Equal((TimeSpan.FromMinutes(30), false), (layout.TimeToLive, layout.CanTouch));
 
         Assert.Contains("RedisSessionStoreOptions.ConnectionString", Refusal(builder => builder.UseRedis(Section())), StringComparison.Ordinal);
-        Assert.Contains("ConnectRedisSessionStoreOptions.ConnectionString", Refusal(builder => builder.UseConnectRedis(Section(("ConnectionString", "a,b=1")))), StringComparison.Ordinal);
+        Assert.Contains(
+            "ConnectRedisSessionStoreOptions.ConnectionString", Refusal(builder => builder.UseConnectRedis(Section(("ConnectionString", "a,b=1")))),
+            StringComparison.Ordinal);
     }
 
     private static IConfiguration Section(params (string Name, string Value)[] values) =>
-        new ConfigurationBuilder().AddInMemoryCollection(values.Select(value => KeyValuePair.Create("Redis:" + value.Name, (string?)value.Value))).Build().GetSection("Redis");
+        new ConfigurationBuilder().AddInMemoryCollection(
+            values.Select(value => KeyValuePair.Create("Redis:" + value.Name, (string?)value.Value))).Build().GetSection("Redis");
 
     /// <summary>What a start with senseless options says.</summary>
     private static string Refusal(Action<SojournBuilder> use)
@@ -313,5 +330,7 @@ public sealed class RedisSessionStoreTests(RedisServer server)
 
     private static async Task<Dictionary<string, long>> CallsAsync(IServer redis) =>
         (await redis.InfoAsync("commandstats")).SelectMany(group => group)
-            .ToDictionary(line => line.Key["cmdstat_".Length..], line => long.Parse(line.Value.Split(',')[0]["calls=".Length..], System.Globalization.CultureInfo.InvariantCulture));
+            .ToDictionary(
+                line => line.Key["cmdstat_".Length..],
+                line => long.Parse(line.Value.Split(',')[0]["calls=".Length..], System.Globalization.CultureInfo.InvariantCulture));
 }

@@ -21,7 +21,8 @@ internal static class SqliteChild
 
     public static async Task<int> RunAsync(string[] args)
     {
-        await using var store = new SqliteSessionStore(args[1], new() { Durability = Enum.Parse<SqliteDurability>(args[2]), BusyTimeout = TimeSpan.FromMinutes(1) });
+        await using var store = new SqliteSessionStore(
+            args[1], new() { Durability = Enum.Parse<SqliteDurability>(args[2]), BusyTimeout = TimeSpan.FromMinutes(1) });
         switch (args[0])
         {
             case "count":
@@ -51,7 +52,9 @@ internal static class SqliteChild
         }
     }
 
-    /// <summary>Changes records until it is killed, and says of each change that the store acknowledged which it was. The full stop tells a whole line.</summary>
+    /// <summary>
+    /// Changes records until it is killed, and says of each change that the store acknowledged which it was. The full stop tells a whole line.
+    /// </summary>
     private static async Task AcknowledgeAsync(SqliteSessionStore store, int task)
     {
         var counter = "counter-" + task;

@@ -127,7 +127,8 @@ public sealed class SqliteSessionStoreTests : IAsyncLifetime
             var file = Path.Combine(_directory.Path, round.ToString(CultureInfo.InvariantCulture) + ".db");
             var stores = Enumerable.Range(0, 4).Select(_ => Open("Data Source=" + file)).ToList();
             var made = await Task.WhenAll(stores.Select((store, number) => Task.Run(
-                async () => number % 2 == 0 ? await store.ReadAsync("none", Cancel) is null : await store.CreateAsync("key-" + number, Record(), Cancel), Cancel)));
+                async () => number % 2 == 0 ? await store.ReadAsync("none", Cancel) is null : await store.CreateAsync("key-" + number, Record(), Cancel),
+                Cancel)));
             Assert.All(made, Assert.True);
             Assert.Equal(2, await stores[0].CountAsync(Cancel));
             foreach (var store in stores) await store.DisposeAsync();
@@ -221,7 +222,8 @@ public sealed class SqliteSessionStoreTests : IAsyncLifetime
         Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows does not delete a file that is open.");
         Assert.True(await CreateAsync("lost"));
         File.Delete(_directory.File);
-        Assert.Contains("was deleted", (await Assert.ThrowsAsync<SqliteStoreException>(async () => await CreateAsync("new"))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "was deleted", (await Assert.ThrowsAsync<SqliteStoreException>(async () => await CreateAsync("new"))).Message, StringComparison.Ordinal);
         await AssertWorksAsync();
         Assert.Null(await ReadAsync("lost"));
         Assert.True(File.Exists(_directory.File));
@@ -231,8 +233,10 @@ public sealed class SqliteSessionStoreTests : IAsyncLifetime
     public async Task Tables_that_were_dropped_are_told_and_made_again()
     {
         Assert.True(await CreateAsync("lost"));
-        using (var raw = await OpenRawAsync()) Scalar(raw, "DROP TABLE sessions; DROP TABLE labels; DROP TABLE subjects; DROP TABLE leases; PRAGMA user_version = 0");
-        Assert.Contains("no such table", (await Assert.ThrowsAsync<SqliteStoreException>(async () => await CreateAsync("new"))).Message, StringComparison.Ordinal);
+        using (var raw = await OpenRawAsync()) Scalar(
+            raw, "DROP TABLE sessions; DROP TABLE labels; DROP TABLE subjects; DROP TABLE leases; PRAGMA user_version = 0");
+        Assert.Contains(
+            "no such table", (await Assert.ThrowsAsync<SqliteStoreException>(async () => await CreateAsync("new"))).Message, StringComparison.Ordinal);
         await AssertWorksAsync();
         Assert.Null(await ReadAsync("lost"));
     }
@@ -258,7 +262,9 @@ public sealed class SqliteSessionStoreTests : IAsyncLifetime
         using (var raw = await OpenRawAsync())
         {
             Scalar(raw, "BEGIN IMMEDIATE");
-            Assert.Contains("is locked", (await Assert.ThrowsAsync<SqliteStoreException>(async () => await store.CreateAsync("new", Record(), Cancel))).Message, StringComparison.Ordinal);
+            Assert.Contains(
+                "is locked", (await Assert.ThrowsAsync<SqliteStoreException>(async () => await store.CreateAsync("new", Record(), Cancel))).Message,
+                StringComparison.Ordinal);
             Assert.NotNull(await store.ReadAsync("kept", Cancel));
             Scalar(raw, "COMMIT");
         }
@@ -341,7 +347,8 @@ public sealed class SqliteSessionStoreTests : IAsyncLifetime
     public async Task A_cancelled_write_that_has_begun_is_finished()
     {
         using var leaving = new CancellationTokenSource();
-        using var hold = await HoldWriterInAsync("INSERT INTO sessions (key, version, expires, due, document) VALUES ('begun', 1, 1, 1, x'7b7d')", leaving.Token);
+        using var hold = await HoldWriterInAsync(
+            "INSERT INTO sessions (key, version, expires, due, document) VALUES ('begun', 1, 1, 1, x'7b7d')", leaving.Token);
         await leaving.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => hold.Held);
         hold.Release();

@@ -57,7 +57,8 @@ public sealed class ToolDoctorTests
         Assert.Equal(
             [
                 "Secure", "__Host- in the name", "HttpOnly", "SameSite is said", "the name tells no technology", "one Set-Cookie of the name",
-                "ids are long and never the same", "a forged token is a stranger's", "an id of the visitor's choice is not taken", "an altered signature opens nothing", "an id in the URL is nobody's",
+                "ids are long and never the same", "a forged token is a stranger's", "an id of the visitor's choice is not taken",
+                "an altered signature opens nothing", "an id in the URL is nobody's",
                 "caches keep nobody's page", "the token is in Set-Cookie alone",
             ],
             Checks(run, "fail"));

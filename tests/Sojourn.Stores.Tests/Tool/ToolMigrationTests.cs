@@ -118,7 +118,8 @@ public sealed class ToolMigrationTests(RedisServer redis, PostgresServer postgre
         await Task.WhenAll(ids.Select(id => old.Store.CreateAsync(id, record, Token).AsTask()));
         using var directory = new TempDirectory();
         var file = Path.Combine(directory.Path, "checkpoint.json");
-        string[] arguments = ["migrate", .. source.Options("from"), .. target.Options("to"), "--application-name", ToolStores.ApplicationName, "--checkpoint", file];
+        string[] arguments =
+            ["migrate", .. source.Options("from"), .. target.Options("to"), "--application-name", ToolStores.ApplicationName, "--checkpoint", file];
 
         // As Ctrl+C does it, after the first page.
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(Token);
@@ -164,19 +165,26 @@ public sealed class ToolMigrationTests(RedisServer redis, PostgresServer postgre
         await using var from = Open(source);
         var memory = new MemorySessionStore();
         var told = new List<string>();
-        var counts = await new Migration(from, new MeddledStore(memory, key => key == bad ? throw new IOException("It does not fit.") : Task.CompletedTask), static key => key, isRefresh: false, isDryRun: false, TimeProvider.System)
+        var counts = await new Migration(
+            from, new MeddledStore(memory, key => key == bad ? throw new IOException("It does not fit.") : Task.CompletedTask), static key => key,
+            isRefresh: false, isDryRun: false, TimeProvider.System)
             .RunAsync(Checkpoint.Beginning, static _ => Task.CompletedTask, static () => { }, (fingerprint, _) => told.Add(fingerprint), Token);
         Assert.Equal((9, 1), (counts[MigrationOutcome.Copied], counts[MigrationOutcome.Failed]));
         Assert.Equal([FoundSession.Fingerprint(bad)], told);
 
-        var away = new Migration(from, new MeddledStore(memory, static _ => throw new IOException("It is away.")), static key => key, isRefresh: false, isDryRun: false, TimeProvider.System);
-        await Assert.ThrowsAsync<IOException>(() => away.RunAsync(Checkpoint.Beginning, static _ => Task.CompletedTask, static () => { }, static (_, _) => { }, Token));
+        var away = new Migration(
+            from, new MeddledStore(memory, static _ => throw new IOException("It is away.")), static key => key, isRefresh: false, isDryRun: false,
+            TimeProvider.System);
+        await Assert.ThrowsAsync<IOException>(
+            () => away.RunAsync(Checkpoint.Beginning, static _ => Task.CompletedTask, static () => { }, static (_, _) => { }, Token));
     }
 
     private static OpenStore Open(ToolStore store)
     {
         var address = StoreAddress.Parse(store.Address);
-        return StoreFactory.Open(new StoreDescription(address, Layout.Find(address.Database, store.Layout), store.Settings), new ToolConsole(TextWriter.Null, TextWriter.Null, TextReader.Null));
+        return StoreFactory.Open(
+            new StoreDescription(address, Layout.Find(address.Database, store.Layout), store.Settings),
+            new ToolConsole(TextWriter.Null, TextWriter.Null, TextReader.Null));
     }
 
     private static async Task<(int Copied, int Kept)> CopiedAndKeptAsync(string[] arguments)
@@ -196,10 +204,13 @@ public sealed class ToolMigrationTests(RedisServer redis, PostgresServer postgre
             return await inner.CreateAsync(key, record, cancellationToken);
         }
 
-        public ValueTask<WriteResult> ReplaceAsync(string key, SessionRecord current, SessionRecord next, CancellationToken cancellationToken) => inner.ReplaceAsync(key, current, next, cancellationToken);
+        public ValueTask<WriteResult> ReplaceAsync(string key, SessionRecord current, SessionRecord next, CancellationToken cancellationToken) =>
+            inner.ReplaceAsync(key, current, next, cancellationToken);
 
-        public ValueTask<WriteResult> TouchAsync(string key, SessionRecord current, DateTimeOffset expiresAt, CancellationToken cancellationToken) => inner.TouchAsync(key, current, expiresAt, cancellationToken);
+        public ValueTask<WriteResult> TouchAsync(string key, SessionRecord current, DateTimeOffset expiresAt, CancellationToken cancellationToken) =>
+            inner.TouchAsync(key, current, expiresAt, cancellationToken);
 
-        public ValueTask<WriteResult> DeleteAsync(string key, SessionRecord? current, CancellationToken cancellationToken) => inner.DeleteAsync(key, current, cancellationToken);
+        public ValueTask<WriteResult> DeleteAsync(string key, SessionRecord? current, CancellationToken cancellationToken) =>
+            inner.DeleteAsync(key, current, cancellationToken);
     }
 }

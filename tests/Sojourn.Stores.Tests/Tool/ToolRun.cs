@@ -11,12 +11,14 @@ internal sealed record ToolRun(int Code, string Output, string Error)
 
     public static Task<ToolRun> RunAsync(params string[] arguments) => RunAsync(arguments, answer: null);
 
-    public static async Task<ToolRun> RunAsync(string[] arguments, string? answer, Func<string, string?>? variable = null, CancellationToken cancellationToken = default)
+    public static async Task<ToolRun> RunAsync(
+        string[] arguments, string? answer, Func<string, string?>? variable = null, CancellationToken cancellationToken = default)
     {
         using var output = new StringWriter();
         using var error = new StringWriter();
         using var input = new StringReader(answer ?? "");
-        var code = await CommandLine.RunAsync(arguments, new ToolConsole(output, error, input) { Variable = variable ?? (static _ => null) }, cancellationToken);
+        var code = await CommandLine.RunAsync(
+            arguments, new ToolConsole(output, error, input) { Variable = variable ?? (static _ => null) }, cancellationToken);
         return new ToolRun(code, output.ToString(), error.ToString());
     }
 

@@ -76,7 +76,8 @@ public sealed class ToolStoreTests(RedisServer redis, PostgresServer postgres, M
     {
         var store = await _stores.NewAsync(kind);
         await using var app = await store.StartAsync();
-        var (ada, other, bob, nobody) = (await app.NewSessionAsync("ada"), await app.NewSessionAsync("ada"), await app.NewSessionAsync("bob"), await app.NewSessionAsync(null));
+        var (ada, other, bob, nobody) =
+            (await app.NewSessionAsync("ada"), await app.NewSessionAsync("ada"), await app.NewSessionAsync("bob"), await app.NewSessionAsync(null));
         Task<ToolRun> EndAsync(params string[] arguments) => ToolRun.RunAsync(["end", "--json", .. arguments, .. store.Options()]);
 
         var declined = await ToolRun.RunAsync(["end", "--handle", ada.Handle!, .. store.Options()], "no\n", cancellationToken: Token);
@@ -87,7 +88,8 @@ public sealed class ToolStoreTests(RedisServer redis, PostgresServer postgres, M
         Assert.Null(await app.CartAsync(ada.Id));
         Assert.Equal(1, (await EndAsync("--handle", ada.Handle!, "--yes")).Code);
 
-        var anonymous = (await ToolRun.JsonAsync(["list", .. store.Options()]))["sessions"]!.AsArray().Single(session => session!["subject"] is null)!["fingerprint"]!.GetValue<string>();
+        var anonymous = (await ToolRun.JsonAsync(["list", .. store.Options()]))["sessions"]!.AsArray().Single(
+            session => session!["subject"] is null)!["fingerprint"]!.GetValue<string>();
         Assert.Equal(1, (int)(await EndAsync("--handle", anonymous, "--yes")).Json["ended"]!);
         Assert.Null(await app.CartAsync(nobody.Id));
 

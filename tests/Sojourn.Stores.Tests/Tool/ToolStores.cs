@@ -17,7 +17,8 @@ internal sealed class ToolStores(RedisServer redis, PostgresServer postgres, Mar
 
     private readonly List<TempDirectory> _directories = [];
 
-    public static string[] All => ["sqlite", "redis", "postgres", "mysql", "mongodb", "connect-redis", "connect-pg-simple", "express-mysql-session", "connect-mongo"];
+    public static string[] All =>
+        ["sqlite", "redis", "postgres", "mysql", "mongodb", "connect-redis", "connect-pg-simple", "express-mysql-session", "connect-mongo"];
 
     public async Task<ToolStore> NewAsync(string kind) => kind switch
     {
@@ -28,8 +29,16 @@ internal sealed class ToolStores(RedisServer redis, PostgresServer postgres, Mar
         "connect-pg-simple" => await PostgreSqlAsync(kind, static (builder, connection) => builder.UseConnectPgSimple(connection)),
         "mysql" => await MySqlAsync("native", static (builder, connection) => builder.UseMySql(connection)),
         "express-mysql-session" => await MySqlAsync(kind, static (builder, connection) => builder.UseExpressMySqlSession(connection)),
-        "mongodb" => Mongo("native", (builder, collection) => builder.UseMongoDb(mongo.ConnectionString, o => (o.DatabaseName, o.CollectionName) = (mongo.DatabaseName, collection))),
-        _ => Mongo(kind, (builder, collection) => builder.UseConnectMongo(mongo.ConnectionString, o => (o.DatabaseName, o.CollectionName) = (mongo.DatabaseName, collection))),
+        "mongodb" =>
+            Mongo(
+                "native",
+                (builder, collection) =>
+                    builder.UseMongoDb(mongo.ConnectionString, o => (o.DatabaseName, o.CollectionName) = (mongo.DatabaseName, collection))),
+        _ =>
+            Mongo(
+                kind,
+                (builder, collection) =>
+                    builder.UseConnectMongo(mongo.ConnectionString, o => (o.DatabaseName, o.CollectionName) = (mongo.DatabaseName, collection))),
     };
 
     public void Dispose() => _directories.ForEach(static directory => directory.Dispose());
@@ -51,7 +60,9 @@ internal sealed class ToolStores(RedisServer redis, PostgresServer postgres, Mar
     {
         var connection = await postgres.NewDatabaseAsync();
         var parts = new NpgsqlConnectionStringBuilder(connection);
-        return new(string.Create(CultureInfo.InvariantCulture, $"postgres://{parts.Username}:secret%40word@{parts.Host}:{parts.Port}/{parts.Database}?Timeout=5"), layout, [], builder => use(builder, connection));
+        return new(
+            string.Create(CultureInfo.InvariantCulture, $"postgres://{parts.Username}:secret%40word@{parts.Host}:{parts.Port}/{parts.Database}?Timeout=5"),
+            layout, [], builder => use(builder, connection));
     }
 
     private async Task<ToolStore> MySqlAsync(string layout, Func<SojournBuilder, string, SojournBuilder> use)

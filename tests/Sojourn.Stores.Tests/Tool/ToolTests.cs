@@ -7,7 +7,10 @@ namespace Sojourn.Stores.Tests.Tool;
 /// <summary>The command line itself: what it refuses, secrets, completion.</summary>
 public sealed class ToolTests
 {
-    private static readonly string Program = Path.GetFullPath(Path.Combine(AppContext.BaseDirectory, "..", "..", "Sojourn.Tool", Path.GetFileName(AppContext.BaseDirectory.TrimEnd(Path.DirectorySeparatorChar)), "Sojourn.Tool.dll"));
+    private static readonly string Program = Path.GetFullPath(
+        Path.Combine(
+            AppContext.BaseDirectory, "..", "..", "Sojourn.Tool", Path.GetFileName(AppContext.BaseDirectory.TrimEnd(Path.DirectorySeparatorChar)),
+            "Sojourn.Tool.dll"));
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
@@ -117,7 +120,8 @@ public sealed class ToolTests
             COMP_LINE="sojourn list --lay" COMP_POINT=18; _sojourn; echo "${COMPREPLY[*]}"
             """, Token);
         Assert.Equal("migrate\n--layout", (await ServerProcess.RunAsync("bash", script)).Trim());
-        foreach (var shell in new[] { "zsh", "fish", "pwsh" }) Assert.Contains("suggest:", (await ToolRun.RunAsync("completion", shell)).Output, StringComparison.Ordinal);
+        foreach (var shell in new[] { "zsh", "fish", "pwsh" }) Assert.Contains(
+            "suggest:", (await ToolRun.RunAsync("completion", shell)).Output, StringComparison.Ordinal);
         Assert.Equal(2, (await ToolRun.RunAsync("completion", "cmd")).Code);
     }
 

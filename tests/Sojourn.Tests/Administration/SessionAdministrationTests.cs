@@ -29,7 +29,9 @@ public sealed class SessionAdministrationTests
         Assert.Equal(["Laptop", "Phone"], sessions.Select(session => session.Device!.Agent));
         Assert.Equal([true, false], sessions.Select(session => session.IsCurrent));
         Assert.Equal(["cart"], sessions[0].Names);
-        Assert.Equal((phone.Handle, "192.0.2.0/24", _time.GetUtcNow() - TimeSpan.FromMinutes(5)), (sessions[1].Handle, sessions[1].Device!.Network, sessions[1].LastSeenAt));
+        Assert.Equal(
+            (phone.Handle, "192.0.2.0/24", _time.GetUtcNow() - TimeSpan.FromMinutes(5)),
+            (sessions[1].Handle, sessions[1].Device!.Network, sessions[1].LastSeenAt));
         var shown = string.Join('\n', sessions);
         Assert.DoesNotContain(laptop.Id, shown, StringComparison.Ordinal);
         Assert.DoesNotContain(_engine.Sessions.KeyOf(laptop.Id), shown, StringComparison.Ordinal);
@@ -62,7 +64,8 @@ public sealed class SessionAdministrationTests
         await Assert.ThrowsAsync<ArgumentException>(async () => await _engine.Administration.EndAsync(new(), cancellationToken: Token));
         await Assert.ThrowsAsync<ArgumentException>(async () => await _engine.Administration.EndAsync(new() { Except = "h" }, cancellationToken: Token));
         await Assert.ThrowsAsync<ArgumentException>(async () => await _engine.Administration.EndAsync(new() { Subject = "" }, cancellationToken: Token));
-        await Assert.ThrowsAsync<ArgumentException>(async () => await _engine.Administration.EndAsync(new() { Label = "subject:ada" }, cancellationToken: Token));
+        await Assert.ThrowsAsync<ArgumentException>(
+            async () => await _engine.Administration.EndAsync(new() { Label = "subject:ada" }, cancellationToken: Token));
     }
 
     [Fact]
@@ -81,7 +84,8 @@ public sealed class SessionAdministrationTests
 
         await mine.RenewIdAsync(Token);
         Assert.True(await _engine.IsAliveAsync(mine));
-        await Assert.ThrowsAsync<InvalidOperationException>(async () => await _engine.Administration.EndOthersAsync(_engine.Sessions.Create(), cancellationToken: Token));
+        await Assert.ThrowsAsync<InvalidOperationException>(
+            async () => await _engine.Administration.EndOthersAsync(_engine.Sessions.Create(), cancellationToken: Token));
     }
 
     [Fact]
@@ -100,7 +104,8 @@ public sealed class SessionAdministrationTests
         {
             var session = await _engine.SignInAsync("operator");
             await session.ImpersonateAsync("ada", Token);
-            Assert.Single(await _engine.Administration.ListAsync("operator", cancellationToken: Token), info => info is { Subject: "ada", Impersonator: "operator" });
+            Assert.Single(
+                await _engine.Administration.ListAsync("operator", cancellationToken: Token), info => info is { Subject: "ada", Impersonator: "operator" });
             Assert.Equal(1, await _engine.Administration.EndAsync(new() { Subject = subject }, cancellationToken: Token));
             Assert.False(await _engine.IsAliveAsync(session));
         }
@@ -238,6 +243,7 @@ public sealed class SessionAdministrationTests
 
     private sealed class Failing : ISessionEventHandler
     {
-        public ValueTask HandleAsync(SessionEvent sessionEvent, CancellationToken cancellationToken) => throw new InvalidOperationException("The handler fails.");
+        public ValueTask HandleAsync(
+            SessionEvent sessionEvent, CancellationToken cancellationToken) => throw new InvalidOperationException("The handler fails.");
     }
 }

@@ -80,7 +80,8 @@ public sealed class DocumentFuzzTests
     public async Task A42_V21_A_planted_document_makes_a_session_that_can_be_used_or_none()
     {
         var store = new MemorySessionStore();
-        await using var services = new ServiceCollection().AddSojournCore().UseStore(_ => store).Services.Configure<SojournOptions>(o => o.ApplicationName = "tests").BuildServiceProvider();
+        await using var services = new ServiceCollection().AddSojournCore().UseStore(_ => store).Services.Configure<SojournOptions>(
+            o => o.ApplicationName = "tests").BuildServiceProvider();
         var manager = services.GetRequiredService<SessionManager>();
         var mutations = new List<byte[]>();
         Bytes.Sample(bytes =>
@@ -112,7 +113,8 @@ public sealed class DocumentFuzzTests
             Assert.Equal(document, SealedDocument.Open(stored, filedUnder, keys, out _));
             Assert.Null(SealedDocument.Open(stored, filedUnder + "x", keys, out _));
         }, iter: Rounds);
-        var corpus = Corpus.Corpus.Read("sealed.txt").Concat(Enumerable.Range(0, 6).Select(length => SealedDocument.Seal(new byte[length], "key", key))).ToArray();
+        var corpus = Corpus.Corpus.Read("sealed.txt").Concat(
+            Enumerable.Range(0, 6).Select(length => SealedDocument.Seal(new byte[length], "key", key))).ToArray();
         Corpus.Corpus.Mutations(corpus, [.. "{}\"$:.sealdfirt= -_+/\r\n\0Aw"u8]).Sample(bytes =>
         {
             var opened = SealedDocument.Open(bytes, "key", keys, out var reason);
@@ -141,7 +143,10 @@ public sealed class DocumentFuzzTests
 
     private static string Show(byte[] bytes) => Encoding.Latin1.GetString(bytes.AsSpan(0, Math.Min(bytes.Length, 300)));
 
-    /// <summary>The members as System.Text.Json's own document model has them; <see langword="null"/> for what is no object, or not in UTF-8, or a name of which is no text.</summary>
+    /// <summary>
+    /// The members as System.Text.Json's own document model has them; <see langword="null"/> for what is no object, or not in UTF-8, or a name of which is no
+    /// text.
+    /// </summary>
     private static List<(string Name, string Value)>? Members(byte[] bytes)
     {
         try

@@ -140,7 +140,16 @@ public sealed class SessionDocumentTests
     public void The_cookie_member_is_the_one_that_express_session_writes()
     {
         var clock = new FakeTimeProvider(DateTimeOffset.Parse("2030-01-02T03:04:05.678Z", System.Globalization.CultureInfo.InvariantCulture));
-        var cookie = new SessionCookie { Time = clock, MaxAge = TimeSpan.FromMinutes(1), Secure = true, SameSite = SessionSameSite.Lax, Partitioned = true, Priority = SessionCookiePriority.High, Domain = "example.org" };
+        var cookie = new SessionCookie
+        {
+            Time = clock,
+            MaxAge = TimeSpan.FromMinutes(1),
+            Secure = true,
+            SameSite = SessionSameSite.Lax,
+            Partitioned = true,
+            Priority = SessionCookiePriority.High,
+            Domain = "example.org",
+        };
         var written = CookieJson.Write(cookie);
         Assert.Equal(
             """{"originalMaxAge":60000,"partitioned":true,"priority":"high","expires":"2030-01-02T03:05:05.678Z","secure":true,"httpOnly":true,"domain":"example.org","path":"/","sameSite":"lax"}""",

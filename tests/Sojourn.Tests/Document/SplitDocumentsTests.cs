@@ -62,7 +62,9 @@ public sealed class SplitDocumentsTests
     /// <summary>Splitting what was written gives the very document that wrote it, whatever was done to it before and is done to both after.</summary>
     [Fact]
     public void A_document_goes_on_as_what_it_was_written_to() =>
-        Gen.Select(Gen.Int[0, 8].Array[0, 8], Gen.Int[0, 8].Array[0, 8], Gen.OneOf(Gen.Const(Json), Gen.Const(Strange), Gen.Const("{}")), Gen.Bool).Sample((before, after, json, isWellFormed) =>
+        Gen.Select(
+            Gen.Int[0, 8].Array[0, 8], Gen.Int[0, 8].Array[0, 8], Gen.OneOf(Gen.Const(Json), Gen.Const(Strange), Gen.Const("{}")),
+            Gen.Bool).Sample((before, after, json, isWellFormed) =>
         {
             var document = SessionDocument.Parse(Encoding.UTF8.GetBytes(json), isWellFormed)!;
             foreach (var step in before) Do(document, step);
@@ -218,6 +220,8 @@ public sealed class SplitDocumentsTests
     private sealed class Database(MemorySessionStore inner) : BareStore(inner)
     {
         public override async ValueTask<SessionRecord?> ReadAsync(string key, CancellationToken cancellationToken) =>
-            await Inner.ReadAsync(key, cancellationToken) is { } record ? new(record.Document.ToArray(), record.ExpiresAt, record.Labels, record.Version) : null;
+            await Inner.ReadAsync(key, cancellationToken) is { } record
+                ? new(record.Document.ToArray(), record.ExpiresAt, record.Labels, record.Version)
+                : null;
     }
 }

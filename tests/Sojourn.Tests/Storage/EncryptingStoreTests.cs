@@ -173,7 +173,10 @@ public sealed class EncryptingStoreTests : SessionStoreConformance
     [Fact]
     public async Task The_limit_counts_the_document_and_not_what_it_is_sealed_to()
     {
-        await using var services = Services(builder => builder.UseStore(_ => _memory).WithEncryption(o => Add(o, ("first", First))).Services.Configure<SojournOptions>(o => o.MaxDocumentBytes = 1024));
+        await using var services = Services(
+            builder =>
+                builder.UseStore(_ => _memory).WithEncryption(o => Add(o, ("first", First))).Services.Configure<SojournOptions>(
+                    o => o.MaxDocumentBytes = 1024));
         var manager = services.GetRequiredService<SessionManager>();
         var session = manager.Create();
         session.Set("text", new string('x', 800));
@@ -234,7 +237,8 @@ public sealed class EncryptingStoreTests : SessionStoreConformance
     public void A_store_chosen_after_WithEncryption_would_not_be_encrypted_and_is_an_error()
     {
         var builder = new ServiceCollection().AddSojournCore().WithEncryption(o => Add(o, ("first", First)));
-        Assert.Contains("after the verb that chooses the store", Assert.Throws<InvalidOperationException>(() => builder.UseMemory()).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "after the verb that chooses the store", Assert.Throws<InvalidOperationException>(() => builder.UseMemory()).Message, StringComparison.Ordinal);
     }
 
     private static void Add(SessionEncryptionOptions options, params (string Name, string Key)[] keys)
@@ -252,7 +256,8 @@ public sealed class EncryptingStoreTests : SessionStoreConformance
         return builder.Services.Configure<SojournOptions>(o => o.ApplicationName = "tests").BuildServiceProvider();
     }
 
-    private static ServiceProvider Services(ISessionStore store, Action<SessionEncryptionOptions>? more = null) => Services(builder => builder.UseStore(_ => store).WithEncryption(o =>
+    private static ServiceProvider Services(ISessionStore store, Action<SessionEncryptionOptions>? more = null) =>
+        Services(builder => builder.UseStore(_ => store).WithEncryption(o =>
     {
         Add(o, ("first", First));
         more?.Invoke(o);
@@ -288,7 +293,8 @@ public sealed class EncryptingStoreTests : SessionStoreConformance
     private static string? TextOf(SessionRecord? record) => record is null ? null : Encoding.UTF8.GetString(record.Document.Span);
 
     private ISessionStore Encrypted(params (string Name, string Key)[] keys) =>
-        Services(builder => builder.UseStore(_ => _memory).WithEncryption(o => Add(o, keys is [] ? [("first", First)] : keys))).GetRequiredService<ISessionStore>();
+        Services(
+            builder => builder.UseStore(_ => _memory).WithEncryption(o => Add(o, keys is [] ? [("first", First)] : keys))).GetRequiredService<ISessionStore>();
 
     private async Task<SessionRecord> ReadAsync(string key) => (await Store.ReadAsync(key, Cancel))!;
 

@@ -40,7 +40,8 @@ public sealed class MemorySessionStoreTests : SessionStoreConformance
         var store = Bounded(2, new FakeTimeProvider(Start));
         Assert.True(await store.CreateAsync("a", Expiring(Start.AddHours(1)), Cancel));
         Assert.True(await store.CreateAsync("b", Expiring(Start.AddHours(1)), Cancel));
-        var full = await Assert.ThrowsAsync<SessionStoreFullException>(async () => await store.CreateAsync("c", Expiring(Start.AddHours(1), "subject:c"), Cancel));
+        var full = await Assert.ThrowsAsync<SessionStoreFullException>(
+            async () => await store.CreateAsync("c", Expiring(Start.AddHours(1), "subject:c"), Cancel));
         Assert.Equal(2, full.MaxSessions);
         Assert.Equal(2, await store.CountAsync(Cancel));
         Assert.Empty(await store.FindAsync("subject:c", Cancel));

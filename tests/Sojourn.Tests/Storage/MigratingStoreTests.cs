@@ -207,7 +207,8 @@ public sealed class MigratingStoreTests : SessionStoreConformance
         var current = await store.ReadAsync(key, Cancel);
         while (true)
         {
-            var next = (int.Parse(TextOf(current)!, System.Globalization.CultureInfo.InvariantCulture) + 1).ToString(System.Globalization.CultureInfo.InvariantCulture);
+            var next = (int.Parse(TextOf(current)!, System.Globalization.CultureInfo.InvariantCulture) + 1).ToString(
+                System.Globalization.CultureInfo.InvariantCulture);
             var answer = await store.ReplaceAsync(key, current!, Record(next), Cancel);
             if (answer.Outcome == WriteOutcome.Done) return;
             Assert.Equal(WriteOutcome.Conflict, answer.Outcome);
@@ -217,7 +218,8 @@ public sealed class MigratingStoreTests : SessionStoreConformance
 
     private MigratingStore New() => new(_from, _to, "tests");
 
-    private async Task OldAsync(string key, string document, params string[] labels) => Assert.True(await _from.CreateAsync(key, Record(document, labels), Cancel));
+    private async Task OldAsync(string key, string document, params string[] labels) =>
+        Assert.True(await _from.CreateAsync(key, Record(document, labels), Cancel));
 
     private async Task<SessionRecord> ReadAsync(string key) => (await Store.ReadAsync(key, Cancel))!;
 
@@ -242,7 +244,8 @@ public sealed class MigratingStoreTests : SessionStoreConformance
 
         public override async ValueTask<WriteResult> DeleteAsync(string key, SessionRecord? current, CancellationToken cancellationToken) =>
             current is null ? await base.DeleteAsync(key, null, cancellationToken)
-            : await inner.ReadAsync(key, cancellationToken) is { } stored && VersionOf(stored) == current.Version ? await base.DeleteAsync(key, stored, cancellationToken)
+            : await inner.ReadAsync(key, cancellationToken) is { } stored && VersionOf(stored) == current.Version ? await base.DeleteAsync(
+                key, stored, cancellationToken)
             : WriteResult.Gone;
     }
 }

@@ -12,7 +12,9 @@ using Sojourn.Testing;
 
 namespace Sojourn.Tests.Storage;
 
-/// <summary>What a near cache spares the store, and what it must not: nothing that is too old, and nothing that something heard meanwhile has outdated.</summary>
+/// <summary>
+/// What a near cache spares the store, and what it must not: nothing that is too old, and nothing that something heard meanwhile has outdated.
+/// </summary>
 public sealed class NearCacheStoreTests : IDisposable
 {
     private static readonly TimeSpan MaxStaleness = TimeSpan.FromSeconds(10);
@@ -268,7 +270,8 @@ public sealed class NearCacheStoreTests : IDisposable
     {
         var record = await CreatedAsync("key");
         var read = "";
-        await using var listening = await _near.SubscribeAsync(news => read = TextOf(_near.ReadAsync(news.Key!, Cancel).AsTask().GetAwaiter().GetResult()), Cancel);
+        await using var listening = await _near.SubscribeAsync(
+            news => read = TextOf(_near.ReadAsync(news.Key!, Cancel).AsTask().GetAwaiter().GetResult()), Cancel);
         await ReadAsync("key");
         await _memory.ReplaceAsync("key", record, Record("2"), Cancel);
         _telling.Tell(SessionNotificationKind.Changed, "key");

@@ -66,7 +66,8 @@ public sealed class NearCacheTests
         await old.RenewIdAsync(Cancel);
 
         // Before anything was written: labels and deadlines of an old copy are not for a new record.
-        Assert.Equal((1, 1, 1, 0), (store.CallsOf(StoreVerb.Read), store.CallsOf(StoreVerb.Create), store.CallsOf(StoreVerb.Delete), store.CallsOf(StoreVerb.Replace)));
+        Assert.Equal(
+            (1, 1, 1, 0), (store.CallsOf(StoreVerb.Read), store.CallsOf(StoreVerb.Create), store.CallsOf(StoreVerb.Delete), store.CallsOf(StoreVerb.Replace)));
         Assert.Equal(2, (await here.LoadAsync(old.Id)).Get<int>("n"));
         Assert.False(await here.IsAliveAsync(session));
     }
@@ -114,7 +115,8 @@ public sealed class NearCacheTests
         AssertRefused(near => near.WithEncryption());
         AssertRefused(near => near.WithNearCache());
         AssertRefused(near => near.MigratingFrom(old => old.UseMemory()));
-        var old = Assert.Throws<InvalidOperationException>(() => new ServiceCollection().AddSojournCore().UseMemory().MigratingFrom(from => from.UseMemory().WithNearCache()));
+        var old = Assert.Throws<InvalidOperationException>(
+            () => new ServiceCollection().AddSojournCore().UseMemory().MigratingFrom(from => from.UseMemory().WithNearCache()));
         Assert.Contains("stands last", old.Message, StringComparison.Ordinal);
 
         static void AssertRefused(Action<SojournBuilder> next)
@@ -149,7 +151,8 @@ public sealed class NearCacheTests
             ("Sojourn:NearCache:MaxStaleness", "00:00:03"), ("Sojourn:NearCache:MaxSessions", "5"), ("Sojourn:Sessions:admin:NearCache:MaxBytes", "100000"));
         var options = services.GetRequiredService<IOptionsMonitor<NearCacheOptions>>();
         Assert.Equal((TimeSpan.FromSeconds(3), 7, 64L << 20), (options.Get("").MaxStaleness, options.Get("").MaxSessions, options.Get("").MaxBytes));
-        Assert.Equal((TimeSpan.FromSeconds(4), 10_000, 100_000), (options.Get("admin").MaxStaleness, options.Get("admin").MaxSessions, options.Get("admin").MaxBytes));
+        Assert.Equal(
+            (TimeSpan.FromSeconds(4), 10_000, 100_000), (options.Get("admin").MaxStaleness, options.Get("admin").MaxSessions, options.Get("admin").MaxBytes));
         Assert.IsType<NearCacheStore>(services.GetRequiredService<ISessionStore>());
         Assert.IsType<NearCacheStore>(services.GetRequiredKeyedService<ISessionStore>("admin"));
         Assert.IsType<MemorySessionStore>(services.GetRequiredKeyedService<ISessionStore>("bare"));
@@ -158,7 +161,9 @@ public sealed class NearCacheTests
     [Fact]
     public async Task A_sealed_document_is_opened_once_for_its_copy()
     {
-        var services = Services(builder => builder.WithEncryption(o => o.Keys.Add(new() { Name = "first", Key = Convert.ToBase64String(new byte[32]) })).WithNearCache(MaxStaleness));
+        var services = Services(
+            builder =>
+                builder.WithEncryption(o => o.Keys.Add(new() { Name = "first", Key = Convert.ToBase64String(new byte[32]) })).WithNearCache(MaxStaleness));
         var store = services.GetRequiredService<ISessionStore>();
         await store.CreateAsync("key", new SessionRecord("{}"u8.ToArray(), _time.GetUtcNow().AddHours(1)), Cancel);
         Assert.StartsWith("{\"$sealed\"", Encoding.UTF8.GetString((await _memory.ReadAsync("key", Cancel))!.Document.Span), StringComparison.Ordinal);
@@ -219,7 +224,8 @@ public sealed class NearCacheTests
         await engine.Sessions.CommitAsync(session, Cancel);
     }
 
-    private NearCacheStore Near(ISessionStore store) => Assert.IsType<NearCacheStore>(Services(builder => builder.UseStore(_ => store).WithNearCache(MaxStaleness)).GetRequiredService<ISessionStore>());
+    private NearCacheStore Near(ISessionStore store) =>
+        Assert.IsType<NearCacheStore>(Services(builder => builder.UseStore(_ => store).WithNearCache(MaxStaleness)).GetRequiredService<ISessionStore>());
 
     /// <summary>Another process on the same records.</summary>
     private Engine NewEngine(ISessionStore? store = null) => new(Near(store ?? _memory), _time);
@@ -229,7 +235,8 @@ public sealed class NearCacheTests
         var services = new ServiceCollection();
         services.AddSingleton<TimeProvider>(_time);
         services.AddLogging(logging => logging.AddFakeLogging());
-        services.AddSingleton<IConfiguration>(new ConfigurationBuilder().AddInMemoryCollection(settings.Select(setting => KeyValuePair.Create(setting.Name, (string?)setting.Value))).Build());
+        services.AddSingleton<IConfiguration>(
+            new ConfigurationBuilder().AddInMemoryCollection(settings.Select(setting => KeyValuePair.Create(setting.Name, (string?)setting.Value))).Build());
         services.Configure<SojournOptions>(o => o.ApplicationName = "tests");
         build(services.AddSojournCore().UseStore(_ => _memory));
         return services.BuildServiceProvider();

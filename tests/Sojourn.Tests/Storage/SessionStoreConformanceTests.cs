@@ -123,7 +123,8 @@ public sealed class SessionStoreConformanceTests
 
     private sealed class UnconditionalTouch() : BareStore(new MemorySessionStore())
     {
-        public override async ValueTask<WriteResult> TouchAsync(string key, SessionRecord current, DateTimeOffset expiresAt, CancellationToken cancellationToken)
+        public override async ValueTask<WriteResult> TouchAsync(
+            string key, SessionRecord current, DateTimeOffset expiresAt, CancellationToken cancellationToken)
             => await ReadAsync(key, cancellationToken) is { } stored ? await Inner.TouchAsync(key, stored, expiresAt, cancellationToken) : WriteResult.Gone;
     }
 

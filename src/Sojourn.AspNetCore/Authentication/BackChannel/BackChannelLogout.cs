@@ -73,7 +73,8 @@ internal sealed class BackChannelLogout(SojournBackChannelLogoutOptions options)
             : null;
         if (filter is not null)
         {
-            await context.RequestServices.GetRequiredService<ISessionAdministration>().EndAsync(filter, SessionEndReason.ByProvider, CancellationToken.None).ConfigureAwait(false);
+            await context.RequestServices.GetRequiredService<ISessionAdministration>().EndAsync(
+                filter, SessionEndReason.ByProvider, CancellationToken.None).ConfigureAwait(false);
         }
     }
 
@@ -92,7 +93,9 @@ internal sealed class BackChannelLogout(SojournBackChannelLogoutOptions options)
         try
         {
             var form = await context.Request.ReadFormAsync(context.RequestAborted).ConfigureAwait(false);
-            return form["logout_token"] is [{ Length: > 0 } token] ? token : throw new LogoutTokenException("is missing: it comes as the form field logout_token");
+            return form["logout_token"] is [{ Length: > 0 } token]
+                ? token
+                : throw new LogoutTokenException("is missing: it comes as the form field logout_token");
         }
         catch (Exception e) when (e is BadHttpRequestException or InvalidDataException)
         {

@@ -4,7 +4,10 @@ using System.Text.Json;
 
 namespace Sojourn.AspNetCore.Authentication.BackChannel;
 
-/// <summary>Verifies what was signed by one of a set of public keys: RFC 7515 and 7518, with RSA and ECDSA alone. No algorithm that a reader of the public keys could sign with is known here.</summary>
+/// <summary>
+/// Verifies what was signed by one of a set of public keys: RFC 7515 and 7518, with RSA and ECDSA alone. No algorithm that a reader of the public keys could
+/// sign with is known here.
+/// </summary>
 internal static class JsonWebSignature
 {
     private const int MinRsaBits = 2048;
@@ -15,7 +18,10 @@ internal static class JsonWebSignature
     /// <param name="keys">A JSON Web Key Set (RFC 7517).</param>
     public static bool Verify(JsonElement header, ReadOnlySpan<byte> signed, ReadOnlySpan<byte> signature, JsonElement keys)
     {
-        if (TextOf(header, "alg"u8) is not { } algorithm || HashOf(algorithm) is not { } hash || !keys.TryGetProperty("keys"u8, out var all) || all.ValueKind != JsonValueKind.Array)
+        if (TextOf(header, "alg"u8) is not { } algorithm
+            || HashOf(algorithm) is not { } hash
+            || !keys.TryGetProperty("keys"u8, out var all)
+            || all.ValueKind != JsonValueKind.Array)
         {
             return false;
         }
@@ -88,7 +94,8 @@ internal static class JsonWebSignature
         return ecdsa.VerifyData(signed, signature, hash, DSASignatureFormat.IeeeP1363FixedFieldConcatenation);
     }
 
-    private static byte[] BytesOf(JsonElement key, ReadOnlySpan<byte> name) => Base64Url.DecodeFromChars(TextOf(key, name) ?? throw new FormatException("The key is not complete."));
+    private static byte[] BytesOf(JsonElement key, ReadOnlySpan<byte> name) =>
+        Base64Url.DecodeFromChars(TextOf(key, name) ?? throw new FormatException("The key is not complete."));
 
     private static string? TextOf(JsonElement json, ReadOnlySpan<byte> name)
     {

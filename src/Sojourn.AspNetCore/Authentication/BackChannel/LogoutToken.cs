@@ -78,7 +78,12 @@ internal sealed record LogoutToken(string Issuer, string? Subject, string? Sessi
     private static DateTimeOffset Time(JsonElement claims, ReadOnlySpan<byte> name)
     {
         double seconds = 0;
-        Require(claims.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out seconds) && seconds is >= 0 and < 1e11, "has no iat or exp");
+        Require(
+            claims.TryGetProperty(name, out var value)
+                && value.ValueKind == JsonValueKind.Number
+                && value.TryGetDouble(out seconds)
+                && seconds is >= 0 and < 1e11,
+            "has no iat or exp");
         return DateTimeOffset.UnixEpoch.AddSeconds(seconds);
     }
 
@@ -88,7 +93,9 @@ internal sealed record LogoutToken(string Issuer, string? Subject, string? Sessi
     {
         try
         {
-            return json.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String && value.GetString() is { Length: > 0 and <= MaxTextLength } text
+            return json.TryGetProperty(name, out var value)
+                && value.ValueKind == JsonValueKind.String
+                && value.GetString() is { Length: > 0 and <= MaxTextLength } text
                 ? text
                 : throw new LogoutTokenException("lacks a text, or has one that is empty or too long");
         }

@@ -12,19 +12,20 @@ public sealed class SojournBackChannelLogoutOptions
     public string ClientId { get; set; } = "";
 
     /// <summary>
-    /// Gives the provider's public keys, a JSON Web Key Set (RFC 7517) as its <c>jwks_uri</c> has it; called for each request, so it keeps them for a while. Must be set.
-    /// RSA keys of 2,048 bits or more (RS256, PS256 and so on) and P-256, P-384 and P-521 keys (ES256, ES384, ES512) count.
+    /// Gives the provider's public keys, a JSON Web Key Set (RFC 7517) as its <c>jwks_uri</c> has it; called for each request, so it keeps them for a while.
+    /// Must be set. RSA keys of 2,048 bits or more (RS256, PS256 and so on) and P-256, P-384 and P-521 keys (ES256, ES384, ES512) count.
     /// </summary>
     public Func<HttpContext, ValueTask<string>>? JsonWebKeys { get; set; }
 
     /// <summary>
-    /// Which subject the provider's <c>sub</c> is here, <see langword="null"/> for nobody; by default the same. Asked where a token names no session (<c>sid</c>).
+    /// Which subject the provider's <c>sub</c> is here, <see langword="null"/> for nobody; by default the same. Asked where a token names no session
+    /// (<c>sid</c>).
     /// </summary>
     public Func<HttpContext, string, ValueTask<string?>> Subject { get; set; } = static (_, sub) => new(sub);
 
     /// <summary>
-    /// The kind of label under which the provider's sessions are found: <c>sid</c> by default, which <see cref="SojournAuthenticationOptions.LabelClaims"/> sets. Where there are several providers,
-    /// each has a kind of its own, set by <see cref="SojournAuthenticationOptions.OnSigningIn"/>.
+    /// The kind of label under which the provider's sessions are found: <c>sid</c> by default, which <see cref="SojournAuthenticationOptions.LabelClaims"/>
+    /// sets. Where there are several providers, each has a kind of its own, set by <see cref="SojournAuthenticationOptions.OnSigningIn"/>.
     /// </summary>
     public string LabelKind { get; set; } = "sid";
 

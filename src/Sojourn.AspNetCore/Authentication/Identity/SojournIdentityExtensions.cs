@@ -11,15 +11,17 @@ namespace Microsoft.Extensions.DependencyInjection;
 public static class SojournIdentityExtensions
 {
     /// <summary>
-    /// Ends a user's other sessions when their password, their second factor or their security stamp changes (<see cref="SojournUserManager{TUser}"/>), and checks the security stamp of
-    /// each session every <see cref="SecurityStampValidatorOptions.ValidationInterval"/> (30 minutes by default), for changes that were made elsewhere.
-    /// Needs <c>AddAuthentication(IdentityConstants.ApplicationScheme).AddSojourn(IdentityConstants.ApplicationScheme)</c>, or Identity's own cookie with <c>UseSojournTickets</c>, which
-    /// checks the stamp itself; and <c>AddSignInManager</c>.
+    /// Ends a user's other sessions when their password, their second factor or their security stamp changes (<see cref="SojournUserManager{TUser}"/>), and
+    /// checks the security stamp of each session every <see cref="SecurityStampValidatorOptions.ValidationInterval"/> (30 minutes by default), for changes that
+    /// were made elsewhere. Needs <c>AddAuthentication(IdentityConstants.ApplicationScheme).AddSojourn(IdentityConstants.ApplicationScheme)</c>, or Identity's
+    /// own cookie with <c>UseSojournTickets</c>, which checks the stamp itself; and <c>AddSignInManager</c>.
     /// </summary>
     /// <typeparam name="TUser">The application's user.</typeparam>
     /// <param name="builder">The application's Identity.</param>
     /// <returns>The same.</returns>
-    /// <exception cref="InvalidOperationException">Identity has users of another type, or a user manager of the application's own that does not derive from <see cref="SojournUserManager{TUser}"/>.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// Identity has users of another type, or a user manager of the application's own that does not derive from <see cref="SojournUserManager{TUser}"/>.
+    /// </exception>
     public static IdentityBuilder AddSojournSessions<TUser>(this IdentityBuilder builder)
         where TUser : class
     {
@@ -43,7 +45,8 @@ public static class SojournIdentityExtensions
         services.TryAddSingleton(TimeProvider.System);
         services.AddHttpContextAccessor();
         services.TryAddSingleton<StampValidation<TUser>>();
-        services.AddOptions<SojournAuthenticationOptions>(IdentityConstants.ApplicationScheme).PostConfigure<StampValidation<TUser>, IOptions<IdentityOptions>>((options, stamp, identity) =>
+        var options = services.AddOptions<SojournAuthenticationOptions>(IdentityConstants.ApplicationScheme);
+        options.PostConfigure<StampValidation<TUser>, IOptions<IdentityOptions>>((options, stamp, identity) =>
         {
             options.Subject = SubjectOf(options.Subject, identity.Value);
             var own = options.OnValidate;

@@ -10,10 +10,14 @@ using Sojourn.Events;
 namespace Sojourn.AspNetCore.Authentication;
 
 /// <summary>
-/// ASP.NET Core Identity's user manager, which ends the user's sessions when what they prove themselves with has changed. The session of the request stays where it is the user's,
-/// under a new id; a sign-in with what was right before the change is undone. Registered by <c>AddSojournSessions</c>; an application's own user manager derives from it.
+/// ASP.NET Core Identity's user manager, which ends the user's sessions when what they prove themselves with has changed. The session of the request stays
+/// where it is the user's, under a new id; a sign-in with what was right before the change is undone. Registered by <c>AddSojournSessions</c>; an application's
+/// own user manager derives from it.
 /// </summary>
-/// <remarks>The methods throw <see cref="SessionStoreException"/> when the change is made and the sessions could not be ended; the check of the security stamp ends them later then.</remarks>
+/// <remarks>
+/// The methods throw <see cref="SessionStoreException"/> when the change is made and the sessions could not be ended; the check of the security stamp ends them
+/// later then.
+/// </remarks>
 /// <typeparam name="TUser">The application's user.</typeparam>
 /// <param name="store">Where users are.</param>
 /// <param name="optionsAccessor">Identity's options.</param>
@@ -78,7 +82,8 @@ public class SojournUserManager<TUser>(
         var subject = await GetUserIdAsync(user).ConfigureAwait(false);
         var own = await FindOwnAsync(subject).ConfigureAwait(false);
         var filter = new SessionFilter { Subject = subject, Except = own?.Handle };
-        await _services.GetRequiredService<ISessionAdministration>().EndAsync(filter, SessionEndReason.CredentialsChanged, CancellationToken.None).ConfigureAwait(false);
+        await _services.GetRequiredService<ISessionAdministration>().EndAsync(
+            filter, SessionEndReason.CredentialsChanged, CancellationToken.None).ConfigureAwait(false);
         if (own is not null)
         {
             // The session that stays gets a new id, and the user's new stamp.
@@ -101,6 +106,7 @@ public class SojournUserManager<TUser>(
             await SessionFeature.BeginAsync(context).ConfigureAwait(false) is { LoadFailure: null } feature ? feature.Current : null,
             TicketRequest.Find(context, IdentityConstants.ApplicationScheme)?.Session,
         ];
-        return Array.Find(sessions, session => session is { State: SessionState.Live, HasTicket: true } && session.Subject == subject && session.Impersonator is null);
+        return Array.Find(
+            sessions, session => session is { State: SessionState.Live, HasTicket: true } && session.Subject == subject && session.Impersonator is null);
     }
 }

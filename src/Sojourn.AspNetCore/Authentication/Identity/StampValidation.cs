@@ -30,7 +30,11 @@ internal sealed class StampValidation<TUser>(IOptions<SecurityStampValidatorOpti
         if (context.Session.Impersonator is null)
         {
             // As Identity does it: what the user may by now.
-            var refreshing = new SecurityStampRefreshingPrincipalContext { CurrentPrincipal = context.Principal, NewPrincipal = await signIn.CreateUserPrincipalAsync(user).ConfigureAwait(false) };
+            var refreshing = new SecurityStampRefreshingPrincipalContext
+            {
+                CurrentPrincipal = context.Principal,
+                NewPrincipal = await signIn.CreateUserPrincipalAsync(user).ConfigureAwait(false),
+            };
             await (options.Value.OnRefreshingPrincipal?.Invoke(refreshing) ?? Task.CompletedTask).ConfigureAwait(false);
             if (refreshing.NewPrincipal is not { } principal)
             {
@@ -49,7 +53,8 @@ internal sealed class StampValidation<TUser>(IOptions<SecurityStampValidatorOpti
     }
 
     private static DateTimeOffset? LastCheck(SojournValidateContext context) =>
-        context.Properties.Items.TryGetValue(CheckedAt, out var text) && DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.RoundtripKind, out var at)
+        context.Properties.Items.TryGetValue(CheckedAt, out var text)
+            && DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.RoundtripKind, out var at)
             ? at
             : context.Properties.IssuedUtc;
 }

@@ -6,8 +6,11 @@ using Sojourn.Events;
 namespace Sojourn.AspNetCore.Authentication.Tickets;
 
 /// <summary>Keeps each ticket of cookie authentication as a session of its own; the key that the cookie carries is the session's id. Thread-safe.</summary>
-/// <remarks>The cookie handler passes on the request's cancellation, which would leave it unknown who is signed in: what changes a session is not cancelled.</remarks>
-internal sealed class SessionTicketStore(SessionServices services, string scheme, SojournTicketOptions options, CookieAuthenticationOptions cookie) : ITicketStore
+/// <remarks>
+/// The cookie handler passes on the request's cancellation, which would leave it unknown who is signed in: what changes a session is not cancelled.
+/// </remarks>
+internal sealed class SessionTicketStore(
+    SessionServices services, string scheme, SojournTicketOptions options, CookieAuthenticationOptions cookie) : ITicketStore
 {
     private static readonly TimeSpan MinIdle = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan MaxIdle = TimeSpan.FromDays(400);
@@ -15,7 +18,8 @@ internal sealed class SessionTicketStore(SessionServices services, string scheme
     public async Task<AuthenticationTicket?> RetrieveAsync(string key, HttpContext httpContext, CancellationToken cancellationToken)
     {
         var request = TicketRequest.Of(httpContext, services, scheme);
-        if (await FindAsync(request, key, cancellationToken).ConfigureAwait(false) is not { } session || SessionTicket.Read(session.Ticket, scheme) is not { } ticket)
+        if (await FindAsync(request, key, cancellationToken).ConfigureAwait(false) is not { } session
+            || SessionTicket.Read(session.Ticket, scheme) is not { } ticket)
         {
             return null;
         }
@@ -90,7 +94,8 @@ internal sealed class SessionTicketStore(SessionServices services, string scheme
 
     Task ITicketStore.RemoveAsync(string key) => throw NoRequest();
 
-    private static NotSupportedException NoRequest() => new("Tickets are read and written in a request, by cookie authentication. Elsewhere use ISessionAdministration.");
+    private static NotSupportedException NoRequest() =>
+        new("Tickets are read and written in a request, by cookie authentication. Elsewhere use ISessionAdministration.");
 
     private string SubjectOf(AuthenticationTicket ticket) => UserClaims.RequireSubject(ticket.Principal, options.Subject, "SojournTicketOptions.Subject");
 

@@ -10,8 +10,8 @@ using Microsoft.Extensions.Options;
 namespace Sojourn.AspNetCore.Authentication.Tickets;
 
 /// <summary>
-/// Cookie authentication, but for two things. A sign-in gets a new key: the handler of the framework renews the ticket under the key that the request came with, which somebody
-/// else may have planted. And a store that fails makes nobody a stranger.
+/// Cookie authentication, but for two things. A sign-in gets a new key: the handler of the framework renews the ticket under the key that the request came
+/// with, which somebody else may have planted. And a store that fails makes nobody a stranger.
 /// </summary>
 internal sealed class TicketCookieHandler : CookieAuthenticationHandler, IAuthenticationRequestHandler
 {
@@ -28,7 +28,10 @@ internal sealed class TicketCookieHandler : CookieAuthenticationHandler, IAuthen
         _services = services;
     }
 
-    /// <summary>Where this is the default scheme every request is authenticated by it: one whose ticket cannot be read is answered here, and does not go on as a stranger's.</summary>
+    /// <summary>
+    /// Where this is the default scheme every request is authenticated by it: one whose ticket cannot be read is answered here, and does not go on as a
+    /// stranger's.
+    /// </summary>
     public async Task<bool> HandleRequestAsync()
     {
         var schemes = Context.RequestServices.GetRequiredService<IAuthenticationSchemeProvider>();

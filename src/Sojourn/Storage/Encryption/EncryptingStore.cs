@@ -21,12 +21,16 @@ internal sealed class EncryptingStore : ISessionStore, ISessionIndex, IAsyncDisp
         (_inner, _keys, _allowPlaintext, _metrics, _logger) = (inner, keys, allowPlaintext, metrics, logger);
         if (inner.As<INodeLayout>() is not null)
         {
-            throw Refused("WithEncryption cannot seal the layout of an npm store: a Node application could not read the sessions any more. Use the native layout, or, for connect-mongo, its own encryption (ConnectMongoSessionStoreOptions.Encryption).");
+            throw Refused(
+                "WithEncryption cannot seal the layout of an npm store: a Node application could not read the sessions any more. Use the native layout, or, "
+                + "for connect-mongo, its own encryption (ConnectMongoSessionStoreOptions.Encryption).");
         }
 
         if (inner is MigratingStore)
         {
-            throw Refused("WithEncryption stands after MigratingFrom. Call it right after the store whose documents it seals: UseRedis(…).WithEncryption(…).MigratingFrom(…).");
+            throw Refused(
+                "WithEncryption stands after MigratingFrom. Call it right after the store whose documents it seals: "
+                + "UseRedis(…).WithEncryption(…).MigratingFrom(…).");
         }
 
         if (allowPlaintext)
@@ -36,7 +40,8 @@ internal sealed class EncryptingStore : ISessionStore, ISessionIndex, IAsyncDisp
     }
 
     public T? As<T>()
-        where T : class => typeof(T) == typeof(EncryptingStore) || (typeof(T) == typeof(ISessionIndex) && _inner.As<T>() is not null) ? this as T : _inner.As<T>();
+        where T : class =>
+            typeof(T) == typeof(EncryptingStore) || (typeof(T) == typeof(ISessionIndex) && _inner.As<T>() is not null) ? this as T : _inner.As<T>();
 
     public async ValueTask<SessionRecord?> ReadAsync(string key, CancellationToken cancellationToken) =>
         await _inner.ReadAsync(key, cancellationToken).ConfigureAwait(false) is { } stored ? Open(key, stored) : null;
@@ -98,7 +103,8 @@ internal sealed class EncryptingStore : ISessionStore, ISessionIndex, IAsyncDisp
 
     private static OptionsValidationException Refused(string problem) => new(nameof(SessionEncryptionOptions), typeof(SessionEncryptionOptions), [problem]);
 
-    private static SessionRecord WithDocument(SessionRecord record, ReadOnlyMemory<byte> document) => new(document, record.ExpiresAt, record.Labels, record.Version);
+    private static SessionRecord WithDocument(SessionRecord record, ReadOnlyMemory<byte> document) =>
+        new(document, record.ExpiresAt, record.Labels, record.Version);
 
     private SessionRecord Seal(string key, SessionRecord record) => WithDocument(record, SealedDocument.Seal(record.Document.Span, key, _keys.Current));
 

@@ -79,7 +79,9 @@ internal static class SealedDocument
         using var aes = Cipher(key, associated);
         try
         {
-            aes.Decrypt(content.AsSpan(0, NonceLength), content.AsSpan(NonceLength, document.Length), content.AsSpan(NonceLength + document.Length), document, associated);
+            aes.Decrypt(
+                content.AsSpan(0, NonceLength), content.AsSpan(NonceLength, document.Length), content.AsSpan(NonceLength + document.Length), document,
+                associated);
             return document;
         }
         catch (AuthenticationTagMismatchException)

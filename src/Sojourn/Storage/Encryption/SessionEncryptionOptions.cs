@@ -1,6 +1,8 @@
 namespace Sojourn;
 
-/// <summary>How documents are sealed. Bound from the configuration section <c>Sojourn:Encryption</c>, then by code; checked when the application starts.</summary>
+/// <summary>
+/// How documents are sealed. Bound from the configuration section <c>Sojourn:Encryption</c>, then by code; checked when the application starts.
+/// </summary>
 /// <remarks>Read once at start; a later change has no effect.</remarks>
 public sealed class SessionEncryptionOptions
 {
@@ -11,8 +13,8 @@ public sealed class SessionEncryptionOptions
     public IList<SessionEncryptionKey> Keys { get; } = [];
 
     /// <summary>
-    /// Reads documents in clear, too, and seals them when they are next written. False by default: a document in clear is refused, since whoever can write to the
-    /// database could have put it there. Set it only to switch encryption on over a store that has sessions already, and not for longer than those live.
+    /// Reads documents in clear, too, and seals them when they are next written. False by default: a document in clear is refused, since whoever can write to
+    /// the database could have put it there. Set it only to switch encryption on over a store that has sessions already, and not for longer than those live.
     /// </summary>
     public bool AllowPlaintext { get; set; }
 
@@ -24,8 +26,8 @@ public sealed class SessionEncryptionOptions
 public sealed class SessionEncryptionKey
 {
     /// <summary>
-    /// What the key is called, for instance after the month in which it was made: 1 to 64 characters of <c>A-Z a-z 0-9 - _</c>. It is stored in clear with every
-    /// document, and never given to another key.
+    /// What the key is called, for instance after the month in which it was made: 1 to 64 characters of <c>A-Z a-z 0-9 - _</c>. It is stored in clear with
+    /// every document, and never given to another key.
     /// </summary>
     public string Name { get; set; } = "";
 

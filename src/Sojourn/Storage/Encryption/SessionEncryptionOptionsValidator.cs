@@ -15,8 +15,9 @@ internal sealed class SessionEncryptionOptionsValidator : IValidateOptions<Sessi
         if (options.Keys.Count == 0 && options.KeySource is null)
         {
             problems.AddError(
-                "WithEncryption has no key: set Sojourn:Encryption:Keys:0:Name and Sojourn:Encryption:Keys:0:Key in the configuration, or SessionEncryptionOptions.Keys, "
-                + "to a name and 32 random bytes as base64 (openssl rand -base64 32), the same on every instance; or call UseDataProtection.");
+                "WithEncryption has no key: set Sojourn:Encryption:Keys:0:Name and Sojourn:Encryption:Keys:0:Key in the configuration, or "
+                + "SessionEncryptionOptions.Keys, to a name and 32 random bytes as base64 (openssl rand -base64 32), the same on every instance; or call "
+                + "UseDataProtection.");
         }
 
         var names = new HashSet<string>(StringComparer.Ordinal);

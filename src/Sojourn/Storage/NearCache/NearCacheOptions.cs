@@ -1,8 +1,8 @@
 namespace Sojourn;
 
 /// <summary>
-/// How the copies of <see cref="SojournBuilder.WithNearCache"/> are bounded. Bound from the configuration section <c>Sojourn:NearCache</c>, then by code; checked
-/// when the application starts.
+/// How the copies of <see cref="SojournBuilder.WithNearCache"/> are bounded. Bound from the configuration section <c>Sojourn:NearCache</c>, then by code;
+/// checked when the application starts.
 /// </summary>
 /// <remarks>Read once at start; a later change has no effect.</remarks>
 public sealed class NearCacheOptions

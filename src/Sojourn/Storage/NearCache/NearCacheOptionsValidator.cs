@@ -10,7 +10,9 @@ internal sealed class NearCacheOptionsValidator : IValidateOptions<NearCacheOpti
         var problems = new ValidateOptionsResultBuilder();
         if (options.MaxStaleness <= TimeSpan.Zero || options.MaxStaleness > TimeSpan.FromMinutes(5))
         {
-            problems.AddError("NearCache:MaxStaleness must be more than zero and at most 5 minutes: for so long a session that was ended elsewhere may be served. To have none served, leave WithNearCache out.");
+            problems.AddError(
+                "NearCache:MaxStaleness must be more than zero and at most 5 minutes: for so long a session that was ended elsewhere may be served. To have "
+                + "none served, leave WithNearCache out.");
         }
 
         if (options.MaxSessions is < 1 or > 10_000_000)

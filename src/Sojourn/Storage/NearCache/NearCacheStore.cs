@@ -1,12 +1,13 @@
 namespace Sojourn.Storage.NearCache;
 
 /// <summary>
-/// Keeps copies of another store's records in this process, and answers readings from them while they are young. Writes go to the other store, with its versions,
-/// which decides; what it answers becomes the copy. Thread-safe.
+/// Keeps copies of another store's records in this process, and answers readings from them while they are young. Writes go to the other store, with its
+/// versions, which decides; what it answers becomes the copy. Thread-safe.
 /// </summary>
 /// <remarks>
-/// The outermost of decorators: copies are of opened documents, so that nothing is opened twice, and whoever can read this process's memory reads the sessions of running requests and
-/// the keys anyway. Only what is there is copied: a key without a record is asked for again, so that a session that begins is found at once, and unknown ids push nobody's copy out.
+/// The outermost of decorators: copies are of opened documents, so that nothing is opened twice, and whoever can read this process's memory reads the sessions
+/// of running requests and the keys anyway. Only what is there is copied: a key without a record is asked for again, so that a session that begins is found at
+/// once, and unknown ids push nobody's copy out.
 /// </remarks>
 internal sealed class NearCacheStore : ISessionStore, INearCache, ISessionIndex, IExpiringStore, ISessionNotifications, IAsyncDisposable
 {
@@ -127,7 +128,8 @@ internal sealed class NearCacheStore : ISessionStore, INearCache, ISessionIndex,
         }
     }
 
-    public ValueTask<IReadOnlyList<KeyValuePair<string, SessionRecord>>> FindAsync(string label, CancellationToken cancellationToken) => Inner<ISessionIndex>().FindAsync(label, cancellationToken);
+    public ValueTask<IReadOnlyList<KeyValuePair<string, SessionRecord>>> FindAsync(string label, CancellationToken cancellationToken) =>
+        Inner<ISessionIndex>().FindAsync(label, cancellationToken);
 
     public ValueTask<IReadOnlyList<KeyValuePair<string, SessionRecord>>> PageAsync(string? afterKey, int limit, CancellationToken cancellationToken) =>
         Inner<ISessionIndex>().PageAsync(afterKey, limit, cancellationToken);
@@ -159,7 +161,9 @@ internal sealed class NearCacheStore : ISessionStore, INearCache, ISessionIndex,
         }
     }
 
-    /// <summary>Listens for the copies as well as for the subscriber, and for the copies first: what a subscriber reads when it is told is not older than the news.</summary>
+    /// <summary>
+    /// Listens for the copies as well as for the subscriber, and for the copies first: what a subscriber reads when it is told is not older than the news.
+    /// </summary>
     public async ValueTask<IAsyncDisposable> SubscribeAsync(Action<SessionNotification> handler, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(handler);

@@ -9,8 +9,8 @@ namespace Sojourn.Storage.NearCache;
 internal readonly record struct StoreCall(long BeganAt, long Heard);
 
 /// <summary>
-/// The copies: bounded by number and bytes, none given out that is too old, and none kept that something heard meanwhile may have outdated. Finding takes no lock.
-/// Thread-safe.
+/// The copies: bounded by number and bytes, none given out that is too old, and none kept that something heard meanwhile may have outdated. Finding takes no
+/// lock. Thread-safe.
 /// </summary>
 internal sealed class NearCopies
 {
@@ -85,7 +85,8 @@ internal sealed class NearCopies
     public StoreCall Begin(string key) => new(_time.GetTimestamp(), Volatile.Read(ref SlotOf(key).Count));
 
     /// <summary>Whether who asks now may share the answer of a reading that began before: not long ago, and nothing has been heard since.</summary>
-    public bool MayShare(string key, StoreCall call) => call.Heard == Volatile.Read(ref SlotOf(key).Count) && _time.GetTimestamp() - call.BeganAt < _maxSharedAge;
+    public bool MayShare(string key, StoreCall call) =>
+        call.Heard == Volatile.Read(ref SlotOf(key).Count) && _time.GetTimestamp() - call.BeganAt < _maxSharedAge;
 
     /// <summary>A reading is done.</summary>
     public void HaveRead(string key, SessionRecord? record, StoreCall call)
@@ -277,6 +278,7 @@ internal sealed class NearCopies
 
         public bool IsUsed { get; set; }
 
-        public long Bytes { get; } = Overhead + (2 * key.Length) + record.Document.Length + record.Version.Content.Length + record.Labels.Sum(static label => 24 + (2 * label.Length));
+        public long Bytes { get; } =
+            Overhead + (2 * key.Length) + record.Document.Length + record.Version.Content.Length + record.Labels.Sum(static label => 24 + (2 * label.Length));
     }
 }

@@ -1,8 +1,8 @@
 namespace Sojourn.Storage.NearCache;
 
 /// <summary>
-/// Lets parallel readers of a key share one reading of the store. A reader that gives up leaves the others their answer; one that comes after the key was heard of
-/// begins another. Thread-safe.
+/// Lets parallel readers of a key share one reading of the store. A reader that gives up leaves the others their answer; one that comes after the key was heard
+/// of begins another. Thread-safe.
 /// </summary>
 internal sealed class SharedLoads(ISessionStore store, NearCopies copies)
 {
@@ -30,7 +30,9 @@ internal sealed class SharedLoads(ISessionStore store, NearCopies copies)
         return load.Answer.Task.WaitAsync(cancellationToken);
     }
 
-    /// <summary>Nobody's own: no reader's cancellation ends it. The store's own time limit does, and readers wait no longer than the engine lets them.</summary>
+    /// <summary>
+    /// Nobody's own: no reader's cancellation ends it. The store's own time limit does, and readers wait no longer than the engine lets them.
+    /// </summary>
     private async Task RunAsync(string key, Load load)
     {
         try
