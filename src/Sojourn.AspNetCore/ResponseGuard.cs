@@ -55,6 +55,16 @@ internal sealed class ResponseGuard(HttpResponse response, IHttpResponseBodyFeat
         return commit.IsCompletedSuccessfully && _held is null ? default : OpenSlowlyAsync(commit);
     }
 
+    /// <summary>Lets through what nobody flushed, where the response starts by the end of the request: outside UseSojourn.</summary>
+    public void PassHeld()
+    {
+        if (_held is { } held)
+        {
+            _held = null;
+            inner.Writer.Write(held.WrittenSpan);
+        }
+    }
+
     /// <summary>Throws away what was held back: the handler's answer is not the answer.</summary>
     public void DropHeld() => _held = null;
 
@@ -132,6 +142,38 @@ internal sealed class ResponseGuard(HttpResponse response, IHttpResponseBodyFeat
         }
     }
 
+    /// <summary>As <see cref="OpenAsync"/>, for whoever cannot wait: not while there is anything to wait for.</summary>
+    private bool TryOpen(Stream through)
+    {
+        if (IsOpen)
+        {
+            return true;
+        }
+
+        // What failed is told by the next asynchronous write, or at the end.
+        if (!response.HasStarted)
+        {
+            if (session.IsCommitting)
+            {
+                return false;
+            }
+
+            var commit = session.CommitAsync();
+            if (!commit.IsCompletedSuccessfully)
+            {
+                return false;
+            }
+        }
+
+        if (_held is { } held)
+        {
+            _held = null;
+            through.Write(held.WrittenSpan);
+        }
+
+        return true;
+    }
+
     private ArrayBufferWriter<byte> Hold() => _held ??= new ArrayBufferWriter<byte>();
 
     private sealed class GuardedStream(ResponseGuard guard) : Stream
@@ -167,10 +209,10 @@ internal sealed class ResponseGuard(HttpResponse response, IHttpResponseBodyFeat
         public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
             WriteAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
 
-        /// <summary>A commit cannot be waited for here, so the bytes are held until the next asynchronous write or the end of the request.</summary>
+        /// <summary>A commit cannot be waited for here, so the bytes are held while one is under way.</summary>
         public override void Write(ReadOnlySpan<byte> buffer)
         {
-            if (guard.IsOpen)
+            if (guard.TryOpen(_through))
             {
                 _through.Write(buffer);
             }
@@ -184,7 +226,7 @@ internal sealed class ResponseGuard(HttpResponse response, IHttpResponseBodyFeat
 
         public override void Flush()
         {
-            if (guard.IsOpen)
+            if (guard.TryOpen(_through))
             {
                 _through.Flush();
             }

@@ -15,11 +15,13 @@ internal sealed class SessionFeature(HttpContext context, SessionServices servic
     private readonly DateTimeOffset _beganAt = services.Time.GetUtcNow();
     private IncomingToken _incoming;
     private Task? _loading;
+    private Task? _committing;
     private ResponseGuard? _guard;
     private AspNetSession? _aspNetSession;
     private bool _hasCommitted;
     private bool _hasThrown;
     private bool _isConcluded;
+    private bool _isMarked;
 
     /// <summary>The session of a request that has asked for it before.</summary>
     public static SessionFeature? Of(HttpContext context, string name = "") =>
@@ -37,6 +39,10 @@ internal sealed class SessionFeature(HttpContext context, SessionServices servic
     /// </summary>
     public static ValueTask<SessionFeature?> BeginAsync(HttpContext context, string name = "") =>
         context.RequestServices.GetFor<SessionServices>(name).BeginAsync(context, isUse: true);
+
+    /// <summary>Whether the request has looked at one of its sessions.</summary>
+    public static bool WereUsed(HttpContext context) =>
+        Of(context)?.Session?.WasUsed == true || context.Features.Get<NamedSessions>()?.Exists(static other => other.Session?.WasUsed == true) == true;
 
     /// <exception cref="SessionStoreException">It could not be loaded: nobody is given an empty one in its place.</exception>
     /// <exception cref="InvalidOperationException">Nobody has loaded it yet.</exception>
@@ -57,11 +63,17 @@ internal sealed class SessionFeature(HttpContext context, SessionServices servic
     /// <summary>What holds the response back; other middleware may have wrapped the response body around it.</summary>
     public ResponseGuard Guard => _guard!;
 
-    /// <summary>Whether UseSojourn is there to answer a failure.</summary>
+    /// <summary>Whether UseSojourn is there, to answer a failure and to save what changes late.</summary>
     public bool IsInMiddleware { get; set; }
+
+    /// <summary>The endpoint whose requirements UseSojourn has found to be met.</summary>
+    public Endpoint? Asked { get; private set; }
 
     /// <summary>Whether everything was saved: a response is asked three times, at its first byte, when it starts, and at its end.</summary>
     public bool IsCommitted => _hasCommitted && Session is { HasWork: false };
+
+    /// <summary>Whether a commit is under way for which nobody waits: a synchronous write began it.</summary>
+    public bool IsCommitting => _committing is { IsCompleted: false };
 
     public Exception? CommitFailure { get; private set; }
 
@@ -72,6 +84,8 @@ internal sealed class SessionFeature(HttpContext context, SessionServices servic
     }
 
     bool ISessionHost.CanSendCookie => !context.Response.HasStarted;
+
+    bool ISessionHost.CommitsLate => IsInMiddleware;
 
     bool ISessionHost.CanRenewId => !context.Response.HasStarted;
 
@@ -86,7 +100,7 @@ internal sealed class SessionFeature(HttpContext context, SessionServices servic
         return use == SessionUse.Exclusive;
     }
 
-    void ISessionHost.OnUsed() => services.Tokens.KeepFromOutputCache(context);
+    void ISessionHost.OnUsed() => _isMarked = ServerCaches.KeepFromResponseCache(context);
 
     SessionCookie ISessionHost.NewCookie()
     {
@@ -107,6 +121,14 @@ internal sealed class SessionFeature(HttpContext context, SessionServices servic
     void ISessionHost.OnWatched(IDisposable watch) => context.Response.RegisterForDispose(watch);
 
     string ISessionHost.NewId() => services.Express?.NewId(context) ?? SessionId.New();
+
+    /// <summary>What the chosen endpoint requires of the session and does not find.</summary>
+    public SessionRequirementAttribute? FindUnmet()
+    {
+        var unmet = EndpointSession.FindUnmet(context, Name, Session, services.Time);
+        Asked = unmet is null ? context.GetEndpoint() : null;
+        return unmet;
+    }
 
     /// <summary>Loads the session, unless that was done or tried before. A store that fails is remembered and not thrown.</summary>
     public ValueTask LoadAsync()
@@ -169,6 +191,11 @@ internal sealed class SessionFeature(HttpContext context, SessionServices servic
     /// <summary>Saves the session, unless the handler threw. A client that went away does not cancel it.</summary>
     public ValueTask CommitAsync()
     {
+        if (IsCommitting)
+        {
+            return CommitAfterAsync(_committing!);
+        }
+
         if (IsCommitted)
         {
             return default;
@@ -191,15 +218,15 @@ internal sealed class SessionFeature(HttpContext context, SessionServices servic
             return ValueTask.FromException(notLoaded);
         }
 
-        if (Session is not { } session)
-        {
-            return default;
-        }
-
         ValueTask commit;
         try
         {
             RequireHonoured();
+            if (Session is not { } session)
+            {
+                return default;
+            }
+
             commit = services.Manager.CommitAsync(session, CancellationToken.None);
         }
         catch (Exception e)
@@ -210,7 +237,7 @@ internal sealed class SessionFeature(HttpContext context, SessionServices servic
 
         if (!commit.IsCompletedSuccessfully)
         {
-            return RememberAsync(commit);
+            return new(_committing = RememberAsync(commit));
         }
 
         _hasCommitted = true;
@@ -226,6 +253,7 @@ internal sealed class SessionFeature(HttpContext context, SessionServices servic
             return OnStartingAsync(commit);
         }
 
+        Guard.PassHeld();
         WriteHeaders();
         return Task.CompletedTask;
     }
@@ -238,17 +266,24 @@ internal sealed class SessionFeature(HttpContext context, SessionServices servic
         }
         catch (Exception e) when (SessionFailure.IsOurs(e) && !_hasCommitted)
         {
-            // Whoever answered wrote no body, which the guard would have held back: an authentication handler, say, outside UseSojourn.
+            // Whoever answered let nothing wait for the guard: an authentication handler, say, outside UseSojourn.
             _isConcluded = true;
+            Guard.DropHeld();
             SessionFailure.AnswerBare(context, e, services.Logger);
             return;
         }
 
+        Guard.PassHeld();
         WriteHeaders();
     }
 
     private void WriteHeaders()
     {
+        if (_isMarked)
+        {
+            ServerCaches.TakeOffMark(context.Response.Headers);
+        }
+
         if (Session is { } session)
         {
             services.Tokens.WriteHeaders(context, session, _incoming);
@@ -305,7 +340,13 @@ internal sealed class SessionFeature(HttpContext context, SessionServices servic
         Guard.GiveUp();
     }
 
-    private async ValueTask RememberAsync(ValueTask commit)
+    private async ValueTask CommitAfterAsync(Task committing)
+    {
+        await committing.ConfigureAwait(false);
+        await CommitAsync().ConfigureAwait(false);
+    }
+
+    private async Task RememberAsync(ValueTask commit)
     {
         try
         {
@@ -322,8 +363,10 @@ internal sealed class SessionFeature(HttpContext context, SessionServices servic
     /// <summary>Session metadata of an endpoint that was chosen after the session was loaded cannot be honoured any more, and is never ignored.</summary>
     private void RequireHonoured()
     {
+        // The page of a status code is another endpoint of the same request: the session is there, and what the page says of it comes too late for nobody.
+        var isPage = context.Features.Get<IStatusCodeReExecuteFeature>() is not null;
         if (use is null
-            && (EndpointSession.UseOf(context, Name) is not (null or SessionUse.ReadWrite)
+            && ((!isPage && EndpointSession.UseOf(context, Name) is not (null or SessionUse.ReadWrite))
                 || EndpointSession.FindUnmet(context, Name, null, services.Time) is not null))
         {
             throw new InvalidOperationException(

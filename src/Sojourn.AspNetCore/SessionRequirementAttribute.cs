@@ -38,9 +38,10 @@ public abstract class SessionRequirementAttribute : Attribute
         // A form that was posted is not posted again to the page that it is sent to, nor can anybody come back to it.
         var isGet = HttpMethods.IsGet(context.Request.Method) || HttpMethods.IsHead(context.Request.Method);
         context.Response.StatusCode = isGet ? StatusCodes.Status302Found : StatusCodes.Status303SeeOther;
+        var page = RedirectTo.StartsWith('/') ? context.Request.PathBase + RedirectTo : RedirectTo;
         context.Response.Headers.Location = isGet
-            ? QueryHelpers.AddQueryString(RedirectTo, "ReturnUrl", context.Request.PathBase + context.Request.Path + context.Request.QueryString)
-            : RedirectTo;
+            ? QueryHelpers.AddQueryString(page, "ReturnUrl", context.Request.PathBase + context.Request.Path + context.Request.QueryString)
+            : page;
         return Task.CompletedTask;
     }
 }

@@ -48,6 +48,6 @@ public static class SojournHttpContextExtensions
         return SessionFeature.Of(context, name) ?? throw new InvalidOperationException(name is ""
             ? "The request has no session: the endpoint says WithoutSession, or UseSojourn is missing or comes later in the pipeline."
             : $"The request has no session '{name}': the endpoint says WithoutSession(\"{name}\"), its path is not under the Cookie.Path of the session, or "
-                + "UseSojourn(\"{name}\") is missing or comes later in the pipeline.");
+                + $"UseSojourn(\"{name}\") is missing or comes later in the pipeline.");
     }
 }

@@ -36,8 +36,7 @@ internal sealed class SojournMiddleware(RequestDelegate next, SessionServices se
         {
             try
             {
-                var unmet = EndpointSession.FindUnmet(context, services.Name, feature.Session, services.Time);
-                await (unmet?.RefuseAsync(context) ?? next(context)).ConfigureAwait(false);
+                await (feature.FindUnmet()?.RefuseAsync(context) ?? next(context)).ConfigureAwait(false);
             }
             finally
             {
@@ -71,6 +70,7 @@ internal sealed class SojournMiddleware(RequestDelegate next, SessionServices se
             throw;
         }
 
+        feature.IsInMiddleware = false;
         if (!feature.IsCommitted && context.Response.HasStarted)
         {
             await CommitLateAsync(context, feature).ConfigureAwait(false);

@@ -2,6 +2,7 @@ using Microsoft.AspNetCore.Mvc;
 using Microsoft.AspNetCore.Mvc.ModelBinding;
 using Microsoft.AspNetCore.Mvc.ModelBinding.Metadata;
 using Microsoft.AspNetCore.OutputCaching;
+using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
@@ -65,8 +66,7 @@ public static class SojournServiceExtensions
             provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<SessionMetrics>(),
             provider.GetRequiredService<ILogger<SessionTokens>>(),
-            ExpressFor(name, provider),
-            hasOutputCache: provider.GetService<IOutputCacheStore>() is not null));
+            ExpressFor(name, provider)));
         services.TryAddFor(name, provider => new SessionServices(
             provider.GetFor<SessionManager>(name),
             provider.GetFor<SessionTokens>(name),
@@ -78,6 +78,8 @@ public static class SojournServiceExtensions
             provider.FindFor<DeviceBinder>(name)));
         services.TryAddScoped<SessionHolder>();
         services.TryAddKeyedScoped(NamedServices.KeyOf(name), (provider, _) => provider.GetRequiredService<SessionHolder>().Find(name));
+        services.TryAddEnumerable(ServiceDescriptor.Singleton<MatcherPolicy, RequirementPolicy>());
+        services.TryAddEnumerable(ServiceDescriptor.Singleton<IConfigureOptions<OutputCacheOptions>, ServerCaches.Registration>());
 
         // Controllers without [ApiController] take a parameter of type Session from the services too.
         services.Configure<MvcOptions>(

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Microsoft.AspNetCore.Antiforgery;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
@@ -11,6 +12,8 @@ namespace Microsoft.AspNetCore.Builder;
 /// <summary>Maps the dashboard.</summary>
 public static class SojournDashboardEndpointExtensions
 {
+    private const string AssetPattern = "assets/{name}";
+
     /// <summary>
     /// Maps the operator's pages: an overview that moves, the sessions, each of them, and the health of the store and the configuration; for each of several
     /// sessions side by side. Who may see them, end sessions and look at values is said by <see cref="SojournDashboardOptions"/>. All of it is rendered on the
@@ -38,20 +41,25 @@ public static class SojournDashboardEndpointExtensions
             all.Logger.Open();
         }
 
-        var root = path.Trim('/') is { Length: > 0 } trimmed ? "/" + trimmed : "";
+        // Where the pages are, with the path of a group around them, is known once the endpoints are built.
+        var root = new StrongBox<string>("");
         var group = endpoints.MapGroup(path);
         if (all.Options.ReadPolicy is { } read)
         {
             group.RequireAuthorization(read);
         }
 
-        group.MapGet("assets/{name}", (RequestDelegate)Assets.ServeAsync);
+        group.MapGet(AssetPattern, (RequestDelegate)Assets.ServeAsync).Add(endpoint =>
+        {
+            var pattern = ((RouteEndpointBuilder)endpoint).RoutePattern.RawText!;
+            root.Value = pattern[..^AssetPattern.Length].Trim('/') is { Length: > 0 } trimmed ? "/" + trimmed : "";
+        });
         Map(group, root, all);
         Map(group.MapGroup("of/{session}"), root, all);
         return group;
     }
 
-    private static void Map(RouteGroupBuilder group, string root, DashboardServices all)
+    private static void Map(RouteGroupBuilder group, StrongBox<string> root, DashboardServices all)
     {
         var (options, isOpen) = (all.Options, all.IsOpen);
         group.MapGet("", Page("overview", OverviewEndpoints.OverviewAsync));
@@ -81,7 +89,7 @@ public static class SojournDashboardEndpointExtensions
         RequestDelegate Page(string here, Func<DashboardRequest, Task> answer) => async context =>
         {
             DashboardHeaders.Write(context.Response);
-            if (await DashboardRequest.BeginAsync(context, root, here, Assets.Version).ConfigureAwait(false) is { } request)
+            if (await DashboardRequest.BeginAsync(context, root.Value!, here, Assets.Version).ConfigureAwait(false) is { } request)
             {
                 await answer(request).ConfigureAwait(false);
             }

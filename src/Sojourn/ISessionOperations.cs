@@ -43,6 +43,9 @@ internal interface ISessionHost
     /// <summary>Whether a cookie can still be sent: not once the response has started.</summary>
     bool CanSendCookie { get; }
 
+    /// <summary>Whether what is changed once the response has started is saved at the end of the request.</summary>
+    bool CommitsLate => true;
+
     /// <summary>Whether an id that renews itself can be sent with the response.</summary>
     bool CanRenewId => false;
 

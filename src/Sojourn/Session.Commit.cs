@@ -305,7 +305,7 @@ public sealed partial class Session
             _hasCommitted = false;
             Record = null;
             IsVersionUnknown = false;
-            IsNew = true;
+            KnownIsNew = true;
             Failure = null;
             _cookie = null;
             _cookieSeen = null;

@@ -12,6 +12,9 @@ public sealed partial class Session
     /// <summary>What the authentication scheme keeps of the user; empty when nobody signed in by one.</summary>
     internal ReadOnlyMemory<byte> Ticket => Read(static session => session.Metadata.Ticket);
 
+    /// <summary>The same of whoever acts as the subject.</summary>
+    internal ReadOnlyMemory<byte> ActorTicket => Read(static session => session.Metadata.Actor?.Ticket ?? default);
+
     /// <summary>
     /// Signs a user in: gives the session a new id, sets <see cref="Subject"/>, begins the absolute deadline anew and saves the session, before this returns.
     /// The old id is dead then.

@@ -6,7 +6,7 @@ namespace Sojourn;
 /// <content>What the verbs share: how an entry is read and changed, and what the session remembers about it until the commit.</content>
 public sealed partial class Session
 {
-    private SessionMetadata Metadata => _document.ReadMetadata() ?? SessionMetadata.None;
+    private SessionMetadata Metadata => _document.OwnMetadata;
 
     private SessionCookie CookieUnlocked
     {
@@ -268,6 +268,13 @@ public sealed partial class Session
             throw new InvalidOperationException(
                 "The response has started, so the cookie of a new session cannot be sent to the visitor. Put something into the session before the first byte "
                 + "is written.");
+        }
+
+        if (_host is { CanSendCookie: false, CommitsLate: false })
+        {
+            throw new InvalidOperationException(
+                "The response has started, and nobody saves what changes later: the request does not pass UseSojourn. Change the session before the first byte "
+                + "is written, or let the request pass UseSojourn.");
         }
     }
 

@@ -34,7 +34,7 @@ public sealed partial class Session
         _operations = operations;
         _host = host;
         _document = new SessionDocument();
-        IsNew = true;
+        KnownIsNew = true;
     }
 
     /// <summary>A session as it was read.</summary>
@@ -90,7 +90,10 @@ public sealed partial class Session
     }
 
     /// <summary>Whether the visitor came without a session. Stays true until the request ends.</summary>
-    public bool IsNew { get; private set; }
+    public bool IsNew => Read(static session => session.KnownIsNew);
+
+    /// <summary>The same, asked without looking at the session on anybody's behalf.</summary>
+    internal bool KnownIsNew { get; private set; }
 
     /// <summary>Whom the session belongs to, as given to <see cref="SignInAsync"/>; <see langword="null"/> when nobody is signed in.</summary>
     public string? Subject => Read(static session => session.Metadata.Subject);
@@ -111,7 +114,7 @@ public sealed partial class Session
 
     /// <summary>When the session was made; <see langword="null"/> where a Node application made it, which does not say.</summary>
     public DateTimeOffset? CreatedAt =>
-        Read(static session => session.IsNew && session.Record is null ? session._operations.Time.GetUtcNow() : session.Metadata.CreatedAt);
+        Read(static session => session.KnownIsNew && session.Record is null ? session._operations.Time.GetUtcNow() : session.Metadata.CreatedAt);
 
     /// <summary>When the session was last used before this request, to within the touch interval; follows from the stored expiry.</summary>
     public DateTimeOffset LastSeenAt => Read(static session =>

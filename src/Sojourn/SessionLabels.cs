@@ -3,7 +3,7 @@ namespace Sojourn;
 /// <summary>What indexes find records by.</summary>
 internal static class SessionLabels
 {
-    private const int MaxLength = 256;
+    public const int MaxLength = 256;
 
     public static string Subject(string subject) => "subject:" + subject;
 

@@ -324,7 +324,7 @@ public sealed partial class SessionManager : ISessionOperations
     private ValueTask TouchIfDueAsync(Session session, SessionRecord record, CancellationToken cancellationToken)
     {
         var now = Time.GetUtcNow();
-        if (session.IsNew || session.IsVersionUnknown || record.ExpiresAt <= now || _layout is { CanTouch: false })
+        if (session.KnownIsNew || session.IsVersionUnknown || record.ExpiresAt <= now || _layout is { CanTouch: false })
         {
             // Just stored, or outlived by this very request: there is nothing to keep alive.
             return default;

@@ -16,6 +16,27 @@ public sealed class AccountEndpointTests
     private readonly FakeTimeProvider _time = new(DateTimeOffset.Parse("2030-01-02T03:04:05Z", System.Globalization.CultureInfo.InvariantCulture));
     private readonly MemorySessionStore _store = new();
 
+    [Fact]
+    public async Task Somebody_elses_session_is_not_touched()
+    {
+        var store = new MemorySessionStore();
+        await using var app = await TestApp.StartAsync(
+            app =>
+            {
+                app.MapPost("/in/{user}", async (Session session, string user) => await session.SignInAsync(user));
+                app.MapGet("/handle", (Session session) => session.Handle);
+                app.MapSojournAccount();
+            },
+            store);
+        using var ada = app.NewClient();
+        using var mallory = app.NewClient();
+        await ada.PostAsync("/in/ada", null, Token);
+        await mallory.PostAsync("/in/mallory", null, Token);
+        var handle = await ada.GetStringAsync("/handle", Token);
+        Assert.Equal(HttpStatusCode.NotFound, (await mallory.PostAsync($"/account/sessions/{handle}/end", null, Token)).StatusCode);
+        Assert.Null(await store.ReadSubjectAsync("handle:" + handle, Token));
+    }
+
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     [Fact]

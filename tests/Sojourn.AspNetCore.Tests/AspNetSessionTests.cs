@@ -1,4 +1,5 @@
 using System.Net;
+using System.Text;
 using Microsoft.AspNetCore.Antiforgery;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
@@ -275,4 +276,23 @@ public sealed class AspNetSessionTests
         },
         _store,
         time: _time);
+
+    [Fact]
+    public async Task Half_a_character_that_Node_wrote_is_read()
+    {
+        var store = new MemorySessionStore();
+        await using var app = await TestApp.StartAsync(
+            app =>
+            {
+                app.MapPost("/begin", (Session session) => session.Set("text", "AAAA"));
+                app.MapGet("/look", (HttpContext context) => context.Session.GetString("text"));
+            },
+            store);
+        using var client = app.NewClient();
+        await client.PostAsync("/begin", null, Token);
+        var (key, record) = (await store.PageAsync(null, 10, Token)).Single();
+        var text = Encoding.UTF8.GetString(record.Document.Span).Replace("AAAA", "\\ud800", StringComparison.Ordinal);
+        await store.ReplaceAsync(key, record, new SessionRecord(Encoding.UTF8.GetBytes(text), record.ExpiresAt, record.Labels), Token);
+        Assert.Equal("\"\\ud800\"", await client.GetStringAsync("/look", Token));
+    }
 }

@@ -1,3 +1,4 @@
+using System.Net;
 using System.Text;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
@@ -129,6 +130,128 @@ public sealed class CachingTests
         {
             using var answer = await client.GetAsync("/" + kind, Token);
             return kind == "empty" ? answer.Headers.GetValues("X-Name").Single() : await answer.Content.ReadAsStringAsync(Token);
+        }
+    }
+
+    [Theory]
+    [InlineData("middleware")]
+    [InlineData("requirement")]
+    public async Task A33_V11_Nor_where_the_session_was_looked_at_before_the_cache_was_asked(string who)
+    {
+        await using var app = await TestApp.StartAsync(
+            app =>
+            {
+                app.UseSojourn();
+                if (who == "middleware")
+                {
+                    app.Use((context, next) =>
+                    {
+                        context.Items["name"] = context.GetSession().Get<string>("name");
+                        return next(context);
+                    });
+                }
+
+                app.UseOutputCache();
+                app.MapPost("/begin/{name}", (Session session, string name) => session.Set("name", name));
+                var page = app.MapGet("/page", (Session session) => session.Get<string>("name") ?? "nobody").CacheOutput();
+                if (who == "requirement")
+                {
+                    page.RequireSession("name");
+                }
+            },
+            services: services => services.AddOutputCache(),
+            useSojourn: false);
+        await EachSeesTheirOwnAsync(app, "/page");
+    }
+
+    [Theory]
+    [InlineData(true, "/before")]
+    [InlineData(false, "/before")]
+    [InlineData(true, "/after")]
+    [InlineData(false, "/after")]
+    public async Task A33_V11_Response_caching_never_serves_one_visitors_page_to_another(bool isCacheOutside, string path)
+    {
+        await using var app = await TestApp.StartAsync(
+            app =>
+            {
+                if (isCacheOutside)
+                {
+                    app.UseResponseCaching();
+                }
+
+                app.UseSojourn();
+                if (!isCacheOutside)
+                {
+                    app.UseResponseCaching();
+                }
+
+                app.MapPost("/begin/{name}", (Session session, string name) => session.Set("name", name));
+                app.MapGet("/before", (HttpContext context, Session session) =>
+                {
+                    context.Response.Headers.CacheControl = "public, max-age=60";
+                    return session.Get<string>("name") ?? "nobody";
+                });
+                app.MapGet("/after", (HttpContext context, Session session) =>
+                {
+                    var name = session.Get<string>("name") ?? "nobody";
+                    context.Response.Headers.CacheControl = "public, max-age=60";
+                    return name;
+                });
+                app.MapGet("/shared", (HttpContext context) =>
+                {
+                    context.Response.Headers.CacheControl = "public, max-age=60";
+                    return Guid.NewGuid().ToString();
+                });
+            },
+            services: services => services.AddResponseCaching(),
+            useSojourn: false);
+        await EachSeesTheirOwnAsync(app, path);
+        using var client = app.NewClient();
+        await client.PostAsync("/begin/ada", null, Token);
+        using var answer = await client.GetAsync(path, Token);
+        Assert.Equal("no-store", answer.Headers.CacheControl?.ToString());
+        Assert.False(answer.Headers.Contains("Set-Cookie"));
+        using var stranger = app.NewClient();
+        Assert.Equal(await client.GetStringAsync("/shared", Token), await stranger.GetStringAsync("/shared", Token));
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Whether_there_is_a_session_is_the_visitors_own_too(bool isCacheOutside)
+    {
+        await using var app = await TestApp.StartAsync(
+            app =>
+            {
+                if (isCacheOutside)
+                {
+                    app.UseOutputCache();
+                }
+
+                app.UseSojourn();
+                app.MapPost("/begin/{name}", (Session session, string name) => session.Set("name", name));
+                app.MapGet("/guarded", () => "for visitors with a session").RequireSession().CacheOutput();
+                app.MapGet("/new", (Session session) => session.IsNew ? "welcome" : "welcome back").CacheOutput();
+            },
+            services: services => services.AddOutputCache(),
+            useSojourn: false);
+        using var ada = app.NewClient();
+        using var stranger = app.NewClient();
+        await ada.PostAsync("/begin/ada", null, Token);
+        using var guarded = await ada.GetAsync("/guarded", Token);
+        Assert.Equal((HttpStatusCode.OK, "no-store"), (guarded.StatusCode, guarded.Headers.CacheControl?.ToString()));
+        Assert.Equal(HttpStatusCode.Unauthorized, (await stranger.GetAsync("/guarded", Token)).StatusCode);
+        Assert.Equal("welcome back", await ada.GetStringAsync("/new", Token));
+        Assert.Equal("welcome", await stranger.GetStringAsync("/new", Token));
+    }
+
+    private static async Task EachSeesTheirOwnAsync(TestApp app, string path)
+    {
+        foreach (var name in (string[])["ada", "grace"])
+        {
+            using var client = app.NewClient();
+            await client.PostAsync("/begin/" + name, null, Token);
+            Assert.Equal(name, await client.GetStringAsync(path, Token));
         }
     }
 

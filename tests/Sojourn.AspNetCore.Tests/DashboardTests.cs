@@ -515,6 +515,31 @@ public sealed partial class DashboardTests
         Assert.DoesNotContain("too short", page, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task It_may_be_in_a_group()
+    {
+        await using var app = await TestApp.StartAsync(
+            app => app.MapGroup("/ops").MapSojournDashboard("/sessions"), services: services => services.AddSojournDashboard());
+        using var client = app.NewClient();
+        var link = Stylesheet().Match(await client.GetStringAsync("/ops/sessions", Token)).Groups[1].Value;
+        using var stylesheet = await client.GetAsync(WebUtility.HtmlDecode(link), Token);
+        Assert.Equal(HttpStatusCode.OK, stylesheet.StatusCode);
+    }
+
+    [Theory]
+    [InlineData("/sessions/list?find=")]
+    [InlineData("/sessions/one/")]
+    public async Task What_no_session_can_be_called_is_not_found(string path)
+    {
+        await using var app = await TestApp.StartAsync(app => app.MapSojournDashboard("/sessions"), services: services => services.AddSojournDashboard());
+        using var client = app.NewClient();
+        using var answer = await client.GetAsync(path + new string('x', 300), Token);
+        Assert.InRange((int)answer.StatusCode, 200, 499);
+    }
+
+    [GeneratedRegex("href=\"([^\"]*dashboard.css[^\"]*)\"")]
+    private static partial Regex Stylesheet();
+
     private static void AllPolicies(SojournDashboardOptions options) =>
         (options.ReadPolicy, options.EndPolicy, options.ValuesPolicy) = ("readers", "enders", "lookers");
 

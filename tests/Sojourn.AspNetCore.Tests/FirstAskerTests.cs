@@ -1,9 +1,11 @@
+using System.Buffers;
 using System.Net;
 using System.Security.Claims;
 using System.Text.Encodings.Web;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
@@ -145,6 +147,67 @@ public sealed class FirstAskerTests
         using var answer = await client.GetAsync("/throws", Token);
         Assert.Equal("1 so far", await answer.Content.ReadAsStringAsync(Token));
         Assert.Equal(1, _store.CallsOf(StoreVerb.Read));
+    }
+
+    [Theory]
+    [InlineData("sync")]
+    [InlineData("writer")]
+    [InlineData("async")]
+    public async Task What_a_branch_without_UseSojourn_writes_arrives(string how)
+    {
+        await using var app = await TestApp.StartAsync(
+            app =>
+            {
+                app.UseAuthentication();
+                app.Map("/branch", branch => branch.Run(context => WriteAsync(context, how)));
+                app.UseSojourn();
+            },
+            services: services => services.AddAuthentication("Sojourn").AddSojourn(),
+            useSojourn: false);
+        using var client = app.NewClient();
+        Assert.Equal("hello", await client.GetStringAsync("/branch", Token));
+
+        static Task WriteAsync(HttpContext context, string how)
+        {
+            context.Features.GetRequiredFeature<IHttpBodyControlFeature>().AllowSynchronousIO = true;
+            switch (how)
+            {
+                case "sync":
+                    context.Response.Body.Write("hello"u8);
+                    return Task.CompletedTask;
+                case "writer":
+                    context.Response.BodyWriter.Write("hello"u8);
+                    return Task.CompletedTask;
+                default:
+                    return context.Response.WriteAsync("hello");
+            }
+        }
+    }
+
+    [Fact]
+    public async Task What_nobody_would_save_any_more_is_not_changed()
+    {
+        Exception? refusal = null;
+        await using var app = await TestApp.StartAsync(
+            app =>
+            {
+                app.UseAuthentication();
+                app.UseWhen(context => context.Request.Path != "/late", branch => branch.UseSojourn());
+                app.MapPost("/begin", (Session session) => session.Set("name", "ada"));
+                app.MapGet("/late", async (HttpContext context) =>
+                {
+                    await context.Response.WriteAsync("first");
+                    refusal = Record.Exception(() => context.GetSession().Set("name", "grace"));
+                });
+                app.MapGet("/name", (Session session) => session.Get<string>("name"));
+            },
+            services: services => services.AddAuthentication("Sojourn").AddSojourn(),
+            useSojourn: false);
+        using var client = app.NewClient();
+        await client.PostAsync("/begin", null, Token);
+        await client.GetStringAsync("/late", Token);
+        Assert.Contains("UseSojourn", Assert.IsType<InvalidOperationException>(refusal).Message, StringComparison.Ordinal);
+        Assert.Equal("ada", await client.GetStringAsync("/name", Token));
     }
 
     private Task<TestApp> StartAsync(Action<SojournOptions>? options = null, Action<WebApplication>? before = null) => TestApp.StartAsync(

@@ -316,4 +316,29 @@ public sealed class HonestController : ControllerBase
         HttpContext.GetSession().Update<int>("count", count => count + 1);
         return Content("It is saved.");
     }
+
+    [Fact]
+    public async Task A_download_that_is_written_synchronously_is_not_held_in_memory()
+    {
+        const int Chunk = 1 << 20;
+        var most = 0L;
+        await using var app = await TestApp.StartAsync(app => app.MapGet("/download", (HttpContext context) =>
+        {
+            context.Features.GetRequiredFeature<IHttpBodyControlFeature>().AllowSynchronousIO = true;
+            var before = GC.GetTotalMemory(forceFullCollection: true);
+            var chunk = new byte[Chunk];
+            for (var i = 0; i < 100; i++)
+            {
+                context.Response.Body.Write(chunk);
+                context.Response.Body.Flush();
+            }
+
+            most = GC.GetTotalMemory(forceFullCollection: true) - before;
+            GC.KeepAlive(chunk);
+        }));
+        using var client = app.NewClient();
+        using var answer = await client.GetAsync("/download", HttpCompletionOption.ResponseHeadersRead, TestContext.Current.CancellationToken);
+        await answer.Content.CopyToAsync(Stream.Null, TestContext.Current.CancellationToken);
+        Assert.InRange(most, long.MinValue, 20 * Chunk);
+    }
 }

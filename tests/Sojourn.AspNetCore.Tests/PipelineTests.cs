@@ -314,4 +314,39 @@ public sealed class PipelineTests
         },
         options: options,
         useSojourn: false);
+
+    [Theory]
+    [InlineData(true, false)]
+    [InlineData(false, false)]
+    [InlineData(true, true)]
+    [InlineData(false, true)]
+    public async Task The_page_of_a_status_may_say_what_it_likes_of_the_session(bool isOutside, bool isReadOnly)
+    {
+        await using var app = await TestApp.StartAsync(
+            app =>
+            {
+                if (isOutside)
+                {
+                    app.UseStatusCodePagesWithReExecute("/page");
+                }
+
+                app.UseRouting();
+                app.UseSojourn();
+                if (!isOutside)
+                {
+                    app.UseStatusCodePagesWithReExecute("/page");
+                    app.UseRouting();
+                }
+
+                app.MapPost("/begin", (Session session) => session.Set("name", "ada"));
+                var page = app.MapGet("/page", () => "page");
+                _ = isReadOnly ? page.WithReadOnlySession() : page.WithoutSession();
+            },
+            useSojourn: false,
+            useRouting: false);
+        using var client = app.NewClient();
+        await client.PostAsync("/begin", null, Token);
+        using var answer = await client.GetAsync("/nowhere", Token);
+        Assert.Equal((HttpStatusCode.NotFound, "page"), (answer.StatusCode, await answer.Content.ReadAsStringAsync(Token)));
+    }
 }

@@ -67,8 +67,10 @@ public sealed class RequireSessionTests
         Assert.Equal(HttpStatusCode.Unauthorized, (await client.GetAsync("/contradiction", Token)).StatusCode);
     }
 
-    [Fact]
-    public async Task A_requirement_that_comes_too_late_is_an_error()
+    [Theory]
+    [InlineData(SessionLoad.BeforeHandler)]
+    [InlineData(SessionLoad.OnFirstUse)]
+    public async Task A_requirement_that_comes_too_late_is_an_error(SessionLoad load)
     {
         await using var app = await TestApp.StartAsync(
             app =>
@@ -76,9 +78,71 @@ public sealed class RequireSessionTests
                 app.UseRouting();
                 app.MapGet("/private", () => "secret").RequireSession("user");
             },
+            options: options => options.Load = load,
             useRouting: false);
         using var client = app.NewClient();
         Assert.Equal(HttpStatusCode.InternalServerError, (await client.GetAsync("/private", Token)).StatusCode);
+    }
+
+    [Theory]
+    [InlineData("mistyped name")]
+    [InlineData("session that nobody serves")]
+    [InlineData("no UseSojourn")]
+    [InlineData("short circuit")]
+    [InlineData("late routing")]
+    public async Task Nobody_is_let_in_where_nobody_looks(string mistake)
+    {
+        var hasRun = false;
+        await using var app = await TestApp.StartAsync(
+            app =>
+            {
+                if (mistake is not "no UseSojourn")
+                {
+                    app.UseSojourn();
+                    app.UseSojourn("other");
+                }
+
+                if (mistake is "late routing")
+                {
+                    app.UseRouting();
+                }
+
+                var name = mistake switch { "mistyped name" => "Admin", "session that nobody serves" => "admin", _ => "" };
+                var endpoint = app.MapPost("/delete", () => hasRun = true).RequireSession(new RequireSessionAttribute("user") { Session = name });
+                if (mistake is "short circuit")
+                {
+                    endpoint.ShortCircuit();
+                }
+            },
+            options: options => options.Load = SessionLoad.OnFirstUse,
+            services: services =>
+            {
+                services.AddSojourn("admin");
+                services.AddSojourn("other", options => options.Cookie.Name = "other");
+            },
+            useSojourn: false,
+            useRouting: mistake is not "late routing");
+        using var client = app.NewClient();
+        Assert.Equal(HttpStatusCode.InternalServerError, (await client.PostAsync("/delete", null, Token)).StatusCode);
+        Assert.False(hasRun);
+    }
+
+    [Fact]
+    public async Task The_page_to_go_to_is_within_the_applications_path()
+    {
+        await using var app = await TestApp.StartAsync(
+            app =>
+            {
+                app.UsePathBase("/shop");
+                app.UseRouting();
+                app.UseSojourn();
+                app.MapGet("/private", () => "secret").RequireSignIn("/signin");
+            },
+            useRouting: false,
+            useSojourn: false);
+        using var client = app.NewClient();
+        using var answer = await client.GetAsync("/shop/private", Token);
+        Assert.Equal("/shop/signin?ReturnUrl=%2Fshop%2Fprivate", answer.Headers.Location?.ToString());
     }
 
     private static Task<TestApp> StartAsync() => TestApp.StartAsync(

@@ -37,6 +37,8 @@ internal sealed class SojournAuthenticationHandler(IOptionsMonitor<SojournAuthen
             await validate(context).ConfigureAwait(false);
             if (context.IsRejected)
             {
+                // Also where the endpoint only reads.
+                session.IsReadOnly = false;
                 await EndAsync(feature, SessionEndReason.CredentialsChanged).ConfigureAwait(false);
                 return AuthenticateResult.Fail("The application no longer accepts the session's user.");
             }

@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Unicode;
 using Microsoft.AspNetCore.Http;
+using Sojourn.Document;
 
 namespace Sojourn.AspNetCore.Compatibility;
 
@@ -48,7 +49,9 @@ internal sealed class AspNetSession(SessionFeature feature) : ISession
 
         var reader = new Utf8JsonReader(utf8.Span);
         reader.Read();
-        value = reader.TokenType == JsonTokenType.String ? Encoding.UTF8.GetBytes(reader.GetString()!) : Bytes(ref reader) ?? utf8.ToArray();
+        value = reader.TokenType != JsonTokenType.String ? Bytes(ref reader) ?? utf8.ToArray()
+            : JsonText.TextOf(ref reader) is { } text ? Encoding.UTF8.GetBytes(text)
+            : utf8.ToArray();
         return true;
     }
 

@@ -15,5 +15,5 @@ public sealed class RequireDeviceBindingAttribute : SessionRequirementAttribute
 
     private protected override int Status => StatusCodes.Status403Forbidden;
 
-    internal override bool IsMetBy(Sojourn.Session session, TimeProvider time) => session.HasDeviceProof;
+    internal override bool IsMetBy(Sojourn.Session session, TimeProvider time) => session.IsDeviceBound && session.HasDeviceProof;
 }

@@ -70,8 +70,7 @@ public static class SojournAccountEndpoints
         {
             await session.DestroyAsync(SessionEndReason.SignedOut, CancellationToken.None).ConfigureAwait(false);
         }
-        else if (await Administration(context).EndAsync(
-            new SessionFilter { Handle = handle, Subject = session.Subject }, SessionEndReason.ByUser, CancellationToken.None).ConfigureAwait(false) == 0)
+        else if (!await EndOwnAsync(context, session.Subject!, handle).ConfigureAwait(false))
         {
             await TypedResults.Problem(
                 statusCode: StatusCodes.Status404NotFound, title: "There is no such session of yours.").ExecuteAsync(context).ConfigureAwait(false);
@@ -79,6 +78,15 @@ public static class SojournAccountEndpoints
         }
 
         await TypedResults.Json(new AccountEnded(1), AccountJson.Default.AccountEnded).ExecuteAsync(context).ConfigureAwait(false);
+    }
+
+    /// <summary>Looks first whose it is: ending somebody else's is not even begun.</summary>
+    private static async ValueTask<bool> EndOwnAsync(HttpContext context, string subject, string handle)
+    {
+        var own = await Administration(context).ListAsync(subject, cancellationToken: context.RequestAborted).ConfigureAwait(false);
+        var filter = new SessionFilter { Handle = handle, Subject = subject };
+        return own.Any(session => session.Handle == handle)
+            && await Administration(context).EndAsync(filter, SessionEndReason.ByUser, CancellationToken.None).ConfigureAwait(false) > 0;
     }
 
     private static ISessionAdministration Administration(HttpContext context) => context.RequestServices.GetRequiredService<ISessionAdministration>();

@@ -1,5 +1,4 @@
 using Microsoft.AspNetCore.Http;
-using Microsoft.AspNetCore.OutputCaching;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Primitives;
 using Sojourn.Diagnostics;
@@ -24,14 +23,13 @@ internal sealed class SessionTokens
     private readonly SessionMetrics _metrics;
     private readonly ILogger _logger;
     private readonly ExpressRules? _express;
-    private readonly bool _hasOutputCache;
     private readonly ISessionTransport[] _transports;
     private readonly string[] _requestHeaders;
     private readonly string _vary;
 
     public SessionTokens(
         SojournOptions options, SessionTransportOptions transports, SessionToken token, TimeProvider time, SessionMetrics metrics,
-        ILogger<SessionTokens> logger, ExpressRules? express, bool hasOutputCache)
+        ILogger<SessionTokens> logger, ExpressRules? express)
     {
         _options = options;
         _token = token;
@@ -39,7 +37,6 @@ internal sealed class SessionTokens
         _metrics = metrics;
         _logger = logger;
         _express = express;
-        _hasOutputCache = hasOutputCache;
         _transports =
         [
             .. transports.InOrder.Select(
@@ -136,15 +133,6 @@ internal sealed class SessionTokens
         !session.IsCalled(incoming.Id)
         || _options.Rolling
         || (session.WasModified && session.Cookie.Expires is not null);
-
-    /// <summary>ASP.NET Core's output cache stores before the response may have started, so it is told at the first use.</summary>
-    public void KeepFromOutputCache(HttpContext context)
-    {
-        if (_hasOutputCache && context.Features.Get<IOutputCacheFeature>() is { } outputCache)
-        {
-            outputCache.Context.AllowCacheStorage = false;
-        }
-    }
 
     private void KeepFromCaches(IHeaderDictionary headers, bool sendsToken)
     {

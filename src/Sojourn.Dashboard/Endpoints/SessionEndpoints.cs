@@ -104,6 +104,11 @@ internal static class SessionEndpoints
             return model with { Looked = 1, Shown = [session] };
         }
 
+        if (model.Find.Length > SessionLabels.MaxLength)
+        {
+            return model;
+        }
+
         var sessions = await request.Administration.ListAsync(model.Find, cancellationToken: request.Aborted).ConfigureAwait(false);
         return model with { Looked = sessions.Count, Shown = [.. sessions.Take(MaxFound)], Subject = model.Find };
     }

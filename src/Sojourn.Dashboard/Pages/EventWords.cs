@@ -43,8 +43,7 @@ internal static class EventWords
     /// <summary>The reasons of the counter <c>sojourn.tokens.refused</c>.</summary>
     public static string OfRefusal(string reason) => reason switch
     {
-        "malformed" => "Token refused: malformed",
-        "signature" => "Token refused: not signed here",
+        "invalid" => "Token refused: not signed here",
         "ambiguous" => "Tokens refused: two sessions at once",
         "unknown" => "Token refused: its session is not there",
         "dead" => "Token refused: its id was renewed",

@@ -51,7 +51,7 @@ internal sealed class SessionMetrics
         _renewed = meter.CreateCounter<long>("sojourn.ids.renewed", "{id}", "Ids that were replaced by a new one, at sign-in or otherwise.");
         _signedIn = meter.CreateCounter<long>("sojourn.sign_ins", "{sign-in}", "Users who signed in to a session.");
         _refused = meter.CreateCounter<long>(
-            "sojourn.tokens.refused", "{token}", "Tokens that opened nothing, by reason: malformed, signature, ambiguous, unknown, dead.");
+            "sojourn.tokens.refused", "{token}", "Tokens that opened nothing, by reason: invalid, ambiguous, unknown, dead.");
         _conflicts = meter.CreateCounter<long>("sojourn.commit.conflicts", "{conflict}", "Commits that met another process's change and were merged with it.");
         _failures = meter.CreateCounter<long>("sojourn.store.failures", "{failure}", "Calls of the store that failed or were late, by verb.");
         _storeDuration = meter.CreateHistogram<double>(

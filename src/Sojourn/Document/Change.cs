@@ -67,7 +67,7 @@ internal sealed class UpdateChange<T>(string name, Func<T?, T?> update, JsonType
 internal class MetadataChange(Func<SessionMetadata, SessionMetadata> change) : Change
 {
     public override void Apply(SessionDocument document) =>
-        document.Metadata = change(document.ReadMetadata() ?? SessionMetadata.None).ToUtf8();
+        document.Metadata = change(document.OwnMetadata).ToUtf8();
 }
 
 /// <summary>A user signs in. Entries of another subject never stay, nor do any where the sign-in says so.</summary>
@@ -75,7 +75,7 @@ internal sealed class SignInChange(string subject, bool keepsEntries, Func<Sessi
 {
     public override void Apply(SessionDocument document)
     {
-        if (!KeepsEntries(document.ReadMetadata() ?? SessionMetadata.None))
+        if (!KeepsEntries(document.OwnMetadata))
         {
             document.ClearEntries();
         }
@@ -92,7 +92,7 @@ internal sealed class ImpersonateChange(string subject, ReadOnlyMemory<byte> tic
 {
     public override void Apply(SessionDocument document)
     {
-        var metadata = document.ReadMetadata() ?? SessionMetadata.None;
+        var metadata = document.OwnMetadata;
         var actor = new SessionActor(metadata.Subject!)
         {
             SignedInAt = metadata.SignedInAt,
@@ -112,7 +112,7 @@ internal sealed class StopImpersonatingChange : Change
 {
     public override void Apply(SessionDocument document)
     {
-        var metadata = document.ReadMetadata() ?? SessionMetadata.None;
+        var metadata = document.OwnMetadata;
         if (metadata.Actor is { } actor)
         {
             document.TakeEntries(SessionDocument.Parse(actor.Entries) ?? new SessionDocument());
@@ -133,7 +133,7 @@ internal sealed class BindingChange(DateTimeOffset? signedInAt, SessionBinding? 
 
     public override void Apply(SessionDocument document)
     {
-        var metadata = document.ReadMetadata() ?? SessionMetadata.None;
+        var metadata = document.OwnMetadata;
         IsDone = expected is null
             ? metadata.Binding is null && metadata.Subject is not null && metadata.SignedInAt == signedInAt
             : metadata.Binding?.Id == expected.Id && metadata.Binding.Challenge == expected.Challenge;

@@ -73,6 +73,9 @@ internal sealed partial class SessionDocument
     /// </summary>
     public SessionMetadata? ReadMetadata() => _readMetadata ??= SessionMetadata.Parse(_metadata);
 
+    /// <summary>The same in a document that is a session's: one of another format is never opened.</summary>
+    public SessionMetadata OwnMetadata => ReadMetadata() ?? SessionMetadata.None;
+
     /// <summary>The same document, to be changed by somebody; this one must not be changed any more.</summary>
     public SessionDocument Copy()
     {

@@ -338,6 +338,50 @@ public sealed class AuthenticationTests
         time: _time,
         useSojourn: isSessionFirst);
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_user_who_is_rejected_is_signed_out_whatever_the_endpoint_may_do(bool isReadOnly)
+    {
+        await using var app = await TestApp.StartAsync(
+            app =>
+            {
+                app.UseAuthentication();
+                app.UseAuthorization();
+                app.UseSojourn();
+                app.MapPost("/in", (HttpContext context) => context.SignInAsync(UserOf("ada", "user")));
+                var me = app.MapGet("/me", (ClaimsPrincipal user) => user.Identity!.Name).RequireAuthorization();
+                if (isReadOnly)
+                {
+                    me.WithReadOnlySession();
+                }
+            },
+            services: services =>
+            {
+                services.AddAuthorization();
+                services.AddAuthentication("Sojourn").AddSojourn(options =>
+                {
+                    options.LoginPath = null;
+                    options.OnValidate = context =>
+                    {
+                        if (context.HttpContext.Request.Headers.ContainsKey("X-Reject"))
+                        {
+                            context.Reject();
+                        }
+
+                        return Task.CompletedTask;
+                    };
+                });
+            },
+            useSojourn: false);
+        using var client = app.NewClient();
+        await client.PostAsync("/in", null, Token);
+        Assert.Equal("ada", await client.GetStringAsync("/me", Token));
+        using var request = new HttpRequestMessage(HttpMethod.Get, "/me") { Headers = { { "X-Reject", "1" } } };
+        Assert.Equal(HttpStatusCode.Unauthorized, (await client.SendAsync(request, Token)).StatusCode);
+        Assert.Equal(HttpStatusCode.Unauthorized, (await client.GetAsync("/me", Token)).StatusCode);
+    }
+
     private static string Who(ClaimsPrincipal user, Session session) =>
         $"{user.Identity?.Name ?? "nobody"} ({session.Get<string>("cart") ?? session.Get<string>("diary")})";
 

@@ -61,6 +61,9 @@ public sealed class IdentityTests : IDisposable
     [InlineData("stamp", false)]
     [InlineData("two-factor", false)]
     [InlineData("authenticator", false)]
+    [InlineData("email", false)]
+    [InlineData("phone", false)]
+    [InlineData("login", false)]
     [InlineData("change-password", true)]
     public async Task A12_V17_what_the_user_proves_themselves_with_changes_and_their_other_sessions_end(string change, bool byTicket)
     {
@@ -143,6 +146,24 @@ public sealed class IdentityTests : IDisposable
     }
 
     [Theory]
+    [InlineData("ada")]
+    [InlineData("bob")]
+    public async Task Nor_does_anybody_act_as_a_user_once_either_of_them_has_another_stamp(string changed)
+    {
+        var time = new FakeTimeProvider(DateTimeOffset.UnixEpoch.AddYears(60));
+        await using var app = await StartAsync(time: time);
+        using var ada = app.NewClient();
+        await SignInAsync(ada);
+        await ada.PostAsync("/as/bob", null, Token);
+        Assert.Equal("bob", await ada.GetStringAsync("/me", Token));
+        time.Advance(TimeSpan.FromMinutes(6));
+        Assert.Equal("bob", await ada.GetStringAsync("/me", Token));
+        _users.Of(changed).Stamp = "changed elsewhere";
+        time.Advance(TimeSpan.FromMinutes(6));
+        Assert.Equal(HttpStatusCode.Unauthorized, (await ada.GetAsync("/me", Token)).StatusCode);
+    }
+
+    [Theory]
     [InlineData(false)]
     [InlineData(true)]
     public async Task V17_no_sign_in_with_the_old_password_survives_its_change(bool byTicket)
@@ -216,6 +237,8 @@ public sealed class IdentityTests : IDisposable
                 (await signIn.PasswordSignInAsync(name, password, isPersistent: false, lockoutOnFailure: lockout)).ToString());
             app.MapPost("/out", (SignInManager<User> signIn) => signIn.SignOutAsync());
             app.MapGet("/me", (ClaimsPrincipal user) => user.Identity!.Name).RequireAuthorization();
+            app.MapPost("/as/{name}", async (HttpContext context, SignInManager<User> signIn, string name) =>
+                await context.ImpersonateAsync(await signIn.CreateUserPrincipalAsync(_users.Of(name)), IdentityConstants.ApplicationScheme));
             app.MapPost(
                 "/{change}/{name}", async (UserManager<User> users, string change, string name, string old = Password, string next = "New-password-2") =>
             {
@@ -228,6 +251,9 @@ public sealed class IdentityTests : IDisposable
                     "add-password" => await AddAsync(),
                     "stamp" => await users.UpdateSecurityStampAsync(user),
                     "two-factor" => await users.SetTwoFactorEnabledAsync(user, true),
+                    "email" => await users.SetEmailAsync(user, "new@example.com"),
+                    "phone" => await users.SetPhoneNumberAsync(user, "555"),
+                    "login" => await users.RemoveLoginAsync(user, "google", "1"),
                     _ => await users.ResetAuthenticatorKeyAsync(user),
                 };
                 return result.Succeeded ? "Succeeded" : result.Errors.First().Code;
@@ -305,7 +331,7 @@ public sealed class IdentityTests : IDisposable
 
     /// <summary>Users as a database keeps them: each reader gets a copy, an update puts it back.</summary>
     private sealed class Users : IUserPasswordStore<User>, IUserSecurityStampStore<User>, IUserLockoutStore<User>, IUserTwoFactorStore<User>,
-    IUserAuthenticatorKeyStore<User>
+        IUserAuthenticatorKeyStore<User>, IUserEmailStore<User>, IUserPhoneNumberStore<User>, IUserLoginStore<User>
     {
         private readonly ConcurrentDictionary<string, User> _users = new(StringComparer.OrdinalIgnoreCase);
 
@@ -383,6 +409,36 @@ public sealed class IdentityTests : IDisposable
         public Task<string?> GetAuthenticatorKeyAsync(User user, CancellationToken cancellationToken) => Task.FromResult(user.Key);
 
         public Task SetAuthenticatorKeyAsync(User user, string key, CancellationToken cancellationToken) => Set(() => user.Key = key);
+
+        public Task SetEmailAsync(User user, string? email, CancellationToken cancellationToken) => Task.CompletedTask;
+
+        public Task<string?> GetEmailAsync(User user, CancellationToken cancellationToken) => Task.FromResult<string?>(null);
+
+        public Task<bool> GetEmailConfirmedAsync(User user, CancellationToken cancellationToken) => Task.FromResult(false);
+
+        public Task SetEmailConfirmedAsync(User user, bool confirmed, CancellationToken cancellationToken) => Task.CompletedTask;
+
+        public Task<User?> FindByEmailAsync(string normalizedEmail, CancellationToken cancellationToken) => Task.FromResult<User?>(null);
+
+        public Task<string?> GetNormalizedEmailAsync(User user, CancellationToken cancellationToken) => Task.FromResult<string?>(null);
+
+        public Task SetNormalizedEmailAsync(User user, string? normalizedEmail, CancellationToken cancellationToken) => Task.CompletedTask;
+
+        public Task SetPhoneNumberAsync(User user, string? phoneNumber, CancellationToken cancellationToken) => Task.CompletedTask;
+
+        public Task<string?> GetPhoneNumberAsync(User user, CancellationToken cancellationToken) => Task.FromResult<string?>(null);
+
+        public Task<bool> GetPhoneNumberConfirmedAsync(User user, CancellationToken cancellationToken) => Task.FromResult(false);
+
+        public Task SetPhoneNumberConfirmedAsync(User user, bool confirmed, CancellationToken cancellationToken) => Task.CompletedTask;
+
+        public Task AddLoginAsync(User user, UserLoginInfo login, CancellationToken cancellationToken) => Task.CompletedTask;
+
+        public Task RemoveLoginAsync(User user, string loginProvider, string providerKey, CancellationToken cancellationToken) => Task.CompletedTask;
+
+        public Task<IList<UserLoginInfo>> GetLoginsAsync(User user, CancellationToken cancellationToken) => Task.FromResult<IList<UserLoginInfo>>([]);
+
+        public Task<User?> FindByLoginAsync(string loginProvider, string providerKey, CancellationToken cancellationToken) => Task.FromResult<User?>(null);
 
         public void Dispose()
         {

@@ -71,6 +71,30 @@ public class SojournUserManager<TUser>(
     public override async Task<IdentityResult> ResetAuthenticatorKeyAsync(TUser user) =>
         await EndOthersAsync(user, await base.ResetAuthenticatorKeyAsync(user).ConfigureAwait(false)).ConfigureAwait(false);
 
+    /// <inheritdoc/>
+    public override async Task<IdentityResult> RemoveLoginAsync(TUser user, string loginProvider, string providerKey) =>
+        await EndOthersAsync(user, await base.RemoveLoginAsync(user, loginProvider, providerKey).ConfigureAwait(false)).ConfigureAwait(false);
+
+    /// <inheritdoc/>
+    public override async Task<IdentityResult> SetUserNameAsync(TUser user, string? userName) =>
+        await EndOthersAsync(user, await base.SetUserNameAsync(user, userName).ConfigureAwait(false)).ConfigureAwait(false);
+
+    /// <inheritdoc/>
+    public override async Task<IdentityResult> SetEmailAsync(TUser user, string? email) =>
+        await EndOthersAsync(user, await base.SetEmailAsync(user, email).ConfigureAwait(false)).ConfigureAwait(false);
+
+    /// <inheritdoc/>
+    public override async Task<IdentityResult> ChangeEmailAsync(TUser user, string newEmail, string token) =>
+        await EndOthersAsync(user, await base.ChangeEmailAsync(user, newEmail, token).ConfigureAwait(false)).ConfigureAwait(false);
+
+    /// <inheritdoc/>
+    public override async Task<IdentityResult> SetPhoneNumberAsync(TUser user, string? phoneNumber) =>
+        await EndOthersAsync(user, await base.SetPhoneNumberAsync(user, phoneNumber).ConfigureAwait(false)).ConfigureAwait(false);
+
+    /// <inheritdoc/>
+    public override async Task<IdentityResult> ChangePhoneNumberAsync(TUser user, string phoneNumber, string token) =>
+        await EndOthersAsync(user, await base.ChangePhoneNumberAsync(user, phoneNumber, token).ConfigureAwait(false)).ConfigureAwait(false);
+
     private async Task<IdentityResult> EndOthersAsync(TUser user, IdentityResult result)
     {
         if (!result.Succeeded)

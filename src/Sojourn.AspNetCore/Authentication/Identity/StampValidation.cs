@@ -21,7 +21,8 @@ internal sealed class StampValidation<TUser>(IOptions<SecurityStampValidatorOpti
         }
 
         var signIn = context.HttpContext.RequestServices.GetRequiredService<SignInManager<TUser>>();
-        if (await signIn.ValidateSecurityStampAsync(context.Principal).ConfigureAwait(false) is not { } user)
+        if (await signIn.ValidateSecurityStampAsync(context.Principal).ConfigureAwait(false) is not { } user
+            || !await IsActorValidAsync(signIn, context.Session).ConfigureAwait(false))
         {
             context.Reject();
             return;
@@ -51,6 +52,12 @@ internal sealed class StampValidation<TUser>(IOptions<SecurityStampValidatorOpti
             context.Session.ReplaceTicket(SessionTicket.Write(IdentityConstants.ApplicationScheme, context.Principal, context.Properties));
         }
     }
+
+    /// <summary>Whether whoever acts as the user is still who they were, too.</summary>
+    private static async ValueTask<bool> IsActorValidAsync(SignInManager<TUser> signIn, Session session) =>
+        session.Impersonator is null
+        || SessionTicket.Read(session.ActorTicket, IdentityConstants.ApplicationScheme) is not { } actor
+        || await signIn.ValidateSecurityStampAsync(actor.Principal).ConfigureAwait(false) is not null;
 
     private static DateTimeOffset? LastCheck(SojournValidateContext context) =>
         context.Properties.Items.TryGetValue(CheckedAt, out var text)

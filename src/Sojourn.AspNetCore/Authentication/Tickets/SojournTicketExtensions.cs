@@ -41,7 +41,7 @@ public static class SojournTicketExtensions
             {
                 throw new InvalidOperationException(
                     $"UseSojournTickets keeps the tickets of cookie authentication, and '{authenticationScheme}' is no scheme of its. Call "
-                    + "AddCookie(\"{authenticationScheme}\").");
+                    + $"AddCookie(\"{authenticationScheme}\").");
             }
 
             scheme.HandlerType = typeof(TicketCookieHandler);
