@@ -17,7 +17,7 @@ internal static class Deadlines
     /// </summary>
     public static TimeSpan TouchInterval(SojournOptions options, TimeSpan? ownIdleTimeout, string key)
     {
-        if (options.TouchInterval is { } interval)
+        if (options.TouchInterval is { } interval && !(interval >= ownIdleTimeout))
         {
             return interval;
         }

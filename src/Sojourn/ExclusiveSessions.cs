@@ -87,7 +87,7 @@ internal sealed class ExclusiveSessions(ISessionLease? leases, TimeSpan storeTim
             return await leases!.TryAcquireAsync(
                 key, owner, LeaseDuration, cancellationToken).AsTask().WaitAsync(storeTimeout, time, cancellationToken).ConfigureAwait(false);
         }
-        catch (Exception e) when (!cancellationToken.IsCancellationRequested)
+        catch (Exception e) when (!(e is OperationCanceledException && cancellationToken.IsCancellationRequested))
         {
             throw new SessionStoreException("The session store failed at the lease of a session.", e);
         }

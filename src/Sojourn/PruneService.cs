@@ -32,7 +32,7 @@ internal sealed class PruneService(
                 metrics.Pruned(count, time.GetElapsedTime(began));
                 logger.Pruned(count);
             }
-            catch (Exception e) when (e is not OperationCanceledException)
+            catch (Exception e) when (!stoppingToken.IsCancellationRequested)
             {
                 logger.PruneFailed(e);
             }

@@ -24,7 +24,7 @@ internal sealed class SchemaService(IServiceProvider services, IEnumerable<Sessi
                     await schema.EnsureSchemaAsync(cancellationToken).ConfigureAwait(false);
                 }
             }
-            catch (Exception e) when (e is not SessionSchemaException and not OperationCanceledException)
+            catch (Exception e) when (e is not SessionSchemaException && !cancellationToken.IsCancellationRequested)
             {
                 logger.SchemaNotChecked(e);
             }

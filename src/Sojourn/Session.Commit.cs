@@ -12,6 +12,9 @@ public sealed partial class Session
     /// <summary>The record as this request last knew it; <see langword="null"/> while nothing is stored.</summary>
     internal SessionRecord? Record { get; private set; }
 
+    /// <summary>Whether the session was read from a copy, which may be older than the request: what seems to be there already may not be.</summary>
+    internal bool IsCopy { get; set; }
+
     /// <summary>A record that this request created, whose version only the store knows.</summary>
     internal bool IsVersionUnknown { get; private set; }
 
@@ -124,7 +127,7 @@ public sealed partial class Session
                 Do(new CookieChange(CookieJson.Write(_cookie)));
             }
 
-            if (!_isRegenerated && (_changes is not { Count: > 0 } || (_operations.Options.IsExpress && HasSameEntriesAsStored())))
+            if (!_isRegenerated && (_changes is not { Count: > 0 } || (_operations.Options.IsExpress && !IsCopy && HasSameEntriesAsStored())))
             {
                 return false;
             }
@@ -182,6 +185,7 @@ public sealed partial class Session
         {
             _document = _document.IsRemembered && SplitDocuments.Remember(Key, record, _document) ? _document.Copy() : _document;
             Record = record;
+            IsCopy = false;
             ProvedAt = null;
             _isRegenerated = false;
             IsVersionUnknown = isVersionUnknown;
@@ -218,8 +222,23 @@ public sealed partial class Session
             }
 
             Record = fresh;
+            IsCopy = false;
             IsVersionUnknown = false;
             _document = document;
+            if (_cookie == _cookieSeen)
+            {
+                // The stored one counts, with what this request changed in it.
+                _cookie = null;
+            }
+        }
+    }
+
+    /// <summary>Whether something was done that must not be stored under the id as it is.</summary>
+    internal bool NeedsNewId
+    {
+        get
+        {
+            lock (_sync) return _changes?.Exists(static change => change.NeedsNewId) == true;
         }
     }
 

@@ -50,8 +50,15 @@ public sealed partial class Session
     /// <exception cref="SessionEndedException">The session ended while the request ran.</exception>
     /// <exception cref="SessionStoreException">The store failed; the session keeps its data, under the old id or the new.</exception>
     /// <exception cref="InvalidOperationException">The response has started, or the session is read-only.</exception>
-    public ValueTask RenewIdAsync(CancellationToken cancellationToken = default) => WithNewId(static (session, cancellationToken) =>
-        session._operations.RenewIdAsync(session, cancellationToken), cancellationToken);
+    public ValueTask RenewIdAsync(CancellationToken cancellationToken = default)
+    {
+        lock (_sync)
+        {
+            RequireWritable();
+        }
+
+        return WithNewId(static (session, cancellationToken) => session._operations.RenewIdAsync(session, cancellationToken), cancellationToken);
+    }
 
     /// <summary>Destroys the session: its record is gone when this returns, its id never answers again, the browser's cookie is cleared.</summary>
     /// <param name="cancellationToken">Ends the wait for the store.</param>

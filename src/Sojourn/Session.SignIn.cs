@@ -62,7 +62,7 @@ public sealed partial class Session
             }
 
             var now = _operations.Time.GetUtcNow();
-            Do(new MetadataChange(metadata => metadata with { SignedInAt = now }));
+            Do(new MetadataChange(metadata => metadata with { SignedInAt = now }, needsNewId: true));
         }
 
         return _operations.RenewIdAsync(this, cancellationToken);

@@ -105,7 +105,7 @@ public sealed partial class Session
 
         var envelope = Envelope.Open(entry);
         value = envelope.Value;
-        return envelope.Until is not { } until || until > _operations.Time.GetUtcNow();
+        return envelope.Until is null || !envelope.IsPast(_operations.Time.GetUtcNow());
     }
 
     private bool TryGetUnlocked<T>(string name, JsonTypeInfo<T> type, out T? value)
@@ -190,7 +190,7 @@ public sealed partial class Session
     {
         RequireWritable();
         StopWatching(name);
-        if (!_document.TryGet(name, out var current) || !current.Span.SequenceEqual(utf8))
+        if (IsCopy || !_document.TryGet(name, out var current) || !current.Span.SequenceEqual(utf8))
         {
             Do(new SetChange(name, utf8));
         }
@@ -210,21 +210,26 @@ public sealed partial class Session
             return;
         }
 
-        List<WatchedObject>? changed = null;
+        List<(WatchedObject Object, byte[] Utf8)>? changed = null;
         foreach (var watched in _watched)
         {
-            if (watched.TakeChange() is not { } utf8)
+            if (watched.FindChange() is not { } utf8)
             {
                 continue;
             }
 
-            if (changed?.Find(other => string.Equals(other.Name, watched.Name, StringComparison.Ordinal)) is { } twin)
+            if (changed?.Find(other => string.Equals(other.Object.Name, watched.Name, StringComparison.Ordinal)) is { Object: { } twin })
             {
                 throw new SessionEntryException(watched.Name, watched.Type, $"was changed as {twin.Type} too, and cannot be saved");
             }
 
-            (changed ??= []).Add(watched);
+            (changed ??= []).Add((watched, utf8));
+        }
+
+        foreach (var (watched, utf8) in changed ?? [])
+        {
             Do(new SetChange(watched.Name, utf8));
+            watched.Take(utf8);
         }
     }
 

@@ -102,7 +102,8 @@ public sealed partial class Session
         }
 
         await _operations.SaveAsync(this, evenIfEmpty: false, cancellationToken).ConfigureAwait(false);
-        return change.Removed.IsEmpty ? default : EntryValue.Read(name, Envelope.Open(change.Removed).Value.Span, type);
+        var removed = Envelope.Open(change.Removed);
+        return removed.Value.IsEmpty || removed.IsPast(_operations.Time.GetUtcNow()) ? default : EntryValue.Read(name, removed.Value.Span, type);
     }
 
     /// <summary>Sets an entry that is gone after the next request that reads it.</summary>
@@ -122,7 +123,11 @@ public sealed partial class Session
         var utf8 = Envelope.Flash(EntryValue.Write(name, value, type));
         lock (_sync)
         {
-            SetUnlocked(name, utf8);
+            // Also where it is what was read just now: it is to stay for the next request, whatever another one does with it meanwhile.
+            RequireWritable();
+            StopWatching(name);
+            _flashesRead?.Remove(name);
+            Do(new SetChange(name, utf8));
             (_flashesSet ??= new(StringComparer.Ordinal)).Add(name);
         }
     }
@@ -209,7 +214,7 @@ public sealed partial class Session
         EntryName.Require(name);
         ArgumentNullException.ThrowIfNull(update);
         ArgumentNullException.ThrowIfNull(type);
-        var change = new UpdateChange<T>(name, update, type);
+        var change = new UpdateChange<T>(name, update, type, _operations.Time);
         lock (_sync)
         {
             RequireWritable();

@@ -141,7 +141,8 @@ public sealed partial class Session
     }
 
     /// <summary>The names of the entries, in the order in which they were first set.</summary>
-    public IReadOnlyList<string> Names => Read(static session => session._document.Names().FindAll(name => session.TryOpen(name, out _)));
+    public IReadOnlyList<string> Names =>
+        Read(static session => session._document.Names(entry => !Envelope.Open(entry).IsPast(session._operations.Time.GetUtcNow())));
 
     /// <summary>Whether an entry of this name is there.</summary>
     /// <param name="name">The entry's name.</param>
@@ -233,13 +234,13 @@ public sealed partial class Session
         {
             RequireWritable();
             StopWatching(name);
-            if (!_document.TryGet(name, out _))
+            var isThere = _document.TryGet(name, out _);
+            if (isThere || IsCopy)
             {
-                return false;
+                Do(new RemoveChange(name));
             }
 
-            Do(new RemoveChange(name));
-            return true;
+            return isThere;
         }
     }
 

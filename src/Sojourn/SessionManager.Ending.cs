@@ -69,7 +69,41 @@ public sealed partial class SessionManager
             return false;
         }
 
-        return await EndRecordAsync(key, record, session, reason, cancellationToken).ConfigureAwait(false) && ended.Add(handle);
+        if (!await EndRecordAsync(key, record, session, reason, cancellationToken).ConfigureAwait(false)
+            && !await EndMovedAsync(handle, session, reason, cancellationToken).ConfigureAwait(false))
+        {
+            return false;
+        }
+
+        return ended.Add(handle);
+    }
+
+    /// <summary>Ends a session that is not where it was found any more: in an end that takes long it may have been given a new id.</summary>
+    private async ValueTask<bool> EndMovedAsync(string handle, SessionInfo session, SessionEndReason reason, CancellationToken cancellationToken)
+    {
+        if (!Finder.FindsByLabel)
+        {
+            return false;
+        }
+
+        for (var attempt = 1; attempt <= MaxRenewAttempts; attempt++)
+        {
+            var found = await Finder.FindRecordsAsync(SessionLabels.Handle(handle), cancellationToken).ConfigureAwait(false);
+            foreach (var (key, record) in found)
+            {
+                if (await EndRecordAsync(key, record, session, reason, cancellationToken).ConfigureAwait(false))
+                {
+                    return true;
+                }
+            }
+
+            if (found.Count == 0)
+            {
+                break;
+            }
+        }
+
+        return false;
     }
 
     /// <summary>Deletes the record of a session, whatever its version: a change that was made meanwhile ends with the session.</summary>

@@ -74,6 +74,12 @@ public sealed partial class SessionManager
         {
             return;
         }
+        catch (SessionTooLargeException) when (!isChanged)
+        {
+            // With the time of the new id it would not fit: the id stays as it is.
+            session.Rebase(session.Record!);
+            return;
+        }
         catch (SessionStoreException e) when (!isChanged)
         {
             _logger.RenewalFailed(Start(session.Key), e);
@@ -104,8 +110,7 @@ public sealed partial class SessionManager
     private async ValueTask<bool> TryRenewAsync(Session session, TimeSpan after, bool isChanged, CancellationToken cancellationToken)
     {
         using var activity = SojournDiagnostics.Start("sojourn.renew");
-        var key = session.Key;
-        await _commits.EnterAsync(key, cancellationToken).ConfigureAwait(false);
+        var (key, _) = await EnterAsync(session, cancellationToken).ConfigureAwait(false);
         try
         {
             var now = await RebaseAsync(session, await _store.ReadAsync(key, cancellationToken).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
@@ -215,7 +220,9 @@ public sealed partial class SessionManager
         return now;
     }
 
-    /// <summary>Where the id of a running request's session was renewed meanwhile, the request goes on under the new one, however long it took.</summary>
+    /// <summary>
+    /// Where the id of a running request's session was renewed meanwhile, the request goes on under the new one, for as long as the old one's record is kept.
+    /// </summary>
     /// <returns>The record to go on from: the one that was found, or the one that it leads to.</returns>
     private async ValueTask<SessionRecord?> GoOnAsync(Session session, SessionRecord? found, CancellationToken cancellationToken)
     {

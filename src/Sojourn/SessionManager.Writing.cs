@@ -4,6 +4,7 @@ using Sojourn.Administration;
 using Sojourn.Diagnostics;
 using Sojourn.Events;
 using Sojourn.Storage;
+using Sojourn.Subjects;
 
 namespace Sojourn;
 
@@ -17,14 +18,14 @@ public sealed partial class SessionManager
     private async ValueTask WriteAsync(Session session, bool isResave, CancellationToken cancellationToken)
     {
         using var activity = SojournDiagnostics.Start("sojourn.commit");
-        var key = session.Key;
-        SessionRecord? handOn = null;
-        var handedOn = await _commits.EnterAsync(key, cancellationToken).ConfigureAwait(false);
+        var (key, handedOn) = await EnterAsync(session, cancellationToken).ConfigureAwait(false);
+        var (handOn, isCreated) = ((SessionRecord?)null, false);
         try
         {
             if (session.Record is null)
             {
                 await CreateAsync(session, key, cancellationToken).ConfigureAwait(false);
+                isCreated = true;
                 return;
             }
 
@@ -84,6 +85,27 @@ public sealed partial class SessionManager
         finally
         {
             _commits.Leave(key, handOn);
+            if (isCreated)
+            {
+                // Nobody waits for handlers but the request itself, and they may save the session.
+                await TellAsync(SessionEventKind.Created, session).ConfigureAwait(false);
+            }
+        }
+    }
+
+    /// <summary>Waits for the session's turn, under the key that it has by then: another task of the request may give it a new id meanwhile.</summary>
+    private async ValueTask<(string Key, SessionRecord? HandedOn)> EnterAsync(Session session, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            var key = session.Key;
+            var handedOn = await _commits.EnterAsync(key, cancellationToken).ConfigureAwait(false);
+            if (session.Key == key)
+            {
+                return (key, handedOn);
+            }
+
+            _commits.Leave(key, handedOn);
         }
     }
 
@@ -94,7 +116,6 @@ public sealed partial class SessionManager
         MarkCreated(session, record, changes);
         _metrics.Created();
         _logger.Created();
-        await TellAsync(SessionEventKind.Created, session).ConfigureAwait(false);
     }
 
     /// <summary>Creates the record of a new id, and takes it back if all that bears one of its labels was ended meanwhile.</summary>
@@ -107,12 +128,23 @@ public sealed partial class SessionManager
             throw Undone(session);
         }
 
-        if (!await _store.CreateAsync(key, record, cancellationToken).ConfigureAwait(false))
+        SubjectEntry[] after;
+        try
         {
-            throw new SessionStoreException("The new id's key is taken.");
+            if (!await _store.CreateAsync(key, record, cancellationToken).ConfigureAwait(false))
+            {
+                throw new SessionStoreException("The new id's key is taken.");
+            }
+
+            after = await _epochs.ReadAsync(watched, cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception e) when (!watched.IsEmpty && Unknown(e) is not null)
+        {
+            // Nobody is told the id: what may be there would be in its user's list, and count, for as long as it lives.
+            await RemoveInVainAsync(key).ConfigureAwait(false);
+            throw;
         }
 
-        var after = await _epochs.ReadAsync(watched, cancellationToken).ConfigureAwait(false);
         for (var i = 0; i < after.Length; i++)
         {
             if (after[i].Epoch != before[i].Epoch)
@@ -120,6 +152,18 @@ public sealed partial class SessionManager
                 await _store.DeleteAsync(key, null, cancellationToken).ConfigureAwait(false);
                 throw Undone(session);
             }
+        }
+    }
+
+    private async ValueTask RemoveInVainAsync(string key)
+    {
+        try
+        {
+            await _store.DeleteAsync(key, null, CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (SessionStoreException)
+        {
+            // It expires.
         }
     }
 
@@ -217,29 +261,37 @@ public sealed partial class SessionManager
             throw session.Failure;
         }
 
+        try
+        {
+            await RenewIdCoreAsync(session, kind, cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception e) when (session is { Failure: null, State: SessionState.Live, NeedsNewId: true })
+        {
+            // Who signed in must not be stored under the old id, which somebody else may know.
+            session.Failure = Unknown(e) ?? new SessionStoreException("The session got no new id, so what the request changed is not saved.", e);
+            throw;
+        }
+    }
+
+    private async ValueTask RenewIdCoreAsync(Session session, SessionEventKind kind, CancellationToken cancellationToken)
+    {
         using var activity = SojournDiagnostics.Start(kind == SessionEventKind.SignedIn ? "sojourn.sign_in" : "sojourn.renew");
         session.CollectChanges();
         var newId = session.NewId();
         var newKey = KeyOf(newId);
-        if (session.Record is null)
-        {
-            session.TakeId(newId, newKey);
-            if (kind == SessionEventKind.SignedIn)
-            {
-                // A sign-in is stored when it returns, whatever becomes of the request.
-                await WriteAsync(session, isResave: false, cancellationToken).ConfigureAwait(false);
-                await TellAsync(kind, session).ConfigureAwait(false);
-            }
-
-            return;
-        }
-
-        var key = session.Key;
-        var handedOn = await _commits.EnterAsync(key, cancellationToken).ConfigureAwait(false);
+        var (key, handedOn) = await EnterAsync(session, cancellationToken).ConfigureAwait(false);
+        var isNew = session.Record is null;
         try
         {
-            var now = await GetFreshAsync(session, key, handedOn, isCopyEnough: false, cancellationToken).ConfigureAwait(false);
-            await MoveAsync(session, newId, newKey, now, cancellationToken).ConfigureAwait(false);
+            if (isNew)
+            {
+                session.TakeId(newId, newKey);
+            }
+            else
+            {
+                var now = await GetFreshAsync(session, key, handedOn, isCopyEnough: false, cancellationToken).ConfigureAwait(false);
+                await MoveAsync(session, newId, newKey, now, cancellationToken).ConfigureAwait(false);
+            }
         }
         catch (Exception e) when (Unknown(e) is { } failure)
         {
@@ -251,7 +303,20 @@ public sealed partial class SessionManager
             _commits.Leave(key, null);
         }
 
-        _metrics.Renewed();
+        if (!isNew)
+        {
+            _metrics.Renewed();
+        }
+        else if (kind == SessionEventKind.SignedIn)
+        {
+            // A sign-in is stored when it returns, whatever becomes of the request.
+            await WriteAsync(session, isResave: false, cancellationToken).ConfigureAwait(false);
+        }
+        else
+        {
+            return;
+        }
+
         await TellAsync(kind, session).ConfigureAwait(false);
     }
 
@@ -324,8 +389,7 @@ public sealed partial class SessionManager
         // express-session destroys what was never stored, too.
         if (session.Record is not null || Options.IsExpress)
         {
-            var key = session.Key;
-            await _commits.EnterAsync(key, cancellationToken).ConfigureAwait(false);
+            var (key, _) = await EnterAsync(session, cancellationToken).ConfigureAwait(false);
             try
             {
                 // What may have been renewed meanwhile is deleted in the version that is known, so that it is found out.

@@ -167,7 +167,8 @@ public sealed partial class SessionManager : ISessionOperations
             return TouchIfDueAsync(session, record, cancellationToken);
         }
 
-        return Options.Resave && !session.WasWritten
+        // One that another writer made larger than may be stored is kept alive all the same.
+        return Options.Resave && !session.WasWritten && record.Document.Length <= Options.MaxDocumentBytes
             ? WriteAsync(session, isResave: true, cancellationToken)
             : TouchIfDueAsync(session, record, cancellationToken);
     }
@@ -233,7 +234,7 @@ public sealed partial class SessionManager : ISessionOperations
         if (record.ExpiresAt > now && (metadata.AbsoluteExpiresAt is not { } absolute || absolute > now))
         {
             activity?.SetTag("sojourn.outcome", "found");
-            return new(new Session(this, host, id, key, record, document));
+            return new(new Session(this, host, id, key, record, document) { IsCopy = isCopy });
         }
 
         if (isCopy)
@@ -300,19 +301,27 @@ public sealed partial class SessionManager : ISessionOperations
 
     async ValueTask ISessionOperations.ReloadAsync(Session session, CancellationToken cancellationToken)
     {
-        var fresh = await GoOnAsync(
-            session, await _store.ReadAsync(session.Key, cancellationToken).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
-        if (fresh is null || fresh.ExpiresAt <= Time.GetUtcNow())
+        // In turn: what another task of the request is saving just now must not be taken for what is done after this.
+        var (key, _) = await EnterAsync(session, cancellationToken).ConfigureAwait(false);
+        try
         {
-            if (session.Record is not null)
+            var fresh = await GoOnAsync(session, await _store.ReadAsync(key, cancellationToken).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
+            if (fresh is null || fresh.ExpiresAt <= Time.GetUtcNow())
             {
-                session.MarkEnded();
+                if (session.Record is not null)
+                {
+                    session.MarkEnded();
+                }
+
+                throw new SessionEndedException();
             }
 
-            throw new SessionEndedException();
+            session.MarkReloaded(fresh);
         }
-
-        session.MarkReloaded(fresh);
+        finally
+        {
+            _commits.Leave(key, null);
+        }
     }
 
     ValueTask ISessionOperations.DestroyAsync(Session session, SessionEndReason reason, CancellationToken cancellationToken) =>

@@ -51,10 +51,12 @@ public sealed class SessionSignIn
             throw new ArgumentException("SessionSignIn.IdleTimeout is 1 second to 400 days, or null for what the options say.", parameter);
         }
 
-        if (AbsoluteTimeout is { } absolute && absolute != Timeout.InfiniteTimeSpan && absolute < TimeSpan.FromSeconds(1))
+        if (AbsoluteTimeout is { } absolute
+            && absolute != Timeout.InfiniteTimeSpan
+            && (absolute < TimeSpan.FromSeconds(1) || absolute > TimeSpan.FromDays(36_500)))
         {
             throw new ArgumentException(
-                "SessionSignIn.AbsoluteTimeout is 1 second or more, Timeout.InfiniteTimeSpan for none, or null for what the options say.", parameter);
+                "SessionSignIn.AbsoluteTimeout is 1 second to 36,500 days, Timeout.InfiniteTimeSpan for none, or null for what the options say.", parameter);
         }
 
         foreach (var label in Labels)

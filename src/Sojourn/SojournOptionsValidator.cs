@@ -6,6 +6,7 @@ namespace Sojourn;
 internal sealed class SojournOptionsValidator : IValidateOptions<SojournOptions>
 {
     private static readonly TimeSpan LongestCookie = TimeSpan.FromDays(400);
+    private static readonly TimeSpan LongestLife = TimeSpan.FromDays(36_500);
 
     public ValidateOptionsResult Validate(string? name, SojournOptions options)
     {
@@ -20,7 +21,9 @@ internal sealed class SojournOptionsValidator : IValidateOptions<SojournOptions>
 
         Require(options.ApplicationName is not "" && !options.ApplicationName.Contains('\0'), "ApplicationName must be set, and hold no NUL.");
         Require(options.IdleTimeout >= TimeSpan.FromSeconds(1) && options.IdleTimeout <= LongestCookie, "IdleTimeout must be 1 second to 400 days.");
-        Require(options.AbsoluteTimeout is null || options.AbsoluteTimeout >= TimeSpan.FromSeconds(1), "AbsoluteTimeout must be null or at least 1 second.");
+        Require(
+            options.AbsoluteTimeout is null || (options.AbsoluteTimeout >= TimeSpan.FromSeconds(1) && options.AbsoluteTimeout <= LongestLife),
+            "AbsoluteTimeout must be null (none), or 1 second to 36,500 days.");
         Require(
             options.TouchInterval is null || (options.TouchInterval >= TimeSpan.Zero && options.TouchInterval < options.IdleTimeout),
             "TouchInterval must be null, or at least zero and shorter than IdleTimeout; else sessions in use would end.");
@@ -43,8 +46,9 @@ internal sealed class SojournOptionsValidator : IValidateOptions<SojournOptions>
             options.RememberMe.IdleTimeout >= TimeSpan.FromSeconds(1) && options.RememberMe.IdleTimeout <= LongestCookie,
             "RememberMe.IdleTimeout must be 1 second to 400 days.");
         Require(
-            options.RememberMe.AbsoluteTimeout is null || options.RememberMe.AbsoluteTimeout >= TimeSpan.FromSeconds(1),
-            "RememberMe.AbsoluteTimeout must be null or at least 1 second.");
+            options.RememberMe.AbsoluteTimeout is null
+                || (options.RememberMe.AbsoluteTimeout >= TimeSpan.FromSeconds(1) && options.RememberMe.AbsoluteTimeout <= LongestLife),
+            "RememberMe.AbsoluteTimeout must be null (none), or 1 second to 36,500 days.");
         Require(options.MaxSessionsPerSubject is null or >= 1, "MaxSessionsPerSubject must be null or at least 1.");
         Require(Enum.IsDefined(options.KeepDevice), "KeepDevice must be Nothing, Agent or AgentAndNetwork.");
         Require(Enum.IsDefined(options.WhenTooManySessions), "WhenTooManySessions must be EndLeastRecentlyUsed, EndOldest or Reject.");

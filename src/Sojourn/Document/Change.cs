@@ -6,6 +6,9 @@ namespace Sojourn.Document;
 /// <summary>One thing that a request did to the session. Applied to the request's own document at once, and again to the fresh one after a conflict.</summary>
 internal abstract class Change
 {
+    /// <summary>Whether it is for a new id alone: never to be stored under the old one.</summary>
+    public virtual bool NeedsNewId => false;
+
     public abstract void Apply(SessionDocument document);
 }
 
@@ -41,37 +44,40 @@ internal sealed class FlashReadChange(string name, ReadOnlyMemory<byte> seen) : 
 /// <summary>Removes the entries that the request saw; one that came meanwhile stays.</summary>
 internal sealed class ClearChange(List<string> names) : Change
 {
+    private readonly HashSet<string> _names = new(names, StringComparer.Ordinal);
+
     public override void Apply(SessionDocument document)
     {
-        foreach (var name in names)
-        {
-            document.Remove(name);
-        }
+        document.RemoveAll(_names);
     }
 }
 
-internal sealed class UpdateChange<T>(string name, Func<T?, T?> update, JsonTypeInfo<T> type) : Change
+internal sealed class UpdateChange<T>(string name, Func<T?, T?> update, JsonTypeInfo<T> type, TimeProvider time) : Change
 {
     /// <summary>The entry as it was last computed: after a commit, as it is stored.</summary>
     public byte[] Result { get; private set; } = [];
 
     public override void Apply(SessionDocument document)
     {
-        var current = document.TryGet(name, out var entry) ? EntryValue.Read(name, Envelope.Open(entry).Value.Span, type) : default;
+        document.TryGet(name, out var entry);
+        var envelope = Envelope.Open(entry);
+        var current = envelope.Value.IsEmpty || envelope.IsPast(time.GetUtcNow()) ? default : EntryValue.Read(name, envelope.Value.Span, type);
         Result = EntryValue.Write(name, update(current), type);
         document.Set(name, Result);
     }
 }
 
 /// <summary>Replaces what Sojourn itself keeps in the document.</summary>
-internal class MetadataChange(Func<SessionMetadata, SessionMetadata> change) : Change
+internal class MetadataChange(Func<SessionMetadata, SessionMetadata> change, bool needsNewId = false) : Change
 {
+    public override bool NeedsNewId => needsNewId;
+
     public override void Apply(SessionDocument document) =>
         document.Metadata = change(document.OwnMetadata).ToUtf8();
 }
 
 /// <summary>A user signs in. Entries of another subject never stay, nor do any where the sign-in says so.</summary>
-internal sealed class SignInChange(string subject, bool keepsEntries, Func<SessionMetadata, SessionMetadata> signIn) : MetadataChange(signIn)
+internal sealed class SignInChange(string subject, bool keepsEntries, Func<SessionMetadata, SessionMetadata> signIn) : MetadataChange(signIn, needsNewId: true)
 {
     public override void Apply(SessionDocument document)
     {
@@ -90,6 +96,8 @@ internal sealed class SignInChange(string subject, bool keepsEntries, Func<Sessi
 /// <summary>The session's subject begins to act as another one, with no entry of their own before them.</summary>
 internal sealed class ImpersonateChange(string subject, ReadOnlyMemory<byte> ticket) : Change
 {
+    public override bool NeedsNewId => true;
+
     public override void Apply(SessionDocument document)
     {
         var metadata = document.OwnMetadata;
@@ -110,6 +118,8 @@ internal sealed class ImpersonateChange(string subject, ReadOnlyMemory<byte> tic
 /// <summary>Whoever acted as another subject is themselves again, with the entries that they had.</summary>
 internal sealed class StopImpersonatingChange : Change
 {
+    public override bool NeedsNewId => true;
+
     public override void Apply(SessionDocument document)
     {
         var metadata = document.OwnMetadata;

@@ -21,6 +21,9 @@ internal readonly ref struct Envelope
 
     public DateTimeOffset? Until { get; }
 
+    /// <summary>Whether the value's lifetime is over: then the entry is as if it were not there.</summary>
+    public bool IsPast(DateTimeOffset now) => Until <= now;
+
     public static byte[] Flash(ReadOnlySpan<byte> value) => [.. "{\"$flash\":"u8, .. value, (byte)'}'];
 
     public static byte[] Kept(ReadOnlyMemory<byte> value, DateTimeOffset until) => JsonText.Write((value, until), static (writer, state) =>

@@ -122,12 +122,23 @@ internal sealed partial class SessionDocument
     }
 
     /// <summary>Removes every entry that the application could have made.</summary>
-    public void ClearEntries()
+    public void ClearEntries() => RemoveAll(null);
+
+    /// <summary>Removes the entries of these names, or all that the application could have made.</summary>
+    public void RemoveAll(HashSet<string>? names)
     {
-        foreach (var name in Names())
+        OwnEntries();
+        var kept = 0;
+        for (var i = 0; i < _count; i++)
         {
-            Remove(name);
+            if (_entries[i].IsHidden || names?.Contains(_entries[i].Name(_stored)) == false)
+            {
+                _entries[kept++] = _entries[i];
+            }
         }
+
+        _entries.AsSpan(kept, _count - kept).Clear();
+        _count = kept;
     }
 
     /// <summary>The entries alone, as one JSON object.</summary>
@@ -151,18 +162,28 @@ internal sealed partial class SessionDocument
         }
     }
 
-    public List<string> Names()
+    /// <param name="isMeant">Which entries count, by their values; all when <see langword="null"/>.</param>
+    public List<string> Names(Func<ReadOnlyMemory<byte>, bool>? isMeant = null)
     {
-        var names = new OrderedDictionary<string, bool>(_count, StringComparer.Ordinal);
-        foreach (ref readonly var entry in Entries)
+        var last = new OrderedDictionary<string, int>(_count, StringComparer.Ordinal);
+        for (var i = 0; i < _count; i++)
         {
-            if (!entry.IsHidden)
+            if (!_entries[i].IsHidden)
             {
-                names.TryAdd(entry.Name(_stored), true);
+                last[_entries[i].Name(_stored)] = i;
             }
         }
 
-        return [.. names.Keys];
+        var names = new List<string>(last.Count);
+        foreach (var (name, index) in last)
+        {
+            if (isMeant is null || isMeant(_entries[index].Value(_stored)))
+            {
+                names.Add(name);
+            }
+        }
+
+        return names;
     }
 
     /// <summary>Whether both have the same entries in the same order, to the byte.</summary>

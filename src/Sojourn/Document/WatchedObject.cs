@@ -31,7 +31,7 @@ internal sealed class WatchedObject
     public Type Type => _type.Type;
 
     /// <summary>The new value if the object was changed since it was last looked at, else <see langword="null"/>.</summary>
-    public byte[]? TakeChange()
+    public byte[]? FindChange()
     {
         byte[] now;
         try
@@ -59,7 +59,9 @@ internal sealed class WatchedObject
             throw new SessionEntryException(Name, Type, "cannot be written", (e as JsonException)?.Path, e);
         }
 
-        _seen = now;
         return now;
     }
+
+    /// <summary>The change is noted.</summary>
+    public void Take(byte[] utf8) => (_seen, _isOurWriting) = (utf8, true);
 }

@@ -134,7 +134,7 @@ public sealed class MigratingStore : ISessionStore, ISessionIndex, IExpiringStor
         if (IsOld(current))
         {
             // As if it moved, and was gone by then.
-            return await MoveAsync(key, current, NewTombstone(), cancellationToken).ConfigureAwait(false);
+            return await MoveAsync(key, current, NewTombstone(current), cancellationToken).ConfigureAwait(false);
         }
 
         // Should a crash have left the record in the old store when it moved, it must not show up again.
@@ -307,7 +307,12 @@ public sealed class MigratingStore : ISessionStore, ISessionIndex, IExpiringStor
 
     private string FromKey(string key) => _isKeyedById && !IsKeyedById(_from) ? _ids.KeyOf(key) : key;
 
-    private SessionRecord NewTombstone() => new(Tombstone, _time.GetUtcNow() + TombstoneLifetime);
+    /// <summary>It outlives the record in the old store, which a failure may leave there.</summary>
+    private SessionRecord NewTombstone(SessionRecord old)
+    {
+        var longEnough = _time.GetUtcNow() + TombstoneLifetime;
+        return new(Tombstone, old.ExpiresAt > longEnough ? old.ExpiresAt : longEnough);
+    }
 
     /// <summary>
     /// Writes the new store first, where of several who move a session one comes first, then takes the record out of the old one, if nobody changed it there

@@ -1,0 +1,117 @@
+using Microsoft.Extensions.Time.Testing;
+using Sojourn.Storage;
+using Sojourn.Testing;
+
+namespace Sojourn.Tests;
+
+/// <summary>Of a sign-in that did not come about nothing is left: not under the old id, which somebody else may know, and not in the user's list.</summary>
+public sealed class SignInFailureTests
+{
+    private readonly FakeTimeProvider _time = Engine.NewClock();
+    private readonly MemorySessionStore _memory = new();
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task A_sign_in_that_was_cancelled_signs_nobody_in_under_the_old_id()
+    {
+        var store = new FaultInjectingStore(_memory);
+        var engine = new Engine(store, _time);
+        var id = await StoredAsync(engine);
+        var writer = await engine.LoadAsync(id);
+        writer.Set("n", 1);
+        var held = store.On(StoreVerb.Replace).Hold();
+        var writing = engine.Sessions.CommitAsync(writer, Token).AsTask();
+        await held.Arrived;
+
+        // Another request of the session signs in, with a limit of its own on how long that may take.
+        var visitor = await engine.LoadAsync(id);
+        using var patience = new CancellationTokenSource();
+        var signingIn = visitor.SignInAsync("ada", null, patience.Token).AsTask();
+        await patience.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => signingIn);
+        held.Release();
+        await writing;
+
+        // The handler caught it and answered "try again": the request's commit.
+        try
+        {
+            await engine.Sessions.CommitAsync(visitor, Token);
+        }
+        catch (SessionStoreException)
+        {
+        }
+
+        Assert.Null((await engine.Sessions.LoadAsync(id, Token))?.Subject);
+    }
+
+    [Fact]
+    public async Task A_sign_in_that_would_not_fit_signs_nobody_in_under_the_old_id()
+    {
+        var engine = new Engine(_memory, _time, o => o.MaxDocumentBytes = 1024);
+        var id = await StoredAsync(engine);
+        var visitor = await engine.LoadAsync(id);
+        visitor.Set("big", new string('x', 1000));
+        await Assert.ThrowsAsync<SessionTooLargeException>(async () => await visitor.SignInAsync("ada", null, Token));
+        visitor.Remove("big");
+        try
+        {
+            await engine.Sessions.CommitAsync(visitor, Token);
+        }
+        catch (SessionStoreException)
+        {
+        }
+
+        Assert.Null((await engine.Sessions.LoadAsync(id, Token))?.Subject);
+    }
+
+    [Fact]
+    public async Task An_impersonation_that_was_cancelled_does_not_happen()
+    {
+        var store = new FaultInjectingStore(_memory);
+        var engine = new Engine(store, _time);
+        var id = (await engine.SignInAsync("admin")).Id;
+        var writer = await engine.LoadAsync(id);
+        writer.Set("n", 1);
+        var held = store.On(StoreVerb.Replace).Hold();
+        var writing = engine.Sessions.CommitAsync(writer, Token).AsTask();
+        await held.Arrived;
+        var visitor = await engine.LoadAsync(id);
+        using var patience = new CancellationTokenSource();
+        var acting = visitor.ImpersonateAsync("ada", patience.Token).AsTask();
+        await patience.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => acting);
+        held.Release();
+        await writing;
+        try
+        {
+            await engine.Sessions.CommitAsync(visitor, Token);
+        }
+        catch (SessionStoreException)
+        {
+        }
+
+        Assert.Equal("admin", (await engine.Sessions.LoadAsync(id, Token))?.Subject);
+    }
+
+    [Fact]
+    public async Task A_sign_in_that_failed_does_not_keep_the_user_from_signing_in()
+    {
+        var store = new FaultInjectingStore(_memory);
+        var engine = new Engine(store, _time, o => (o.MaxSessionsPerSubject, o.WhenTooManySessions) = (1, SessionLimitPolicy.Reject));
+        var session = await engine.LoadAsync(await StoredAsync(engine));
+        store.On(StoreVerb.Create).LoseAnswer(times: 1);
+        await Assert.ThrowsAsync<SessionStoreException>(async () => await session.SignInAsync("ada", null, Token));
+        _time.Advance(TimeSpan.FromMinutes(2));
+        await engine.SignInAsync("ada");
+        Assert.Single(await engine.Administration.ListAsync("ada", cancellationToken: Token));
+    }
+
+    private static async Task<string> StoredAsync(Engine engine)
+    {
+        var session = engine.Sessions.Create();
+        session.Set("seed", "1");
+        await engine.Sessions.CommitAsync(session, Token);
+        return session.Id;
+    }
+}
