@@ -53,9 +53,9 @@ internal static class EndpointSession
     }
 
     /// <summary>What it requires of the session of a name and does not find; without a session, whatever it requires.</summary>
-    public static SessionRequirementAttribute? FindUnmet(HttpContext context, string name, Session? session, TimeProvider time)
+    public static SessionRequirementAttribute? FindUnmet(Endpoint? endpoint, string name, Session? session, TimeProvider time)
     {
-        var required = context.GetEndpoint()?.Metadata.GetOrderedMetadata<SessionRequirementAttribute>() ?? [];
+        var required = endpoint?.Metadata.GetOrderedMetadata<SessionRequirementAttribute>() ?? [];
         for (var i = 0; i < required.Count; i++)
         {
             if (required[i].Session == name && (session is null || !required[i].IsMetBy(session, time)))

@@ -18,14 +18,14 @@ internal sealed class EnvironmentDefaults(
         {
             // A session side by side takes from the default one what concerns the application as a whole.
             var main = services.OptionsFor("");
-            options.ApplicationName = options.ApplicationName is "" ? main.ApplicationName : options.ApplicationName;
+            options.ApplicationName = options.ApplicationName is null or "" ? main.ApplicationName : options.ApplicationName;
             if (options.Secrets.Count == 0)
             {
                 (options.Secrets, options.SecretKeys) = (main.Secrets, main.SecretKeys);
             }
         }
 
-        if (options.ApplicationName is "")
+        if (options.ApplicationName is null or "")
         {
             options.ApplicationName = environment.ApplicationName;
         }

@@ -125,8 +125,9 @@ internal sealed class SessionFeature(HttpContext context, SessionServices servic
     /// <summary>What the chosen endpoint requires of the session and does not find.</summary>
     public SessionRequirementAttribute? FindUnmet()
     {
-        var unmet = EndpointSession.FindUnmet(context, Name, Session, services.Time);
-        Asked = unmet is null ? context.GetEndpoint() : null;
+        var endpoint = context.GetEndpoint();
+        var unmet = EndpointSession.FindUnmet(endpoint, Name, Session, services.Time);
+        Asked = unmet is null ? endpoint : null;
         return unmet;
     }
 
@@ -367,7 +368,7 @@ internal sealed class SessionFeature(HttpContext context, SessionServices servic
         var isPage = context.Features.Get<IStatusCodeReExecuteFeature>() is not null;
         if (use is null
             && ((!isPage && EndpointSession.UseOf(context, Name) is not (null or SessionUse.ReadWrite))
-                || EndpointSession.FindUnmet(context, Name, null, services.Time) is not null))
+                || EndpointSession.FindUnmet(context.GetEndpoint(), Name, null, services.Time) is not null))
         {
             throw new InvalidOperationException(
                 $"The endpoint '{context.GetEndpoint()!.DisplayName}' says how it uses the session, but it was chosen after the session had been loaded. Call "

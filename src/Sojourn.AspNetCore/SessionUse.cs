@@ -13,8 +13,8 @@ public enum SessionUse
     ReadOnly,
 
     /// <summary>
-    /// Requests of one session run one after another, within this process. One that waits longer than
-    /// <see cref="SojournOptions.ExclusiveTimeout"/> gets 503.
+    /// Requests of one session run one after another: those of this process, and of all processes where the store has leases
+    /// (<see cref="Storage.ISessionLease"/>). One that waits longer than <see cref="SojournOptions.ExclusiveTimeout"/> gets 503.
     /// </summary>
     Exclusive,
 }

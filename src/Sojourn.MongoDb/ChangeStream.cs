@@ -41,6 +41,11 @@ internal sealed class ChangeStream : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        if (_stop.IsCancellationRequested)
+        {
+            return;
+        }
+
         await _stop.CancelAsync().ConfigureAwait(false);
         await _listening.ConfigureAwait(false);
         _stop.Dispose();

@@ -46,7 +46,9 @@ internal static class RecordFormat
 
     public static BsonDateTime Date(DateTimeOffset time) => new(time.ToUnixTimeMilliseconds());
 
-    public static DateTimeOffset Time(BsonValue date) => DateTimeOffset.FromUnixTimeMilliseconds(date.AsBsonDateTime.MillisecondsSinceEpoch);
+    /// <summary>A date of JavaScript may be later than one of .NET.</summary>
+    public static DateTimeOffset Time(BsonValue date) =>
+        DateTimeOffset.FromUnixTimeMilliseconds(Math.Min(date.AsBsonDateTime.MillisecondsSinceEpoch, DateTimeOffset.MaxValue.ToUnixTimeMilliseconds()));
 
     /// <exception cref="ArgumentException">It does not.</exception>
     public static void EnsureFits(SessionRecord record, int bytes)

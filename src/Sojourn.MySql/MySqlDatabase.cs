@@ -299,8 +299,9 @@ internal sealed class MySqlDatabase : IAsyncDisposable
 
     private Task<bool> EnsureAsync() => WithoutCheckAsync(async connection =>
     {
-        var (sqlMode, maxPacket) = (await QueryAsync(connection, "SELECT @@sql_mode, @@max_allowed_packet",
-            static row => (row.GetString(0), row.GetInt64(1)), CancellationToken.None).ConfigureAwait(false))[0];
+        var (sqlMode, maxPacket, commits) = (await QueryAsync(connection, "SELECT @@sql_mode, @@max_allowed_packet, @@autocommit",
+            static row => (row.GetString(0), row.GetInt64(1), row.GetInt64(2) == 1), CancellationToken.None).ConfigureAwait(false))[0];
+        SchemaCheck.ThrowIfNothingIsCommitted(commits);
         SchemaCheck.ThrowIfBackslashesDiffer(sqlMode, new MySqlConnectionStringBuilder(_connectionString).NoBackslashEscapes);
         await _schema.EnsureAsync(connection).ConfigureAwait(false);
         _maxPacket = maxPacket;

@@ -27,6 +27,17 @@ internal sealed class SchemaCheck(string checkReads, string checkWrites, string 
         }
     }
 
+    /// <summary>Each verb is one statement, which commits by itself.</summary>
+    /// <exception cref="SessionSchemaException">It does not.</exception>
+    public static void ThrowIfNothingIsCommitted(bool commits)
+    {
+        if (!commits)
+        {
+            throw new SessionSchemaException(
+                "The server's connections begin with autocommit = 0: what is written would never be committed.", "SET GLOBAL autocommit = 1;");
+        }
+    }
+
     /// <exception cref="SessionSchemaException">Something is missing that may not be made.</exception>
     public async Task EnsureAsync(MySqlConnection connection)
     {

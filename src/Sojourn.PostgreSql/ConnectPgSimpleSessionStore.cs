@@ -19,7 +19,7 @@ public sealed class ConnectPgSimpleSessionStore : ISessionStore, INodeLayout, IS
     private const int PruneBatch = 256;
 
     /// <summary>The stored text, and the expiry by the connection's time zone, as connect-pg-simple compares it.</summary>
-    private const string Columns = "sess::text, (extract(epoch FROM expire::timestamptz) * 1000)::bigint, sid";
+    private const string Columns = "sess::text, LEAST(extract(epoch FROM expire::timestamptz) * 1000, 253402300799999)::bigint, sid";
 
     private readonly PostgreSqlDatabase _database;
     private readonly ConnectPgSimpleSessionStoreOptions _options;

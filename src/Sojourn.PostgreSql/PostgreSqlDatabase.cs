@@ -71,7 +71,7 @@ internal sealed class PostgreSqlDatabase : IAsyncDisposable
         var command = Command(sql, parameters);
         await using (command.ConfigureAwait(false))
         {
-            return await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
+            return await AgainAsync(() => command.ExecuteNonQueryAsync(cancellationToken)).ConfigureAwait(false);
         }
     }
 
@@ -83,16 +83,37 @@ internal sealed class PostgreSqlDatabase : IAsyncDisposable
         var command = Command(sql, parameters);
         await using (command.ConfigureAwait(false))
         {
-            var reader = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
-            await using (reader.ConfigureAwait(false))
+            return await AgainAsync(async () =>
             {
-                var rows = new List<T>();
-                while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
+                var reader = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
+                await using (reader.ConfigureAwait(false))
                 {
-                    rows.Add(row(reader));
-                }
+                    var rows = new List<T>();
+                    while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
+                    {
+                        rows.Add(row(reader));
+                    }
 
-                return rows;
+                    return rows;
+                }
+            }).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>
+    /// What the server has rolled back since it met another writer, as stronger isolation than READ COMMITTED does and a deadlock, is run again.
+    /// </summary>
+    private static async Task<T> AgainAsync<T>(Func<Task<T>> act)
+    {
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                return await act().ConfigureAwait(false);
+            }
+            catch (PostgresException e) when (e.SqlState is PostgresErrorCodes.SerializationFailure or PostgresErrorCodes.DeadlockDetected && attempt < 5)
+            {
+                // Nothing of it was done.
             }
         }
     }

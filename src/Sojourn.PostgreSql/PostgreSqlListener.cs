@@ -46,6 +46,11 @@ internal sealed class PostgreSqlListener(NpgsqlDataSource source, string channel
 
     public async ValueTask DisposeAsync()
     {
+        if (_disposed.IsCancellationRequested)
+        {
+            return;
+        }
+
         await _disposed.CancelAsync().ConfigureAwait(false);
         if (_loop is not null)
         {
@@ -69,11 +74,15 @@ internal sealed class PostgreSqlListener(NpgsqlDataSource source, string channel
             }
             catch (Exception e) when (e is NpgsqlException or IOException or TimeoutException or InvalidOperationException)
             {
-                // Who subscribes meanwhile waits for the next connection.
+                // Who waits is told what is wrong; who subscribes meanwhile waits for the next connection.
+                TaskCompletionSource waited;
                 lock (_gate)
                 {
-                    _listening = _listening.Task.IsCompleted ? new(TaskCreationOptions.RunContinuationsAsynchronously) : _listening;
+                    (waited, _listening) = (_listening, new(TaskCreationOptions.RunContinuationsAsynchronously));
                 }
+
+                waited.TrySetException(e);
+                _ = waited.Task.Exception;
 
                 await Task.Delay(PauseBeforeRetry, time, _disposed.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }

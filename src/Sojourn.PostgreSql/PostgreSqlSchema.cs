@@ -21,7 +21,7 @@ public static class PostgreSqlSchema
         // A touch moves expires alone, which no index is on, and finds room on the row's own page: no index is written. Due is no later than expires;
         // pruning files a row anew when it comes due and has not expired. Hashes of labels, since an index entry has a greatest length.
         return $"""
-            CREATE SCHEMA IF NOT EXISTS {schema};
+            {MakeSchema(options.SchemaName)}
             CREATE {unlogged}TABLE IF NOT EXISTS {schema}.{Name("sessions")} (
                 key text COLLATE "C" PRIMARY KEY,
                 version bigint NOT NULL,
@@ -51,14 +51,18 @@ public static class PostgreSqlSchema
         if (!options.IsValid) throw new ArgumentException(ConnectPgSimpleSessionStoreOptions.Rule, nameof(options));
         var table = ConnectPgSimpleSessionStore.TableOf(options);
         return $"""
-            CREATE TABLE IF NOT EXISTS {table} (
+            {(options.SchemaName is { } schema ? MakeSchema(schema) + Environment.NewLine : "")}CREATE TABLE IF NOT EXISTS {table} (
                 "sid" varchar NOT NULL COLLATE "default",
                 "sess" json NOT NULL,
                 "expire" timestamp(6) NOT NULL,
-                CONSTRAINT {Quoted(options.TableName + "_pkey")} PRIMARY KEY ("sid")
+                PRIMARY KEY ("sid")
             );
             CREATE INDEX IF NOT EXISTS {Quoted($"IDX_{options.TableName}_expire")} ON {table} ("expire");
 
             """;
     }
+
+    /// <summary>CREATE SCHEMA IF NOT EXISTS asks for the right to make schemas also where the schema is there.</summary>
+    private static string MakeSchema(string name) =>
+        $"DO $do$ BEGIN IF NOT EXISTS (SELECT FROM pg_namespace WHERE nspname = {Literal(name)}) THEN CREATE SCHEMA {Quoted(name)}; END IF; END $do$;";
 }

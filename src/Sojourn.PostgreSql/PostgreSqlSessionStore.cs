@@ -88,12 +88,14 @@ public sealed partial class PostgreSqlSessionStore : ISessionStore, ISessionInde
         ArgumentNullException.ThrowIfNull(key);
         ArgumentNullException.ThrowIfNull(current);
         ArgumentNullException.ThrowIfNull(next);
+        // Drawn by chance, since a standby that takes over without the last writes would count to the same number again.
+        var version = SessionVersion.NewRandom();
         return await ChangedOneAsync(
-            $"UPDATE {_sessions} SET version = version + 1, expires = $3, due = LEAST(due, $3), labels = $4, label_hashes = $5, document = $6 "
+            $"UPDATE {_sessions} SET version = $7, expires = $3, due = LEAST(due, $3), labels = $4, label_hashes = $5, document = $6 "
             + $"WHERE key = $1 AND version = $2{_tellChanged}", cancellationToken,
-            Parameter(key), Parameter(current.Version.Number), Parameter(Milliseconds(next.ExpiresAt)), Labels(next), Hashes(next),
-            Parameter(next.Document)).ConfigureAwait(false)
-            ? WriteResult.Done(next.WithVersion(new SessionVersion(current.Version.Number + 1)))
+            Parameter(key), Parameter(current.Version.Number), Parameter(Milliseconds(next.ExpiresAt)), Labels(next), Hashes(next), Parameter(next.Document),
+            Parameter(version.Number)).ConfigureAwait(false)
+            ? WriteResult.Done(next.WithVersion(version))
             : await ConflictOrGoneAsync(key, cancellationToken).ConfigureAwait(false);
     }
 

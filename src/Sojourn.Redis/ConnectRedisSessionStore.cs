@@ -127,8 +127,9 @@ public sealed class ConnectRedisSessionStore : ISessionStore, INodeLayout, ISess
     private SessionRecord ToRecord(RedisResult result)
     {
         var (text, milliseconds) = ((byte[])result[0]!, (long)result[1]);
-        return new SessionRecord(
-            text, _time.GetUtcNow() + (milliseconds < 0 ? TimeToLive : TimeSpan.FromMilliseconds(milliseconds)), version: new SessionVersion(text));
+        var now = _time.GetUtcNow();
+        var left = milliseconds < 0 ? TimeToLive : TimeSpan.FromMilliseconds(Math.Min(milliseconds, (DateTimeOffset.MaxValue - now).TotalMilliseconds - 1));
+        return new SessionRecord(text, now + left, version: new SessionVersion(text));
     }
 
     private ValueTask<RedisResult> RunAsync(string script, string key, RedisValue[] arguments, CancellationToken cancellationToken)

@@ -4,13 +4,17 @@ using StackExchange.Redis;
 
 namespace Sojourn.Redis;
 
-/// <summary>The way to the server: the application's own connection, or one of the store's own.</summary>
+/// <summary>
+/// The way to the server: the application's own connection, or one of the store's own. Whatever is asked, only a primary answers: a replica may know nothing of
+/// a session that lives.
+/// </summary>
 internal sealed class RedisConnection : IAsyncDisposable
 {
     private readonly IConnectionMultiplexer? _given;
     private readonly LazyConnection? _own;
     private readonly ReplicatedWrites? _replicated;
     private readonly CommandGroup _group = new();
+    private readonly Lazy<string> _channelPrefix;
 
     /// <exception cref="ArgumentException">Replicas are to be waited for, on a connection that serves others, too.</exception>
     public RedisConnection(IConnectionMultiplexer given, int waitForReplicas)
@@ -23,12 +27,12 @@ internal sealed class RedisConnection : IAsyncDisposable
                 nameof(waitForReplicas));
         }
 
-        (_given, ChannelPrefix) = (given, PrefixOf(ConfigurationOptions.Parse(given.Configuration)));
+        (_given, _channelPrefix) = (given, new(() => PrefixOf(ConfigurationOptions.Parse(given.Configuration))));
     }
 
     public RedisConnection(ConfigurationOptions configuration, int waitForReplicas)
     {
-        (_own, ChannelPrefix) = (new(configuration), PrefixOf(configuration));
+        (_own, _channelPrefix) = (new(configuration), new(() => PrefixOf(configuration)));
         if (waitForReplicas > 0)
         {
             _replicated = new(configuration.Clone(), waitForReplicas);
@@ -36,7 +40,10 @@ internal sealed class RedisConnection : IAsyncDisposable
     }
 
     /// <summary>What the driver puts before the names of channels, unless a script names them.</summary>
-    public string ChannelPrefix { get; }
+    /// <remarks>
+    /// Looked for only where it is needed: the text of a configuration does not say everything as it was said, such as a password with a comma.
+    /// </remarks>
+    public string ChannelPrefix => _channelPrefix.Value;
 
     public async ValueTask<IConnectionMultiplexer> ConnectAsync(CancellationToken cancellationToken) =>
         _given ?? await _own!.GetAsync().WaitAsync(cancellationToken).ConfigureAwait(false);
@@ -49,7 +56,7 @@ internal sealed class RedisConnection : IAsyncDisposable
         cancellationToken.ThrowIfCancellationRequested();
         var database = await DatabaseAsync(cancellationToken).ConfigureAwait(false);
         await _group;
-        return await database.StringGetAsync(key).WaitAsync(cancellationToken).ConfigureAwait(false);
+        return await database.StringGetAsync(key, CommandFlags.DemandMaster).WaitAsync(cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Runs a script on one key.</summary>
@@ -58,7 +65,7 @@ internal sealed class RedisConnection : IAsyncDisposable
         cancellationToken.ThrowIfCancellationRequested();
         var database = await DatabaseAsync(cancellationToken).ConfigureAwait(false);
         await _group;
-        return await database.ScriptEvaluateAsync(script, [key], arguments).WaitAsync(cancellationToken).ConfigureAwait(false);
+        return await database.ScriptEvaluateAsync(script, [key], arguments, CommandFlags.DemandMaster).WaitAsync(cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Runs a script that writes to one key, and waits for replicas where that is asked for.</summary>

@@ -47,7 +47,8 @@ internal sealed class RedisLabels(RedisConnection connection, string prefix, Tim
     public async ValueTask<SortedSetEntry[]> ReadAsync(string label, CancellationToken cancellationToken)
     {
         var database = await connection.DatabaseAsync(cancellationToken).ConfigureAwait(false);
-        return await database.SortedSetRangeByRankWithScoresAsync(KeyOf(label)).WaitAsync(cancellationToken).ConfigureAwait(false);
+        return await database.SortedSetRangeByRankWithScoresAsync(
+            KeyOf(label), flags: CommandFlags.DemandMaster).WaitAsync(cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Removes an entry that points to nothing, unless it may belong to a record that is just being written.</summary>

@@ -9,7 +9,10 @@ public sealed class RedisSessionStoreOptions
     /// </summary>
     public string? ConnectionString { get; set; }
 
-    /// <summary>What the names of all keys begin with. <c>sojourn:</c> by default; not empty.</summary>
+    /// <summary>
+    /// What the names of all keys begin with. <c>sojourn:</c> by default; it ends with a colon, so that the sessions of <c>shop:</c> are none of
+    /// <c>shop:admin:</c>'s.
+    /// </summary>
     public string KeyPrefix { get; set; } = "sojourn:";
 
     /// <summary>
@@ -24,9 +27,9 @@ public sealed class RedisSessionStoreOptions
     /// </summary>
     public int WaitForReplicas { get; set; }
 
-    internal bool IsValid => !string.IsNullOrEmpty(KeyPrefix) && WaitForReplicas is >= 0 and <= 10;
+    internal bool IsValid => KeyPrefix is [_, .., ':'] && WaitForReplicas is >= 0 and <= 10;
 
     internal const string Rule =
-        $"{nameof(RedisSessionStoreOptions)}.{nameof(KeyPrefix)} must not be empty: it sets sessions apart from other keys of the server. "
-        + $"{nameof(WaitForReplicas)} must be 0 to 10.";
+        $"{nameof(RedisSessionStoreOptions)}.{nameof(KeyPrefix)} must be a name and a colon, such as shop:, which sets sessions apart from other "
+        + $"keys of the server, and {nameof(WaitForReplicas)} 0 to 10.";
 }

@@ -51,6 +51,11 @@ internal sealed class RedisSubscription : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        if (_stop.IsCancellationRequested)
+        {
+            return;
+        }
+
         _connection.ConnectionFailed -= Doubt;
         _connection.ConnectionRestored -= Doubt;
         await _stop.CancelAsync().ConfigureAwait(false);

@@ -22,9 +22,15 @@ internal static class SecretsFile
         try
         {
             var root = JsonNode.Parse(await File.ReadAllTextAsync(path, cancellationToken)) as JsonObject ?? throw new JsonException("It is no JSON object.");
-            var parent = section.Split(':').Aggregate(root, static (parent, name) => (JsonObject)(parent[name] ??= new JsonObject()));
-            var secrets = change([.. (parent["Secrets"] as JsonArray ?? []).Select(static secret => secret!.GetValue<string>())]);
-            parent["Secrets"] = new JsonArray([.. secrets.Select(static secret => JsonValue.Create(secret))]);
+            var parent = section.Split(':').Aggregate(root, static (parent, name) =>
+            {
+                var own = OwnName(parent, name);
+                return (JsonObject)(parent[own] ??= new JsonObject());
+            });
+            var list = OwnName(parent, "Secrets");
+            var secrets = change(
+                [.. ((JsonArray?)parent[list] ?? []).Select(static secret => secret?.GetValue<string>() ?? throw new JsonException("A secret is null."))]);
+            parent[list] = new JsonArray([.. secrets.Select(static secret => JsonValue.Create(secret))]);
             await ReplaceAsync(path, root.ToJsonString(Indented) + "\n", cancellationToken);
             return secrets.Count;
         }
@@ -36,6 +42,12 @@ internal static class SecretsFile
                 + "by hand.");
         }
     }
+
+    /// <summary>The name as the file writes it: a configuration's names have no case, and a colon in one is a level.</summary>
+    private static string OwnName(JsonObject parent, string name) =>
+        parent.Any(member => member.Key.StartsWith(name + ":", StringComparison.OrdinalIgnoreCase)) || name is ""
+            ? throw new JsonException("A name spans levels.")
+            : parent.Select(static member => member.Key).FirstOrDefault(key => string.Equals(key, name, StringComparison.OrdinalIgnoreCase)) ?? name;
 
     private static async Task ReplaceAsync(string path, string text, CancellationToken cancellationToken)
     {
@@ -51,6 +63,12 @@ internal static class SecretsFile
         await using (var writer = new StreamWriter(temporary, new UTF8Encoding(encoderShouldEmitUTF8Identifier: false), options))
         {
             await writer.WriteAsync(text.AsMemory(), cancellationToken);
+        }
+
+        if (!OperatingSystem.IsWindows())
+        {
+            // What it was made with is narrowed by the umask.
+            File.SetUnixFileMode(temporary, File.GetUnixFileMode(path));
         }
 
         File.Move(temporary, path, overwrite: true);

@@ -24,6 +24,7 @@ public sealed partial class Session
 
     internal bool TryGetRaw(string name, out ReadOnlyMemory<byte> value)
     {
+        EntryName.Require(name);
         lock (_sync)
         {
             MarkUsed();
@@ -40,6 +41,7 @@ public sealed partial class Session
 
     internal void SetRaw(string name, byte[] utf8)
     {
+        EntryName.Require(name);
         lock (_sync)
         {
             SetUnlocked(name, utf8);

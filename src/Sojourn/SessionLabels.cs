@@ -9,13 +9,13 @@ internal static class SessionLabels
 
     public static string Handle(string handle) => "handle:" + handle;
 
-    /// <exception cref="ArgumentException">The subject is empty or too long.</exception>
+    /// <exception cref="ArgumentException">The subject is empty or too long, or holds NUL, which not every database takes.</exception>
     public static void RequireSubject(string subject)
     {
         ArgumentException.ThrowIfNullOrEmpty(subject);
-        if (subject.Length > MaxLength)
+        if (subject.Length > MaxLength || subject.Contains('\0', StringComparison.Ordinal))
         {
-            throw new ArgumentException("A subject has 1 to 256 characters.", nameof(subject));
+            throw new ArgumentException("A subject has 1 to 256 characters, and none of them is NUL.", nameof(subject));
         }
     }
 
@@ -24,12 +24,14 @@ internal static class SessionLabels
     {
         ArgumentException.ThrowIfNullOrEmpty(label);
         if (label.Length > MaxLength
+            || label.Contains('\0', StringComparison.Ordinal)
             || label.IndexOf(':', StringComparison.Ordinal) < 1
             || label.StartsWith("subject:", StringComparison.Ordinal)
             || label.StartsWith("handle:", StringComparison.Ordinal))
         {
             throw new ArgumentException(
-                "A label of the application's has the form kind:value, up to 256 characters, and its kind is neither subject nor handle.", nameof(label));
+                "A label of the application's has the form kind:value, up to 256 characters without NUL, and its kind is neither subject nor handle.",
+                nameof(label));
         }
     }
 }

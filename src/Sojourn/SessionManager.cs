@@ -55,6 +55,15 @@ public sealed partial class SessionManager : ISessionOperations
                     + "TimeToLive. Set one of these, and not IdleTimeout."]);
         }
 
+        if (_layout is not null && Options.IsTimeToLiveSet && Options.IdleTimeout != _layout.TimeToLive)
+        {
+            throw new OptionsValidationException(
+                nameof(SojournOptions),
+                typeof(SojournOptions),
+                ["ExpressSessionOptions.TimeToLive does not count in the layout of an npm store, which has its own: set TimeToLive in the options of the "
+                    + "store (UseConnectRedis and the like), and not here."]);
+        }
+
         if (Options.RenewIdAfter is not null && _isKeyedById)
         {
             throw new OptionsValidationException(

@@ -30,7 +30,7 @@ public sealed class SessionSignIn
     /// </summary>
     public IList<string> Labels { get; } = [];
 
-    /// <summary>The device that the user signs in on; by default what the web side tells, as <c>SojournOptions.Device</c> allows it.</summary>
+    /// <summary>The device that the user signs in on; by default what the web side tells, as <see cref="SojournOptions.KeepDevice"/> allows it.</summary>
     public SessionDevice? Device { get; set; }
 
     /// <summary>What the authentication scheme keeps of the user: one JSON object.</summary>
@@ -51,9 +51,7 @@ public sealed class SessionSignIn
             throw new ArgumentException("SessionSignIn.IdleTimeout is 1 second to 400 days, or null for what the options say.", parameter);
         }
 
-        if (AbsoluteTimeout is { } absolute
-            && absolute != Timeout.InfiniteTimeSpan
-            && (absolute < TimeSpan.FromSeconds(1) || absolute > TimeSpan.FromDays(36_500)))
+        if (AbsoluteTimeout is { } absolute && absolute != Timeout.InfiniteTimeSpan && !SojournOptionsValidator.IsDeadline(absolute))
         {
             throw new ArgumentException(
                 "SessionSignIn.AbsoluteTimeout is 1 second to 36,500 days, Timeout.InfiniteTimeSpan for none, or null for what the options say.", parameter);

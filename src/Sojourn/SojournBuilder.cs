@@ -27,8 +27,12 @@ public sealed class SojournBuilder
     {
         ArgumentNullException.ThrowIfNull(services);
         ArgumentNullException.ThrowIfNull(name);
-        (Services, Name) = (services, name);
+        (Services, Name, Section) = (services, name, name is "" ? "Sojourn" : "Sojourn:Sessions:" + name);
     }
+
+    /// <summary>A builder of a second store of the same session, whose verbs have options of their own: the two may be of one kind.</summary>
+    private SojournBuilder(SojournBuilder first) =>
+        (Services, Name, Section) = (first.Services, $"{first.Name}:{nameof(MigratingFrom)}:{first.Services.Count}", first.Section);
 
     /// <summary>The application's services.</summary>
     public IServiceCollection Services { get; }
@@ -40,7 +44,7 @@ public sealed class SojournBuilder
     public string Name { get; }
 
     /// <summary>Where the configuration speaks of this session.</summary>
-    internal string Section => Name is "" ? "Sojourn" : "Sojourn:Sessions:" + Name;
+    internal string Section { get; }
 
     /// <summary>Keeps sessions in the given store; the last call counts. One instance serves all requests.</summary>
     /// <param name="factory">Makes the store, once.</param>
@@ -74,10 +78,10 @@ public sealed class SojournBuilder
         ArgumentNullException.ThrowIfNull(oldStore);
         RequireNoNearCache(nameof(MigratingFrom));
         var to = StoreFactory();
-        var old = new SojournBuilder(Services, Name);
+        var old = new SojournBuilder(this);
         oldStore(old);
         old.RequireNoNearCache(nameof(MigratingFrom));
-        var from = StoreFactory();
+        var from = old.StoreFactory();
         return Replace(services => new MigratingStore(
             (ISessionStore)from(services),
             (ISessionStore)to(services),
@@ -211,13 +215,13 @@ public sealed class SojournBuilder
 
     private Func<IServiceProvider, object> StoreFactory()
     {
-        var store = Services.Last(service => service.ServiceType == typeof(ISessionStore) && Equals(service.ServiceKey, NamedServices.KeyOf(Name)));
-        if (store.IsKeyedService && store.KeyedImplementationFactory is { } factory)
+        var store = Services.LastOrDefault(service => service.ServiceType == typeof(ISessionStore) && Equals(service.ServiceKey, NamedServices.KeyOf(Name)));
+        if (store is { IsKeyedService: true, KeyedImplementationFactory: { } factory })
         {
             return services => factory(services, Name);
         }
 
-        return (store.IsKeyedService ? null : store.ImplementationFactory)
+        return (store is { IsKeyedService: false } ? store.ImplementationFactory : null)
             ?? throw new InvalidOperationException("Choose the store by a verb of this builder, such as UseRedis or UseStore.");
     }
 }

@@ -137,7 +137,7 @@ public sealed class SojournOptions
     public RememberMeOptions RememberMe { get; } = new();
 
     /// <summary>
-    /// How many sessions a subject may have at once; <see langword="null"/>, the default, for any number. 1 or more. Sessions in which somebody acts as the
+    /// How many sessions a subject may have at once; <see langword="null"/>, the default, for any number. 1 to 1,000. Sessions in which somebody acts as the
     /// subject do not count. Holds under parallel sign-ins, in every process.
     /// </summary>
     public int? MaxSessionsPerSubject { get; set; }
@@ -200,6 +200,9 @@ public sealed class SojournOptions
 
     /// <summary>Whether express-session's rules count where they differ from Sojourn's own: set by <c>AddExpressSession</c>.</summary>
     internal bool IsExpress { get; set; }
+
+    /// <summary>Whether <c>AddExpressSession</c> was told a time to live.</summary>
+    internal bool IsTimeToLiveSet { get; set; }
 
     /// <summary>Whether SignalR connections close when the session ends: a request to a hub always loads it.</summary>
     internal bool ClosesHubs { get; set; }

@@ -6,7 +6,9 @@ namespace Sojourn;
 internal sealed class SojournOptionsValidator : IValidateOptions<SojournOptions>
 {
     private static readonly TimeSpan LongestCookie = TimeSpan.FromDays(400);
-    private static readonly TimeSpan LongestLife = TimeSpan.FromDays(36_500);
+
+    /// <summary>A timer holds 49.7 days.</summary>
+    private static readonly TimeSpan LongestWait = TimeSpan.FromDays(49);
 
     public ValidateOptionsResult Validate(string? name, SojournOptions options)
     {
@@ -19,11 +21,9 @@ internal sealed class SojournOptionsValidator : IValidateOptions<SojournOptions>
             }
         }
 
-        Require(options.ApplicationName is not "" && !options.ApplicationName.Contains('\0'), "ApplicationName must be set, and hold no NUL.");
+        Require(options.ApplicationName is { Length: > 0 } && !options.ApplicationName.Contains('\0'), "ApplicationName must be set, and hold no NUL.");
         Require(options.IdleTimeout >= TimeSpan.FromSeconds(1) && options.IdleTimeout <= LongestCookie, "IdleTimeout must be 1 second to 400 days.");
-        Require(
-            options.AbsoluteTimeout is null || (options.AbsoluteTimeout >= TimeSpan.FromSeconds(1) && options.AbsoluteTimeout <= LongestLife),
-            "AbsoluteTimeout must be null (none), or 1 second to 36,500 days.");
+        Require(IsDeadline(options.AbsoluteTimeout), "AbsoluteTimeout must be null, for no such deadline, or 1 second to 36,500 days.");
         Require(
             options.TouchInterval is null || (options.TouchInterval >= TimeSpan.Zero && options.TouchInterval < options.IdleTimeout),
             "TouchInterval must be null, or at least zero and shorter than IdleTimeout; else sessions in use would end.");
@@ -45,20 +45,19 @@ internal sealed class SojournOptionsValidator : IValidateOptions<SojournOptions>
         Require(
             options.RememberMe.IdleTimeout >= TimeSpan.FromSeconds(1) && options.RememberMe.IdleTimeout <= LongestCookie,
             "RememberMe.IdleTimeout must be 1 second to 400 days.");
-        Require(
-            options.RememberMe.AbsoluteTimeout is null
-                || (options.RememberMe.AbsoluteTimeout >= TimeSpan.FromSeconds(1) && options.RememberMe.AbsoluteTimeout <= LongestLife),
-            "RememberMe.AbsoluteTimeout must be null (none), or 1 second to 36,500 days.");
-        Require(options.MaxSessionsPerSubject is null or >= 1, "MaxSessionsPerSubject must be null or at least 1.");
+        Require(IsDeadline(options.RememberMe.AbsoluteTimeout), "RememberMe.AbsoluteTimeout must be null, for no such deadline, or 1 second to 36,500 days.");
+        Require(options.MaxSessionsPerSubject is null or (>= 1 and <= 1_000), "MaxSessionsPerSubject must be null, for any number, or 1 to 1,000.");
         Require(Enum.IsDefined(options.KeepDevice), "KeepDevice must be Nothing, Agent or AgentAndNetwork.");
         Require(Enum.IsDefined(options.WhenTooManySessions), "WhenTooManySessions must be EndLeastRecentlyUsed, EndOldest or Reject.");
         Require(options.MaxDocumentBytes is >= 1024 and <= 16 * 1024 * 1024, "MaxDocumentBytes must be 1,024 to 16,777,216.");
-        Require(options.StoreTimeout > TimeSpan.Zero, "StoreTimeout must be more than zero.");
-        Require(options.ExclusiveTimeout > TimeSpan.Zero, "ExclusiveTimeout must be more than zero.");
+        Require(options.StoreTimeout > TimeSpan.Zero && options.StoreTimeout <= LongestWait, "StoreTimeout must be more than zero and at most 49 days.");
+        Require(
+            options.ExclusiveTimeout > TimeSpan.Zero && options.ExclusiveTimeout <= LongestWait,
+            "ExclusiveTimeout must be more than zero and at most 49 days.");
         Require(
             options.EndedCheckInterval >= TimeSpan.FromMilliseconds(100) && options.EndedCheckInterval <= TimeSpan.FromHours(1),
             "EndedCheckInterval must be 100 milliseconds to 1 hour.");
-        Require(options.PruneInterval > TimeSpan.Zero, "PruneInterval must be more than zero.");
+        Require(options.PruneInterval > TimeSpan.Zero && options.PruneInterval <= LongestWait, "PruneInterval must be more than zero and at most 49 days.");
         Require(Enum.IsDefined(options.Load), "Load must be BeforeHandler or OnFirstUse.");
         Require(
             options.Load == SessionLoad.BeforeHandler || !(options.Resave || options.Rolling || options.SaveUninitialized || options.IsExpress),
@@ -67,8 +66,14 @@ internal sealed class SojournOptionsValidator : IValidateOptions<SojournOptions>
         Require(Enum.IsDefined(options.Unset), "Unset must be Keep or Destroy.");
 
         var cookie = options.Cookie;
+        Require(
+            !options.IsExpress || IsUntouched(cookie),
+            "Sojourn:Cookie (SojournOptions.Cookie) does not count with AddExpressSession, whose cookies are as ExpressSessionOptions.Cookie says. Set it "
+            + "there, and not here.");
         Require(cookie.Name is null || IsToken(cookie.Name), "Cookie.Name must be a cookie name (RFC 6265: letters, digits and !#$%&'*+-.^_`|~).");
-        Require(SessionCookie.IsAttribute(cookie.Path) && cookie.Path.StartsWith('/'), "Cookie.Path must start with '/' and hold no ';' or control character.");
+        Require(
+            cookie.Path is not null && SessionCookie.IsAttribute(cookie.Path) && cookie.Path.StartsWith('/'),
+            "Cookie.Path must start with '/' and hold no ';' or control character.");
         Require(
             cookie.Domain is null || (SessionCookie.IsAttribute(cookie.Domain) && cookie.Domain.Length > 0), "Cookie.Domain must be null or a domain name.");
         Require(
@@ -94,6 +99,14 @@ internal sealed class SojournOptionsValidator : IValidateOptions<SojournOptions>
             "A Cookie.Name that begins with __Http- or __Host-Http- needs Cookie.Secure Always and Cookie.HttpOnly; or take another Cookie.Name.");
         return problems.Build();
     }
+
+    /// <summary>Whether nothing but the name was set, as AddExpressSession leaves it.</summary>
+    private static bool IsUntouched(SessionCookieOptions cookie) =>
+        cookie is { Path: "/", Domain: null, HttpOnly: true, Secure: CookieSecure.AsRequest, SameSite: SessionSameSite.Unset }
+        && cookie is { MaxAge: null, Partitioned: false, Priority: SessionCookiePriority.Unset };
+
+    /// <summary>Without an end, or one that a date can hold.</summary>
+    internal static bool IsDeadline(TimeSpan? time) => time is null || (time >= TimeSpan.FromSeconds(1) && time <= TimeSpan.FromDays(36_500));
 
     internal static bool IsToken(string text) =>
         text.Length > 0 && text.All(c => char.IsAsciiLetterOrDigit(c) || "!#$%&'*+-.^_`|~".Contains(c, StringComparison.Ordinal));

@@ -128,6 +128,12 @@ internal sealed class TimedStore(ISessionStore store, TimeSpan timeout, TimeProv
         {
             return await call.WaitAsync(timeout, time, cancellationToken).ConfigureAwait(false);
         }
+        catch (TimeoutException e) when (!call.IsCompleted)
+        {
+            metrics.StoreFailed(verb);
+            throw new SessionStoreException(
+                $"The session store did not answer the {verb} within {timeout.TotalSeconds:0.###} s. Whether it was done is not known.", e);
+        }
         catch (Exception e) when (IsFailure(e, cancellationToken))
         {
             throw Failed(verb, e);
@@ -144,8 +150,6 @@ internal sealed class TimedStore(ISessionStore store, TimeSpan timeout, TimeProv
     private SessionStoreException Failed(string verb, Exception e)
     {
         metrics.StoreFailed(verb);
-        return new SessionStoreException(e is TimeoutException
-            ? $"The session store did not answer the {verb} within {timeout.TotalSeconds:0.###} s. Whether it was done is not known."
-            : $"The session store failed at the {verb}.", e);
+        return new SessionStoreException($"The session store failed at the {verb}.", e);
     }
 }

@@ -295,4 +295,58 @@ public sealed class AspNetSessionTests
         await store.ReplaceAsync(key, record, new SessionRecord(Encoding.UTF8.GetBytes(text), record.ExpiresAt, record.Labels), Token);
         Assert.Equal("\"\\ud800\"", await client.GetStringAsync("/look", Token));
     }
+
+    [Theory]
+    [InlineData("cookie")]
+    [InlineData("$sojourn")]
+    [InlineData("$x")]
+    [InlineData("_sojourn")]
+    [InlineData("__proto__")]
+    [InlineData("")]
+    public async Task A_reserved_key_is_refused_and_the_session_stays(string key)
+    {
+        string? outcome = null;
+        await using var app = await TestApp.StartAsync(app =>
+        {
+            app.MapPost("/name", async (HttpContext context) =>
+            {
+                context.Session.SetString("name", "Ada");
+                await context.GetSession().SignInAsync("ada");
+            });
+            app.MapPost("/reserved", (HttpContext context) =>
+            {
+                try
+                {
+                    context.Session.SetString(key, "accepted");
+                    outcome = "not refused";
+                }
+                catch (ArgumentException)
+                {
+                    outcome = "refused";
+                }
+            });
+            app.MapPost("/bytes", (HttpContext context) =>
+            {
+                try
+                {
+                    context.Session.Set(key, [0, 1, 2]);
+                }
+                catch (ArgumentException)
+                {
+                }
+            });
+            app.MapGet(
+                "/name",
+                (HttpContext context) =>
+                    $"{context.Session.GetString("name")} {context.GetSession().Subject} {context.GetSession().AbsoluteExpiresAt is not null}");
+        });
+        using var client = app.NewClient();
+        await client.PostAsync("/name", null, Token);
+        Assert.Equal("Ada ada True", await client.GetStringAsync("/name", Token));
+        using var bytes = await client.PostAsync("/bytes", null, Token);
+        var afterBytes = await client.GetStringAsync("/name", Token);
+        using var text = await client.PostAsync("/reserved", null, Token);
+        var afterText = await client.GetStringAsync("/name", Token);
+        Assert.Equal(("refused", "Ada ada True", "Ada ada True"), (outcome, afterBytes, afterText));
+    }
 }

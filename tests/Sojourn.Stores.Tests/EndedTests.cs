@@ -121,7 +121,7 @@ public sealed class EndedTests(RedisServer redis, PostgresServer postgres, Maria
             {
                 _ = store.Split(',')[0] switch
                 {
-                    "redis" => builder.UseRedis(database, o => (o.KeyPrefix, o.Notifications) = (_name, isTold)),
+                    "redis" => builder.UseRedis(database, o => (o.KeyPrefix, o.Notifications) = (_name + ":", isTold)),
                     "postgresql" => builder.UsePostgreSql(database, o => o.Notifications = isTold),
                     "mysql" => builder.UseMySql(database),
                     "mongodb" => builder.UseMongoDb(database, o => (o.DatabaseName, o.CollectionName, o.Notifications) = (mongo.DatabaseName, _name, isTold)),

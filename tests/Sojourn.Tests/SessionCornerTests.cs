@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Text;
-using Microsoft.Extensions.Options;
 using Microsoft.Extensions.Time.Testing;
 using Sojourn.Document;
 using Sojourn.Storage;
@@ -235,13 +234,6 @@ public sealed class SessionCornerTests
         _time.Advance(TimeSpan.FromMinutes(11));
         await migrating.PruneAsync(_time.GetUtcNow(), Token);
         Assert.Null(await engine.Sessions.LoadAsync(id, Token));
-    }
-
-    [Fact]
-    public void A_deadline_that_no_date_holds_is_refused()
-    {
-        var engine = new Engine(_memory, _time, o => o.AbsoluteTimeout = TimeSpan.MaxValue);
-        Assert.Contains("AbsoluteTimeout", Assert.Throws<OptionsValidationException>(() => engine.Sessions).Message, StringComparison.Ordinal);
     }
 
     private static async Task<string> StoredAsync(Engine engine)

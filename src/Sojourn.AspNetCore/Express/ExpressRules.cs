@@ -1,7 +1,9 @@
+using System.Text;
 using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Options;
+using Sojourn.AspNetCore.Transport;
 
 namespace Sojourn.AspNetCore;
 
@@ -29,7 +31,9 @@ internal sealed class ExpressRules(IOptions<ExpressSessionOptions> options, Time
             null => context.Request.IsHttps,
         });
 
-    public string NewId(HttpContext context) => _options.GenId?.Invoke(context) ?? SessionId.New(SessionId.ExpressBytes);
+    public string NewId(HttpContext context) => _options.GenId?.Invoke(context) is not { } id ? SessionId.New(SessionId.ExpressBytes)
+        : Encoding.UTF8.GetByteCount(id) is >= 1 and <= SessionToken.MaxIdBytes ? id
+        : throw new InvalidOperationException("ExpressSessionOptions.GenId must return an id of 1 to 256 bytes of UTF-8: no other comes back.");
 
     public SessionCookie NewCookie(HttpContext context)
     {

@@ -35,7 +35,7 @@ public static class ExpressSessionExtensions
         to.Rolling = from.Rolling;
         to.Unset = from.Unset;
         to.CommitOnException = true;
-        to.IdleTimeout = from.TimeToLive;
+        (to.IdleTimeout, to.IsTimeToLiveSet) = (from.TimeToLive, from.IsTimeToLiveSet);
         to.AbsoluteTimeout = null;
         to.TouchInterval = TimeSpan.Zero;
         to.Cookie.Name = from.Name;

@@ -6,6 +6,8 @@ namespace Sojourn.AspNetCore;
 /// <summary>express-session 1.19's options by their names, meanings and defaults. Read once, when the application starts.</summary>
 public sealed class ExpressSessionOptions
 {
+    private TimeSpan? _timeToLive;
+
     /// <summary>The secret, where there is one: short for a single member of <see cref="Secrets"/>. None by default.</summary>
     public ExpressSecret? Secret
     {
@@ -55,7 +57,13 @@ public sealed class ExpressSessionOptions
     /// How long a session lives without use whose cookie has no lifetime: the npm stores' <c>ttl</c>, where the store has none of its own. One day by default;
     /// 1 second to 400 days.
     /// </summary>
-    public TimeSpan TimeToLive { get; set; } = TimeSpan.FromDays(1);
+    public TimeSpan TimeToLive
+    {
+        get => _timeToLive ?? TimeSpan.FromDays(1);
+        set => _timeToLive = value;
+    }
+
+    internal bool IsTimeToLiveSet => _timeToLive is not null;
 }
 
 /// <summary>The attributes of the cookie, by express-session's names and meanings.</summary>

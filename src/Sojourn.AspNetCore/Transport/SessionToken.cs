@@ -14,7 +14,7 @@ namespace Sojourn.AspNetCore.Transport;
 internal sealed class SessionToken(IOptions<SojournOptions> options)
 {
     private const int SignatureLength = 43;
-    private const int MaxIdBytes = 256;
+    public const int MaxIdBytes = 256;
     private const int MaxTokenBytes = 2 + MaxIdBytes + 1 + SignatureLength;
     private const int MaxEncodedLength = MaxTokenBytes * 3;
     private readonly byte[][] _secrets = [.. options.Value.SecretKeys ?? options.Value.Secrets.Select(Encoding.UTF8.GetBytes)];

@@ -183,8 +183,7 @@ internal static class BsonJson
                 writer.WriteNullValue();
                 break;
             case BsonDateTime date:
-                writer.WriteStringValue(
-                    DateTimeOffset.FromUnixTimeMilliseconds(date.MillisecondsSinceEpoch).ToString(IsoMilliseconds, CultureInfo.InvariantCulture));
+                writer.WriteStringValue(Text(date));
                 break;
             case BsonBinaryData bytes:
                 writer.WriteBase64StringValue(bytes.Bytes);
@@ -193,6 +192,20 @@ internal static class BsonJson
                 writer.WriteStringValue(value.ToString());
                 break;
         }
+    }
+
+    /// <summary>
+    /// As JavaScript's toISOString writes it, whose years have six digits before 0000 and after 9999. The calendar is the same every 400 years.
+    /// </summary>
+    private static string Text(BsonDateTime date)
+    {
+        const long Cycle = 146_097L * 24 * 60 * 60 * 1000;
+        var milliseconds = date.MillisecondsSinceEpoch;
+        var cycles = (long)Math.Floor((double)milliseconds / Cycle);
+        var time = DateTimeOffset.FromUnixTimeMilliseconds(milliseconds - (cycles * Cycle));
+        var year = time.Year + (400 * cycles);
+        return year.ToString(year is >= 0 and <= 9999 ? "0000" : "+000000;-000000", CultureInfo.InvariantCulture)
+            + time.ToString("-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture);
     }
 
     /// <summary>As short as it can be told; whole numbers without an exponent, so that they read as integers: as far as JavaScript writes them so.</summary>

@@ -35,7 +35,7 @@ internal sealed partial class Application : IDisposable
             request.Headers.TryAddWithoutValidation("Cookie", cookie);
         }
 
-        using var response = await _client.SendAsync(request, cancellationToken);
+        using var response = await SendAsync(request, cancellationToken);
         var set = response.Headers.TryGetValues("Set-Cookie", out var lines) ? lines.Select(static line => new SetCookie(line)).ToList() : [];
         var headers = response.Headers.Concat(response.Content.Headers).Where(
             static header => !header.Key.Equals("Set-Cookie", StringComparison.OrdinalIgnoreCase))
@@ -44,6 +44,18 @@ internal sealed partial class Application : IDisposable
     }
 
     public void Dispose() => _client.Dispose();
+
+    private async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await _client.SendAsync(request, cancellationToken);
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw new ToolException($"{Url} did not answer within {_client.Timeout.TotalSeconds:0} s.", ExitCode.Failed);
+        }
+    }
 
     private bool IsSession(SetCookie cookie) => _cookieName is null ? Token().IsMatch(Uri.UnescapeDataString(cookie.Value)) : cookie.Name == _cookieName;
 

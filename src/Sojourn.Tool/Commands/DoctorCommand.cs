@@ -27,8 +27,14 @@ internal static class DoctorCommand
                 throw new ToolException("The url begins with https:// or http://.");
             }
 
+            var verb = parsed.GetValue(method)!.ToUpperInvariant();
+            if (verb is "" || !verb.All(char.IsAsciiLetterUpper))
+            {
+                throw new ToolException("--method is GET, POST or the like.");
+            }
+
             using var application = new Application(
-                address, new HttpMethod(parsed.GetValue(method)!.ToUpperInvariant()), parsed.GetValue(cookie), parsed.GetValue(insecure));
+                address, new HttpMethod(verb), parsed.GetValue(cookie), parsed.GetValue(insecure));
             var findings = await Doctor.ExamineAsync(application, cancellationToken);
             var failed = findings.Count(static finding => finding.Verdict == Verdict.Fail);
             new Output(console, parsed).Write(

@@ -17,6 +17,11 @@ internal static class ListCommand
         {
             var (sessions, unreadable, isCut) = (new List<FoundSession>(), 0L, false);
             var most = parsed.GetValue(limit);
+            if (most < 0)
+            {
+                throw new ToolException("--limit is 0, for all, or more.");
+            }
+
             await foreach (var session in FindAsync(store, parsed.GetValue(subject), most, cancellationToken))
             {
                 if (session.Info is null)

@@ -52,7 +52,9 @@ internal static class MigrateCommand
                 await schema.EnsureSchemaAsync(cancellationToken);
             }
 
-            var (file, name) = (isDryRun ? null : parsed.GetValue(checkpoint)?.FullName, $"{source.Display} to {target.Display}");
+            string[] asked = [.. source.Settings, "", .. target.Settings, "", parsed.GetValue(application) ?? "", parsed.GetValue(session)!];
+            var file = isDryRun ? null : parsed.GetValue(checkpoint)?.FullName;
+            var name = $"{source.Display} to {target.Display}, {FoundSession.Fingerprint(string.Join('\n', asked))}";
             var start = file is null ? Checkpoint.Beginning : await Checkpoint.ReadAsync(file, name, cancellationToken);
             var migration = new Migration(old, next?.Store, keyOf, parsed.GetValue(refresh), isDryRun, console.Time);
             var counts = start.Counts;

@@ -24,6 +24,11 @@ internal static class WatchCommand
             + "or by looking again and again.",
             async (parsed, store, output, cancellationToken) =>
             {
+                if (parsed.GetValue(until) <= TimeSpan.Zero || parsed.GetValue(poll) <= TimeSpan.Zero)
+                {
+                    throw new ToolException("--for and --poll are more than zero.");
+                }
+
                 using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
                 if (parsed.GetValue(until) is { } time)
                 {

@@ -45,6 +45,19 @@ internal static class StoreFactory
         return new OpenStore(store, services.BuildServiceProvider());
     }
 
+    /// <summary>The store would make its tables in any file that lacks them.</summary>
+    private static void RequireSessions(SqliteConnectionStringBuilder parts)
+    {
+        using var connection = new SqliteConnection(new SqliteConnectionStringBuilder(parts.ConnectionString) { Pooling = false }.ConnectionString);
+        connection.Open();
+        using var command = connection.CreateCommand();
+        command.CommandText = "SELECT count(*) FROM pragma_table_info('sessions') WHERE name = 'document'";
+        if (command.ExecuteScalar() is not 1L)
+        {
+            throw new ToolException($"{parts.DataSource} holds no sessions. To have their tables made in it: sojourn schema --apply", ExitCode.Failed);
+        }
+    }
+
     /// <summary>SQLite would make the file that it does not find.</summary>
     private static string Existing(string connectionString)
     {
@@ -55,6 +68,7 @@ internal static class StoreFactory
         }
 
         parts.Mode = SqliteOpenMode.ReadWrite;
+        RequireSessions(parts);
         return parts.ConnectionString;
     }
 }

@@ -31,6 +31,18 @@ public sealed class BsonJsonTests
             (1, Gen.Select(Text, inner).Array[0, 4].Select(members => (JsonNode?)ObjectOf(members))));
     });
 
+    [Theory]
+    [InlineData(8_640_000_000_000_000, "+275760-09-13T00:00:00.000Z")]
+    [InlineData(253_402_300_800_000, "+010000-01-01T00:00:00.000Z")]
+    [InlineData(1_893_553_445_678, "2030-01-02T03:04:05.678Z")]
+    [InlineData(-62_135_596_800_001, "0000-12-31T23:59:59.999Z")]
+    [InlineData(-62_198_755_200_000, "-000001-01-01T00:00:00.000Z")]
+    public void A_date_reads_as_JavaScript_writes_it(long milliseconds, string text)
+    {
+        var json = BsonJson.ToJson(new BsonDocument { { "seen", new BsonDateTime(milliseconds) } });
+        Assert.Equal($$"""{"seen":"{{text}}"}""", Encoding.UTF8.GetString(json));
+    }
+
     [Fact]
     public void Whatever_JSON_holds_comes_back_over_the_wire() => Gen.Select(Text, Value).Array[0, 6].Sample(
         members =>

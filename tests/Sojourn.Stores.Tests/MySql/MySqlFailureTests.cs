@@ -13,6 +13,16 @@ public sealed class MySqlFailureTests
 
     public static TheoryData<string> Layouts => ["native", "express"];
 
+    [Fact]
+    public async Task A_server_whose_connections_commit_nothing_is_refused_at_the_start()
+    {
+        await using var server = new MariaDbServer("--autocommit=0");
+        await server.InitializeAsync();
+        var database = await server.NewDatabaseAsync();
+        var refused = await Assert.ThrowsAsync<SessionSchemaException>(() => StoreApp.StartAsync(sojourn => sojourn.UseMySql(database)));
+        Assert.Contains("autocommit", refused.Script, StringComparison.Ordinal);
+    }
+
     [Theory]
     [MemberData(nameof(Layouts))]
     public async Task A_server_that_was_killed_is_found_again_and_nothing_that_was_acknowledged_is_lost(string layout)

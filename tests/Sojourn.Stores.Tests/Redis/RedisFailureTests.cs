@@ -110,7 +110,7 @@ public sealed class RedisFailureTests
     }
 
     [Fact]
-    public async Task Made_a_replica_it_refuses_writes_and_reads_go_on()
+    public async Task Made_a_replica_it_is_not_asked_any_more()
     {
         await using var primary = await RedisServer.StartNewAsync();
         await using var server = await RedisServer.StartNewAsync();
@@ -124,7 +124,6 @@ public sealed class RedisFailureTests
         await server.Server.ReplicaOfAsync(primary.Server.EndPoint);
         await SyncedAsync(server);
         Assert.Equal(HttpStatusCode.ServiceUnavailable, await app.CountAsync());
-        Assert.Equal(1, await app.ReadAsync());
         await server.Server.ReplicaOfAsync(null!);
         await app.RecoveredAsync();
         Assert.Equal(2, await app.ReadAsync());

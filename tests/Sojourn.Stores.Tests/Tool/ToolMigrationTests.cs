@@ -132,6 +132,7 @@ public sealed class ToolMigrationTests(RedisServer redis, PostgresServer postgre
         var other = await _stores.NewAsync("sqlite");
         var foreign = await ToolRun.RunAsync(["migrate", "--checkpoint", file, "--application-name", "x", .. source.Options("from"), .. other.Options("to")]);
         Assert.Equal(2, foreign.Code);
+        Assert.Equal(2, (await ToolRun.RunAsync([.. arguments, "--from-set", "KeyPrefix=other:"])).Code);
 
         var rest = await ToolRun.JsonAsync(arguments);
         Assert.Equal(1_200, (int)rest["copied"]!);

@@ -21,6 +21,16 @@ public sealed class MigratingStoreTests : SessionStoreConformance
 
     protected override ValueTask<ISessionStore?> CreateSecondAsync() => new(New());
 
+    /// <summary>Two stores of one kind, as two servers of Redis are: each is set up as it was told.</summary>
+    [Fact]
+    public async Task Two_stores_of_one_kind_have_options_of_their_own()
+    {
+        await using var services = Manager(builder => builder.UseMemory(o => o.MaxSessions = 1).MigratingFrom(old => old.UseMemory(o => o.MaxSessions = 100)));
+        var store = services.GetRequiredService<ISessionStore>();
+        Assert.True(await store.CreateAsync("one", Record("1"), Cancel));
+        await Assert.ThrowsAsync<SessionStoreFullException>(async () => await store.CreateAsync("two", Record("2"), Cancel));
+    }
+
     [Fact]
     public async Task What_is_only_read_stays_in_the_old_store_and_what_is_changed_moves()
     {
