@@ -100,7 +100,7 @@ internal sealed class SessionFeature(HttpContext context, SessionServices servic
         return use == SessionUse.Exclusive;
     }
 
-    void ISessionHost.OnUsed() => _isMarked = ServerCaches.KeepFromResponseCache(context);
+    void ISessionHost.OnUsed() => _isMarked |= ServerCaches.KeepFromResponseCache(context);
 
     SessionCookie ISessionHost.NewCookie()
     {
@@ -364,11 +364,15 @@ internal sealed class SessionFeature(HttpContext context, SessionServices servic
     /// <summary>Session metadata of an endpoint that was chosen after the session was loaded cannot be honoured any more, and is never ignored.</summary>
     private void RequireHonoured()
     {
-        // The page of a status code is another endpoint of the same request: the session is there, and what the page says of it comes too late for nobody.
+        if (use is not null)
+        {
+            return;
+        }
+
+        // The page of a status code is another endpoint of a request that has its session: it may say what it likes of how it uses one.
         var isPage = context.Features.Get<IStatusCodeReExecuteFeature>() is not null;
-        if (use is null
-            && ((!isPage && EndpointSession.UseOf(context, Name) is not (null or SessionUse.ReadWrite))
-                || EndpointSession.FindUnmet(context.GetEndpoint(), Name, null, services.Time) is not null))
+        if ((!isPage && EndpointSession.UseOf(context, Name) is not (null or SessionUse.ReadWrite))
+            || EndpointSession.FindUnmet(context.GetEndpoint(), Name, null, services.Time) is not null)
         {
             throw new InvalidOperationException(
                 $"The endpoint '{context.GetEndpoint()!.DisplayName}' says how it uses the session, but it was chosen after the session had been loaded. Call "
