@@ -41,8 +41,7 @@ internal sealed class SessionFeature(HttpContext context, SessionServices servic
         context.RequestServices.GetFor<SessionServices>(name).BeginAsync(context, isUse: true);
 
     /// <summary>Whether the request has looked at one of its sessions.</summary>
-    public static bool WereUsed(HttpContext context) =>
-        Of(context)?.Session?.WasUsed == true || context.Features.Get<NamedSessions>()?.Exists(static other => other.Session?.WasUsed == true) == true;
+    public static bool WereUsed(HttpContext context) => AllOf(context).Any(static feature => feature.Session is { WasUsed: true });
 
     /// <exception cref="SessionStoreException">It could not be loaded: nobody is given an empty one in its place.</exception>
     /// <exception cref="InvalidOperationException">Nobody has loaded it yet.</exception>
@@ -306,10 +305,9 @@ internal sealed class SessionFeature(HttpContext context, SessionServices servic
     /// <summary>Answers with an error of ours in place of what was held back: nothing more is saved, in no session of the request.</summary>
     public Task AnswerAsync(Exception failure)
     {
-        Of(context)?.GiveUp();
-        foreach (var other in context.Features.Get<NamedSessions>() ?? [])
+        foreach (var feature in AllOf(context))
         {
-            other.GiveUp();
+            feature.GiveUp();
         }
 
         return SessionFailure.AnswerAsync(context, failure, services.Logger);
@@ -334,6 +332,12 @@ internal sealed class SessionFeature(HttpContext context, SessionServices servic
     /// <summary>Whether an exception handler within the pipeline answers for the handler; not asked where there is nothing to save.</summary>
     private bool HandlerThrew() =>
         (Session is not { HasWork: false, Record: not null } || services.Options.Resave) && context.Features.Get<IExceptionHandlerFeature>() is not null;
+
+    private static IEnumerable<SessionFeature> AllOf(HttpContext context)
+    {
+        IEnumerable<SessionFeature> named = context.Features.Get<NamedSessions>() ?? [];
+        return Of(context) is { } own ? named.Prepend(own) : named;
+    }
 
     private void GiveUp()
     {

@@ -83,20 +83,22 @@ internal sealed class PostgreSqlDatabase : IAsyncDisposable
         var command = Command(sql, parameters);
         await using (command.ConfigureAwait(false))
         {
-            return await AgainAsync(async () =>
-            {
-                var reader = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
-                await using (reader.ConfigureAwait(false))
-                {
-                    var rows = new List<T>();
-                    while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
-                    {
-                        rows.Add(row(reader));
-                    }
+            return await AgainAsync(() => ReadAsync(command, row, cancellationToken)).ConfigureAwait(false);
+        }
+    }
 
-                    return rows;
-                }
-            }).ConfigureAwait(false);
+    private static async Task<List<T>> ReadAsync<T>(NpgsqlCommand command, Func<NpgsqlDataReader, T> row, CancellationToken cancellationToken)
+    {
+        var reader = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
+        await using (reader.ConfigureAwait(false))
+        {
+            var rows = new List<T>();
+            while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
+            {
+                rows.Add(row(reader));
+            }
+
+            return rows;
         }
     }
 

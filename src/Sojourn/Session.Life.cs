@@ -49,7 +49,7 @@ public sealed partial class Session
     /// <param name="cancellationToken">Ends the wait for the store.</param>
     /// <exception cref="SessionEndedException">The session ended while the request ran.</exception>
     /// <exception cref="SessionStoreException">The store failed; the session keeps its data, under the old id or the new.</exception>
-    /// <exception cref="InvalidOperationException">The response has started, or the session is read-only.</exception>
+    /// <exception cref="InvalidOperationException">The response has started, or the session is read-only or destroyed.</exception>
     public ValueTask RenewIdAsync(CancellationToken cancellationToken = default)
     {
         lock (_sync)

@@ -102,8 +102,7 @@ public sealed partial class Session
         }
 
         await _operations.SaveAsync(this, evenIfEmpty: false, cancellationToken).ConfigureAwait(false);
-        var removed = Envelope.Open(change.Removed);
-        return removed.Value.IsEmpty || removed.IsPast(_operations.Time.GetUtcNow()) ? default : EntryValue.Read(name, removed.Value.Span, type);
+        return Envelope.Open(change.Removed).Read(name, type, _operations.Time.GetUtcNow());
     }
 
     /// <summary>Sets an entry that is gone after the next request that reads it.</summary>

@@ -3,17 +3,19 @@ namespace Sojourn;
 /// <summary>What indexes find records by.</summary>
 internal static class SessionLabels
 {
-    public const int MaxLength = 256;
+    private const int MaxLength = 256;
 
     public static string Subject(string subject) => "subject:" + subject;
 
     public static string Handle(string handle) => "handle:" + handle;
 
+    public static bool IsSubject(string text) => text.Length is > 0 and <= MaxLength && !text.Contains('\0', StringComparison.Ordinal);
+
     /// <exception cref="ArgumentException">The subject is empty or too long, or holds NUL, which not every database takes.</exception>
     public static void RequireSubject(string subject)
     {
         ArgumentException.ThrowIfNullOrEmpty(subject);
-        if (subject.Length > MaxLength || subject.Contains('\0', StringComparison.Ordinal))
+        if (!IsSubject(subject))
         {
             throw new ArgumentException("A subject has 1 to 256 characters, and none of them is NUL.", nameof(subject));
         }

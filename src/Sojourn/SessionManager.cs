@@ -48,29 +48,23 @@ public sealed partial class SessionManager : ISessionOperations
         _isKeyedById = store.As<IKeyedById>()?.IsKeyedById ?? _layout is not null;
         if (_layout is not null && Options is { IsIdleTimeoutSet: true, IsExpress: false })
         {
-            throw new OptionsValidationException(
-                nameof(SojournOptions),
-                typeof(SojournOptions),
-                ["IdleTimeout does not count in the layout of an npm store: sessions live as long as their cookie (Cookie.MaxAge), or as the layout's "
-                    + "TimeToLive. Set one of these, and not IdleTimeout."]);
+            throw Refusal(
+                "IdleTimeout does not count in the layout of an npm store: sessions live as long as their cookie (Cookie.MaxAge), or as the layout's "
+                + "TimeToLive. Set one of these, and not IdleTimeout.");
         }
 
         if (_layout is not null && Options.IsTimeToLiveSet && Options.IdleTimeout != _layout.TimeToLive)
         {
-            throw new OptionsValidationException(
-                nameof(SojournOptions),
-                typeof(SojournOptions),
-                ["ExpressSessionOptions.TimeToLive does not count in the layout of an npm store, which has its own: set TimeToLive in the options of the "
-                    + "store (UseConnectRedis and the like), and not here."]);
+            throw Refusal(
+                "ExpressSessionOptions.TimeToLive does not count in the layout of an npm store, which has its own: set TimeToLive in the options of the "
+                + "store (UseConnectRedis and the like), and not here.");
         }
 
         if (Options.RenewIdAfter is not null && _isKeyedById)
         {
-            throw new OptionsValidationException(
-                nameof(SojournOptions),
-                typeof(SojournOptions),
-                ["RenewIdAfter is not for a store that files sessions under their ids, as the layouts of npm stores do: Node applications know nothing of ids "
-                    + "that were renewed. Take a native layout, or leave it null."]);
+            throw Refusal(
+                "RenewIdAfter is not for a store that files sessions under their ids, as the layouts of npm stores do: Node applications know nothing of ids "
+                + "that were renewed. Take a native layout, or leave it null.");
         }
 
         _secrets = [.. Options.SecretBytes()];
@@ -83,11 +77,9 @@ public sealed partial class SessionManager : ISessionOperations
         _places = new SubjectPlaces(_epochs, Finder, Options, time);
         if (Options.MaxSessionsPerSubject is not null && (store.As<ISubjectRegistry>() is null || store.As<ISessionIndex>() is null))
         {
-            throw new OptionsValidationException(
-                nameof(SojournOptions),
-                typeof(SojournOptions),
-                ["MaxSessionsPerSubject needs a store that finds sessions by their subject and keeps subjects' entries (ISessionIndex, ISubjectRegistry): one "
-                    + "of the native layouts. Take another store, or leave it null."]);
+            throw Refusal(
+                "MaxSessionsPerSubject needs a store that finds sessions by their subject and keeps subjects' entries (ISessionIndex, ISubjectRegistry): one "
+                + "of the native layouts. Take another store, or leave it null.");
         }
     }
 
@@ -181,6 +173,8 @@ public sealed partial class SessionManager : ISessionOperations
             ? WriteAsync(session, isResave: true, cancellationToken)
             : TouchIfDueAsync(session, record, cancellationToken);
     }
+
+    private static OptionsValidationException Refusal(string problem) => new(nameof(SojournOptions), typeof(SojournOptions), [problem]);
 
     /// <summary>Whether a session can be stored, read and deleted just now.</summary>
     /// <exception cref="SessionStoreException">It cannot.</exception>

@@ -528,6 +528,8 @@ public sealed partial class DashboardTests
 
     [Theory]
     [InlineData("/sessions/list?find=")]
+    [InlineData("/sessions/list?find=%00")]
+    [InlineData("/sessions/subject/end?subject=%00")]
     [InlineData("/sessions/one/")]
     public async Task What_no_session_can_be_called_is_not_found(string path)
     {

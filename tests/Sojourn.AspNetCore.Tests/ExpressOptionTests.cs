@@ -4,7 +4,6 @@ using Microsoft.AspNetCore.Hosting;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
-using Sojourn.Storage;
 
 namespace Sojourn.AspNetCore.Tests;
 
@@ -25,14 +24,6 @@ public sealed class ExpressOptionTests
         Assert.Contains("ExpressSessionOptions.Cookie", refused.Message, StringComparison.Ordinal);
     }
 
-    [Fact]
-    public async Task A_time_to_live_that_the_npm_layout_has_itself_is_refused()
-    {
-        await using var app = Build(options => options.TimeToLive = TimeSpan.FromDays(7), [], builder => builder.UseStore(_ => new NodeLayoutStore()));
-        var refused = await Assert.ThrowsAsync<OptionsValidationException>(() => app.StartAsync(Token));
-        Assert.Contains("ExpressSessionOptions.TimeToLive", refused.Message, StringComparison.Ordinal);
-    }
-
     [Theory]
     [InlineData(0)]
     [InlineData(300)]
@@ -47,47 +38,21 @@ public sealed class ExpressOptionTests
     }
 
     private static WebApplication Build(
-        Action<ExpressSessionOptions> options, Dictionary<string, string?> configuration, Action<SojournBuilder>? use = null)
+        Action<ExpressSessionOptions> options, Dictionary<string, string?> configuration)
     {
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { EnvironmentName = "Production", ApplicationName = "tests" });
         builder.WebHost.UseKestrelCore().UseUrls("http://127.0.0.1:0");
         builder.Configuration.AddInMemoryCollection(configuration);
         builder.Services.AddRoutingCore().AddLogging();
-        var sojourn = builder.Services.AddExpressSession(o =>
+        builder.Services.AddExpressSession(o =>
         {
             o.Secret = "a secret";
             options(o);
         });
-        use?.Invoke(sojourn);
         var app = builder.Build();
         app.UseRouting();
         app.UseSojourn();
         app.MapGet("/", (Session session) => session.Set("count", 1));
         return app;
-    }
-
-    private sealed class NodeLayoutStore : ISessionStore, INodeLayout
-    {
-        private readonly MemorySessionStore _inner = new();
-
-        public TimeSpan TimeToLive => TimeSpan.FromDays(1);
-
-        public bool CanTouch => true;
-
-        public SessionVersion VersionOf(SessionRecord record) => record.Version;
-
-        public ValueTask<SessionRecord?> ReadAsync(string key, CancellationToken cancellationToken) => _inner.ReadAsync(key, cancellationToken);
-
-        public ValueTask<bool> CreateAsync(string key, SessionRecord record, CancellationToken cancellationToken) =>
-            _inner.CreateAsync(key, record, cancellationToken);
-
-        public ValueTask<WriteResult> ReplaceAsync(string key, SessionRecord current, SessionRecord next, CancellationToken cancellationToken) =>
-            _inner.ReplaceAsync(key, current, next, cancellationToken);
-
-        public ValueTask<WriteResult> TouchAsync(string key, SessionRecord current, DateTimeOffset expiresAt, CancellationToken cancellationToken) =>
-            _inner.TouchAsync(key, current, expiresAt, cancellationToken);
-
-        public ValueTask<WriteResult> DeleteAsync(string key, SessionRecord? current, CancellationToken cancellationToken) =>
-            _inner.DeleteAsync(key, current, cancellationToken);
     }
 }

@@ -3,6 +3,7 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 using Sojourn.Storage;
+using Sojourn.Tests.Storage;
 
 namespace Sojourn.Tests;
 
@@ -66,30 +67,14 @@ public sealed class DriverFailureTests
         }
     }
 
-    private sealed class TiredStore : ISessionStore, IExpiringStore
+    private sealed class TiredStore() : BareStore(new MemorySessionStore()), IExpiringStore
     {
-        private readonly MemorySessionStore _inner = new();
-
         public int Pruned { get; private set; }
 
         public ValueTask<long> PruneAsync(DateTimeOffset now, CancellationToken cancellationToken) =>
             Pruned++ == 0
                 ? throw new TaskCanceledException("The request was canceled due to the configured HttpClient.Timeout of 100 seconds elapsing.")
                 : new(0);
-
-        public ValueTask<SessionRecord?> ReadAsync(string key, CancellationToken cancellationToken) => _inner.ReadAsync(key, cancellationToken);
-
-        public ValueTask<bool> CreateAsync(string key, SessionRecord record, CancellationToken cancellationToken) =>
-            _inner.CreateAsync(key, record, cancellationToken);
-
-        public ValueTask<WriteResult> ReplaceAsync(string key, SessionRecord current, SessionRecord next, CancellationToken cancellationToken) =>
-            _inner.ReplaceAsync(key, current, next, cancellationToken);
-
-        public ValueTask<WriteResult> TouchAsync(string key, SessionRecord current, DateTimeOffset expiresAt, CancellationToken cancellationToken) =>
-            _inner.TouchAsync(key, current, expiresAt, cancellationToken);
-
-        public ValueTask<WriteResult> DeleteAsync(string key, SessionRecord? current, CancellationToken cancellationToken) =>
-            _inner.DeleteAsync(key, current, cancellationToken);
     }
 
     private sealed class FailingLeases : ISessionLease

@@ -18,29 +18,10 @@ public sealed class SignInFailureTests
         var store = new FaultInjectingStore(_memory);
         var engine = new Engine(store, _time);
         var id = await StoredAsync(engine);
-        var writer = await engine.LoadAsync(id);
-        writer.Set("n", 1);
-        var held = store.On(StoreVerb.Replace).Hold();
-        var writing = engine.Sessions.CommitAsync(writer, Token).AsTask();
-        await held.Arrived;
-
-        // Another request of the session signs in, with a limit of its own on how long that may take.
         var visitor = await engine.LoadAsync(id);
-        using var patience = new CancellationTokenSource();
-        var signingIn = visitor.SignInAsync("ada", null, patience.Token).AsTask();
-        await patience.CancelAsync();
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => signingIn);
-        held.Release();
-        await writing;
+        await CancelWhileItWaitsAsync(engine, store, id, token => visitor.SignInAsync("ada", null, token));
 
-        // The handler caught it and answered "try again": the request's commit.
-        try
-        {
-            await engine.Sessions.CommitAsync(visitor, Token);
-        }
-        catch (SessionStoreException)
-        {
-        }
+        await CommitAnywayAsync(engine, visitor);
 
         Assert.Null((await engine.Sessions.LoadAsync(id, Token))?.Subject);
     }
@@ -54,13 +35,7 @@ public sealed class SignInFailureTests
         visitor.Set("big", new string('x', 1000));
         await Assert.ThrowsAsync<SessionTooLargeException>(async () => await visitor.SignInAsync("ada", null, Token));
         visitor.Remove("big");
-        try
-        {
-            await engine.Sessions.CommitAsync(visitor, Token);
-        }
-        catch (SessionStoreException)
-        {
-        }
+        await CommitAnywayAsync(engine, visitor);
 
         Assert.Null((await engine.Sessions.LoadAsync(id, Token))?.Subject);
     }
@@ -71,25 +46,9 @@ public sealed class SignInFailureTests
         var store = new FaultInjectingStore(_memory);
         var engine = new Engine(store, _time);
         var id = (await engine.SignInAsync("admin")).Id;
-        var writer = await engine.LoadAsync(id);
-        writer.Set("n", 1);
-        var held = store.On(StoreVerb.Replace).Hold();
-        var writing = engine.Sessions.CommitAsync(writer, Token).AsTask();
-        await held.Arrived;
         var visitor = await engine.LoadAsync(id);
-        using var patience = new CancellationTokenSource();
-        var acting = visitor.ImpersonateAsync("ada", patience.Token).AsTask();
-        await patience.CancelAsync();
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => acting);
-        held.Release();
-        await writing;
-        try
-        {
-            await engine.Sessions.CommitAsync(visitor, Token);
-        }
-        catch (SessionStoreException)
-        {
-        }
+        await CancelWhileItWaitsAsync(engine, store, id, token => visitor.ImpersonateAsync("ada", token));
+        await CommitAnywayAsync(engine, visitor);
 
         Assert.Equal("admin", (await engine.Sessions.LoadAsync(id, Token))?.Subject);
     }
@@ -105,6 +64,34 @@ public sealed class SignInFailureTests
         _time.Advance(TimeSpan.FromMinutes(2));
         await engine.SignInAsync("ada");
         Assert.Single(await engine.Administration.ListAsync("ada", cancellationToken: Token));
+    }
+
+    /// <summary>A handler with a limit of its own on how long it waits, while another request of the session is being saved.</summary>
+    private static async Task CancelWhileItWaitsAsync(Engine engine, FaultInjectingStore store, string id, Func<CancellationToken, ValueTask> act)
+    {
+        var writer = await engine.LoadAsync(id);
+        writer.Set("n", 1);
+        var held = store.On(StoreVerb.Replace).Hold();
+        var writing = engine.Sessions.CommitAsync(writer, Token).AsTask();
+        await held.Arrived;
+        using var patience = new CancellationTokenSource();
+        var acting = act(patience.Token).AsTask();
+        await patience.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => acting);
+        held.Release();
+        await writing;
+    }
+
+    /// <summary>The request's own commit, after the handler answered "try again". It may refuse.</summary>
+    private static async Task CommitAnywayAsync(Engine engine, Session session)
+    {
+        try
+        {
+            await engine.Sessions.CommitAsync(session, Token);
+        }
+        catch (SessionStoreException)
+        {
+        }
     }
 
     private static async Task<string> StoredAsync(Engine engine)

@@ -87,7 +87,7 @@ internal static class EndEndpoints
     }
 
     private static string? SubjectOf(DashboardRequest request) =>
-        request.Context.Request.Query["subject"].ToString() is { Length: > 0 and <= 256 } subject ? subject : null;
+        request.Context.Request.Query["subject"].ToString() is var subject && SessionLabels.IsSubject(subject) ? subject : null;
 
     private static Task NobodyAsync(DashboardRequest request) =>
         request.MessageAsync(StatusCodes.Status400BadRequest, "Nobody is named", "The address names no subject, or one of more than 256 characters.");

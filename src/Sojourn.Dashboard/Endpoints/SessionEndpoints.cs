@@ -104,7 +104,7 @@ internal static class SessionEndpoints
             return model with { Looked = 1, Shown = [session] };
         }
 
-        if (model.Find.Length > SessionLabels.MaxLength)
+        if (!SessionLabels.IsSubject(model.Find))
         {
             return model;
         }

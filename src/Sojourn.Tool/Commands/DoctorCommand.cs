@@ -33,8 +33,7 @@ internal static class DoctorCommand
                 throw new ToolException("--method is GET, POST or the like.");
             }
 
-            using var application = new Application(
-                address, new HttpMethod(verb), parsed.GetValue(cookie), parsed.GetValue(insecure));
+            using var application = new Application(address, new HttpMethod(verb), parsed.GetValue(cookie), parsed.GetValue(insecure));
             var findings = await Doctor.ExamineAsync(application, cancellationToken);
             var failed = findings.Count(static finding => finding.Verdict == Verdict.Fail);
             new Output(console, parsed).Write(

@@ -46,10 +46,7 @@ internal sealed class ClearChange(List<string> names) : Change
 {
     private readonly HashSet<string> _names = new(names, StringComparer.Ordinal);
 
-    public override void Apply(SessionDocument document)
-    {
-        document.RemoveAll(_names);
-    }
+    public override void Apply(SessionDocument document) => document.RemoveAll(_names);
 }
 
 internal sealed class UpdateChange<T>(string name, Func<T?, T?> update, JsonTypeInfo<T> type, TimeProvider time) : Change
@@ -60,9 +57,7 @@ internal sealed class UpdateChange<T>(string name, Func<T?, T?> update, JsonType
     public override void Apply(SessionDocument document)
     {
         document.TryGet(name, out var entry);
-        var envelope = Envelope.Open(entry);
-        var current = envelope.Value.IsEmpty || envelope.IsPast(time.GetUtcNow()) ? default : EntryValue.Read(name, envelope.Value.Span, type);
-        Result = EntryValue.Write(name, update(current), type);
+        Result = EntryValue.Write(name, update(Envelope.Open(entry).Read(name, type, time.GetUtcNow())), type);
         document.Set(name, Result);
     }
 }

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
 
 namespace Sojourn.Document;
 
@@ -23,6 +24,11 @@ internal readonly ref struct Envelope
 
     /// <summary>Whether the value's lifetime is over: then the entry is as if it were not there.</summary>
     public bool IsPast(DateTimeOffset now) => Until <= now;
+
+    /// <summary>The value; the type's default where there is no entry, or its lifetime is over.</summary>
+    /// <exception cref="SessionEntryException">It cannot be read as this type.</exception>
+    public T? Read<T>(string name, JsonTypeInfo<T> type, DateTimeOffset now) =>
+        Value.IsEmpty || IsPast(now) ? default : EntryValue.Read(name, Value.Span, type);
 
     public static byte[] Flash(ReadOnlySpan<byte> value) => [.. "{\"$flash\":"u8, .. value, (byte)'}'];
 

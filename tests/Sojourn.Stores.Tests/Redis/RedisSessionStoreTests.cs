@@ -3,6 +3,7 @@ using System.Text;
 using System.Threading.Channels;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Options;
 using Microsoft.Extensions.Time.Testing;
 using Sojourn.Administration;
@@ -298,6 +299,16 @@ public sealed class RedisSessionStoreTests(RedisServer server)
         Assert.Contains(
             "ConnectRedisSessionStoreOptions.ConnectionString", Refusal(builder => builder.UseConnectRedis(Section(("ConnectionString", "a,b=1")))),
             StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void With_express_session_a_time_to_live_beside_the_layouts_own_is_refused()
+    {
+        var builder = new HostApplicationBuilder();
+        builder.Services.AddExpressSession(o => (o.Secret, o.TimeToLive) = ("a secret", TimeSpan.FromDays(7))).UseConnectRedis(server.Configuration);
+        using var host = builder.Build();
+        var refused = Assert.Throws<OptionsValidationException>(() => host.Services.GetRequiredService<SessionManager>());
+        Assert.Contains("ExpressSessionOptions.TimeToLive", refused.Message, StringComparison.Ordinal);
     }
 
     private static IConfiguration Section(params (string Name, string Value)[] values) =>
