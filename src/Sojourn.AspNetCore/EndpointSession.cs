@@ -4,66 +4,59 @@ using Microsoft.AspNetCore.SignalR;
 
 namespace Sojourn.AspNetCore;
 
-/// <summary>What the chosen endpoint says of a session.</summary>
-internal static class EndpointSession
+/// <summary>What an endpoint says of the session of a name.</summary>
+internal sealed class EndpointSession
 {
-    /// <summary>The names of the sessions that an endpoint names. Endpoints are few, and made anew when the application's routes change.</summary>
-    private static readonly ConditionalWeakTable<Endpoint, HashSet<string>> NamedBy = [];
+    private readonly SessionRequirementAttribute[] _required;
+    private readonly Lazy<bool> _namesIt;
 
-    /// <summary>How it uses the session of a name; <see langword="null"/> where no endpoint is chosen yet.</summary>
-    public static SessionUse? UseOf(HttpContext context, string name)
+    public EndpointSession(Endpoint endpoint, string name)
     {
-        if (context.GetEndpoint() is not { } endpoint)
-        {
-            return null;
-        }
-
-        var said = endpoint.Metadata.GetOrderedMetadata<SessionUseAttribute>();
-        for (var i = said.Count - 1; i >= 0; i--)
-        {
-            if (said[i].Session == name)
-            {
-                return said[i].Use;
-            }
-        }
-
-        return SessionUse.ReadWrite;
+        Endpoint = endpoint;
+        Use = endpoint.Metadata.GetOrderedMetadata<SessionUseAttribute>().LastOrDefault(said => said.Session == name)?.Use ?? SessionUse.ReadWrite;
+        CountsAsActivity = endpoint.Metadata.GetOrderedMetadata<NoSessionActivityAttribute>().All(said => said.Session != name);
+        IsHub = endpoint.Metadata.GetMetadata<HubMetadata>() is not null;
+        _required = [.. endpoint.Metadata.GetOrderedMetadata<SessionRequirementAttribute>().Where(required => required.Session == name)];
+        _namesIt = new(() => SessionNames.Of(endpoint).Contains(name));
     }
 
-    /// <summary>Whether it says anything of the session of a name, or takes it as a parameter: then it is loaded before the endpoint runs.</summary>
-    public static bool Names(HttpContext context, string name) =>
-        context.GetEndpoint() is { } endpoint && NamedBy.GetValue(endpoint, static endpoint => SessionNames.Of(endpoint)).Contains(name);
+    public Endpoint Endpoint { get; }
 
-    /// <summary>Whether it is a SignalR hub, as far as is known yet.</summary>
-    public static bool MayBeHub(HttpContext context) => context.GetEndpoint() is not { } endpoint || endpoint.Metadata.GetMetadata<HubMetadata>() is not null;
+    public SessionUse Use { get; }
 
-    /// <summary>Whether a request to it counts as use of the session of a name.</summary>
-    public static bool CountsAsActivity(HttpContext context, string name)
+    /// <summary>Whether a request to it counts as use of the session.</summary>
+    public bool CountsAsActivity { get; }
+
+    public bool IsHub { get; }
+
+    /// <summary>Whether it says anything of the session, or takes it as a parameter: then it is loaded before the endpoint runs.</summary>
+    public bool NamesIt => _namesIt.Value;
+
+    /// <summary>What it requires of the session and does not find; without a session, whatever it requires.</summary>
+    public SessionRequirementAttribute? FindUnmet(Session? session, TimeProvider time)
     {
-        var said = context.GetEndpoint()?.Metadata.GetOrderedMetadata<NoSessionActivityAttribute>() ?? [];
-        for (var i = 0; i < said.Count; i++)
+        foreach (var required in _required)
         {
-            if (said[i].Session == name)
+            if (session is null || !required.IsMetBy(session, time))
             {
-                return false;
-            }
-        }
-
-        return true;
-    }
-
-    /// <summary>What it requires of the session of a name and does not find; without a session, whatever it requires.</summary>
-    public static SessionRequirementAttribute? FindUnmet(Endpoint? endpoint, string name, Session? session, TimeProvider time)
-    {
-        var required = endpoint?.Metadata.GetOrderedMetadata<SessionRequirementAttribute>() ?? [];
-        for (var i = 0; i < required.Count; i++)
-        {
-            if (required[i].Session == name && (session is null || !required[i].IsMetBy(session, time)))
-            {
-                return required[i];
+                return required;
             }
         }
 
         return null;
     }
+}
+
+/// <summary>What endpoints say of the session of a name, worked out once for each: they are few, and made anew when the application's routes change.</summary>
+internal sealed class EndpointSessions(string name)
+{
+    private readonly ConditionalWeakTable<Endpoint, EndpointSession> _said = [];
+
+    /// <summary>What the chosen endpoint says; <see langword="null"/> where none is chosen yet.</summary>
+    public EndpointSession? Of(HttpContext context) => Of(context.GetEndpoint());
+
+    public EndpointSession? Of(Endpoint? endpoint) =>
+        endpoint is null ? null
+        : _said.TryGetValue(endpoint, out var said) ? said
+        : _said.GetValue(endpoint, made => new EndpointSession(made, name));
 }

@@ -10,7 +10,7 @@ namespace Sojourn.AspNetCore;
 /// <summary>
 /// The session of one request, its token, and the rules of when it may be committed. Lives as long as the HttpContext, whoever re-executes the pipeline.
 /// </summary>
-internal sealed class SessionFeature(HttpContext context, SessionServices services, SessionUse? use) : ISessionFeature, ISessionHost
+internal sealed class SessionFeature(HttpContext context, SessionServices services, EndpointSession? said) : ISessionFeature, ISessionHost
 {
     private readonly DateTimeOffset _beganAt = services.Time.GetUtcNow();
     private IncomingToken _incoming;
@@ -91,12 +91,13 @@ internal sealed class SessionFeature(HttpContext context, SessionServices servic
     /// <summary>Whoever has the session exclusively has it under its new id as well.</summary>
     async ValueTask<bool> ISessionHost.OnRenewingAsync(string newKey)
     {
-        if (use == SessionUse.Exclusive)
+        var isExclusive = said?.Use == SessionUse.Exclusive;
+        if (isExclusive)
         {
             await services.TakeTurnAsync(context, newKey).ConfigureAwait(false);
         }
 
-        return use == SessionUse.Exclusive;
+        return isExclusive;
     }
 
     void ISessionHost.OnUsed() => _isMarked |= ServerCaches.KeepFromResponseCache(context);
@@ -113,7 +114,7 @@ internal sealed class SessionFeature(HttpContext context, SessionServices servic
 
     DateTimeOffset? ISessionHost.BeganAt => _beganAt;
 
-    bool ISessionHost.CountsAsActivity => EndpointSession.CountsAsActivity(context, Name);
+    bool ISessionHost.CountsAsActivity => Said()?.CountsAsActivity ?? true;
 
     CancellationToken ISessionHost.Aborted => context.RequestAborted;
 
@@ -124,9 +125,9 @@ internal sealed class SessionFeature(HttpContext context, SessionServices servic
     /// <summary>What the chosen endpoint requires of the session and does not find.</summary>
     public SessionRequirementAttribute? FindUnmet()
     {
-        var endpoint = context.GetEndpoint();
-        var unmet = EndpointSession.FindUnmet(endpoint, Name, Session, services.Time);
-        Asked = unmet is null ? endpoint : null;
+        var chosen = Said();
+        var unmet = chosen?.FindUnmet(Session, services.Time);
+        Asked = unmet is null ? chosen?.Endpoint : null;
         return unmet;
     }
 
@@ -150,8 +151,8 @@ internal sealed class SessionFeature(HttpContext context, SessionServices servic
         _incoming = services.Tokens.Read(context.Request);
         try
         {
-            var session = await services.LoadAsync(context, this, _incoming, use).ConfigureAwait(false) ?? services.Manager.Create(this);
-            session.IsReadOnly = use == SessionUse.ReadOnly;
+            var session = await services.LoadAsync(context, this, _incoming, said?.Use).ConfigureAwait(false) ?? services.Manager.Create(this);
+            session.IsReadOnly = said?.Use == SessionUse.ReadOnly;
             LoadFailure = services.Binder is { } binder ? await binder.CheckAsync(context, session, _incoming).ConfigureAwait(false) : null;
             Session = LoadFailure is null ? session : null;
             if (Session is not null && services.WatchesHub(context))
@@ -365,21 +366,32 @@ internal sealed class SessionFeature(HttpContext context, SessionServices servic
         }
     }
 
+    /// <summary>What the endpoint says that is chosen now: another one than at first where the pipeline is run again.</summary>
+    private EndpointSession? Said()
+    {
+        var endpoint = context.GetEndpoint();
+        return ReferenceEquals(endpoint, said?.Endpoint) ? said : services.Endpoints.Of(endpoint);
+    }
+
     /// <summary>Session metadata of an endpoint that was chosen after the session was loaded cannot be honoured any more, and is never ignored.</summary>
     private void RequireHonoured()
     {
-        if (use is not null)
+        if (said is not null)
+        {
+            return;
+        }
+
+        if (Said() is not { } chosen)
         {
             return;
         }
 
         // The page of a status code is another endpoint of a request that has its session: it may say what it likes of how it uses one.
         var isPage = context.Features.Get<IStatusCodeReExecuteFeature>() is not null;
-        if ((!isPage && EndpointSession.UseOf(context, Name) is not (null or SessionUse.ReadWrite))
-            || EndpointSession.FindUnmet(context.GetEndpoint(), Name, null, services.Time) is not null)
+        if ((!isPage && chosen.Use != SessionUse.ReadWrite) || chosen.FindUnmet(null, services.Time) is not null)
         {
             throw new InvalidOperationException(
-                $"The endpoint '{context.GetEndpoint()!.DisplayName}' says how it uses the session, but it was chosen after the session had been loaded. Call "
+                $"The endpoint '{chosen.Endpoint.DisplayName}' says how it uses the session, but it was chosen after the session had been loaded. Call "
                 + "UseRouting before UseSojourn and UseAuthentication.");
         }
     }

@@ -33,6 +33,8 @@ internal sealed class SessionServices(
 
     public ILogger Logger => logger;
 
+    public EndpointSessions Endpoints { get; } = new(options.SessionName);
+
     /// <summary>
     /// The request's session, begun by whoever asks first; <see langword="null"/> where the request has none. Where it could not be loaded, the feature
     /// remembers why, and every later asker finds it so.
@@ -46,25 +48,25 @@ internal sealed class SessionServices(
         var feature = SessionFeature.Of(context, Name);
         if (feature is null)
         {
-            var use = IsElsewhere(context) ? SessionUse.None : EndpointSession.UseOf(context, Name);
-            if (use == SessionUse.None)
+            var said = Endpoints.Of(context);
+            if (said?.Use == SessionUse.None || IsElsewhere(context))
             {
                 return default;
             }
 
             WarnOfHttp(context);
-            feature = new SessionFeature(context, this, use);
+            feature = new SessionFeature(context, this, said);
             feature.Attach();
         }
 
         SessionHolder.Attach(context, scopes);
-        return isUse || options.Load == SessionLoad.BeforeHandler || EndpointSession.Names(context, Name) || WatchesHub(context)
+        return isUse || options.Load == SessionLoad.BeforeHandler || Endpoints.Of(context)?.NamesIt == true || WatchesHub(context)
             ? LoadAsync(feature)
             : new(feature);
     }
 
     /// <summary>Whether the request may open a SignalR connection that is to close with the session.</summary>
-    public bool WatchesHub(HttpContext context) => options.ClosesHubs && EndpointSession.MayBeHub(context);
+    public bool WatchesHub(HttpContext context) => options.ClosesHubs && Endpoints.Of(context)?.IsHub != false;
 
     /// <summary>Loads what a request's token stands for; <see langword="null"/> where it stands for nothing.</summary>
     public ValueTask<Session?> LoadAsync(HttpContext context, SessionFeature feature, IncomingToken incoming, SessionUse? use)

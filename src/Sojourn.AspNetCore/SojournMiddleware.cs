@@ -14,7 +14,7 @@ internal sealed class SojournMiddleware(RequestDelegate next, SessionServices se
     }
 
     private Task RunWithoutAsync(HttpContext context) =>
-        EndpointSession.FindUnmet(context.GetEndpoint(), services.Name, null, services.Time)?.RefuseAsync(context) ?? next(context);
+        services.Endpoints.Of(context)?.FindUnmet(null, services.Time)?.RefuseAsync(context) ?? next(context);
 
     private async Task RunAsync(HttpContext context, ValueTask<SessionFeature?> begun)
     {

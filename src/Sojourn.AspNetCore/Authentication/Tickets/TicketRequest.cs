@@ -30,7 +30,7 @@ internal sealed class TicketRequest(HttpContext context, SessionServices service
 
     public static TicketRequest Of(HttpContext context, SessionServices services, string scheme) => Find(context, scheme) ?? Begin(context, services, scheme);
 
-    public bool CountsAsActivity => EndpointSession.CountsAsActivity(context, services.Name);
+    public bool CountsAsActivity => services.Endpoints.Of(context)?.CountsAsActivity ?? true;
 
     public void OnUsed()
     {
