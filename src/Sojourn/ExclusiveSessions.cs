@@ -36,7 +36,7 @@ internal sealed class ExclusiveSessions(ISessionLease? leases, TimeSpan storeTim
         try
         {
             var pause = FirstPause;
-            while (!await TryAcquireAsync(key, owner, cancellationToken).ConfigureAwait(false))
+            while (!await TakeAsync(key, owner, cancellationToken).ConfigureAwait(false))
             {
                 await Task.Delay(pause, time, cancellationToken).ConfigureAwait(false);
                 pause = pause < LongestPause ? pause * 2 : LongestPause;
@@ -63,7 +63,7 @@ internal sealed class ExclusiveSessions(ISessionLease? leases, TimeSpan storeTim
         var isOurs = false;
         try
         {
-            isOurs = owner is null || await TryAcquireAsync(key, owner, cancellationToken).ConfigureAwait(false);
+            isOurs = owner is null || await TakeAsync(key, owner, cancellationToken).ConfigureAwait(false);
             return isOurs ? new Turn(this, key, owner) : null;
         }
         catch (SessionStoreException e)
@@ -80,12 +80,29 @@ internal sealed class ExclusiveSessions(ISessionLease? leases, TimeSpan storeTim
         }
     }
 
-    private async Task<bool> TryAcquireAsync(string key, string owner, CancellationToken cancellationToken)
+    /// <summary>Takes a lease, which must not outlive a wait that was ended or failed: the same visitor may ask again at once.</summary>
+    private async Task<bool> TakeAsync(string key, string owner, CancellationToken cancellationToken)
+    {
+        var asked = AskAsync(key, owner, cancellationToken);
+        try
+        {
+            return await WaitAsync(asked, cancellationToken).ConfigureAwait(false);
+        }
+        catch
+        {
+            _ = ReleaseAfterAsync(asked, key, owner);
+            throw;
+        }
+    }
+
+    private async Task<bool> AskAsync(string key, string owner, CancellationToken cancellationToken) =>
+        await leases!.TryAcquireAsync(key, owner, LeaseDuration, cancellationToken).ConfigureAwait(false);
+
+    private async Task<bool> WaitAsync(Task<bool> asked, CancellationToken cancellationToken)
     {
         try
         {
-            return await leases!.TryAcquireAsync(
-                key, owner, LeaseDuration, cancellationToken).AsTask().WaitAsync(storeTimeout, time, cancellationToken).ConfigureAwait(false);
+            return await asked.WaitAsync(storeTimeout, time, cancellationToken).ConfigureAwait(false);
         }
         catch (Exception e) when (!(e is OperationCanceledException && cancellationToken.IsCancellationRequested))
         {
@@ -93,24 +110,38 @@ internal sealed class ExclusiveSessions(ISessionLease? leases, TimeSpan storeTim
         }
     }
 
-    private async ValueTask LeaveAsync(string key, string? owner)
+    /// <summary>Once the store has answered: a release that overtakes the lease releases nothing.</summary>
+    private async Task ReleaseAfterAsync(Task asked, string key, string owner)
+    {
+        await asked.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await ReleaseAsync(key, owner).ConfigureAwait(false);
+    }
+
+    private async Task ReleaseAsync(string key, string owner)
     {
         try
         {
-            if (owner is not null)
-            {
-                await leases!.ReleaseAsync(key, owner, CancellationToken.None).AsTask().WaitAsync(storeTimeout, time).ConfigureAwait(false);
-            }
+            await leases!.ReleaseAsync(key, owner, CancellationToken.None).AsTask().WaitAsync(storeTimeout, time).ConfigureAwait(false);
         }
         catch (Exception e)
         {
             // It ends by itself. The request has done its work.
             logger.LeaseNotKept(e);
         }
-        finally
+    }
+
+    /// <param name="key">The key.</param>
+    /// <param name="owner">Who has the lease; <see langword="null"/> where the store has none.</param>
+    /// <param name="asked">What the store was asked last; a request does not wait for it any more.</param>
+    private async ValueTask LeaveAsync(string key, string? owner, Task asked)
+    {
+        if (owner is not null)
         {
-            _queue.Leave(key, null);
+            var releasing = ReleaseAfterAsync(asked, key, owner);
+            await (asked.IsCompleted ? releasing : Task.CompletedTask).ConfigureAwait(false);
         }
+
+        _queue.Leave(key, null);
     }
 
     private sealed class Turn : IAsyncDisposable
@@ -120,6 +151,7 @@ internal sealed class ExclusiveSessions(ISessionLease? leases, TimeSpan storeTim
         private readonly string? _owner;
         private readonly CancellationTokenSource _left = new();
         private readonly Task _renewing;
+        private Task<bool> _asked = Task.FromResult(true);
 
         public Turn(ExclusiveSessions sessions, string key, string? owner)
         {
@@ -132,7 +164,7 @@ internal sealed class ExclusiveSessions(ISessionLease? leases, TimeSpan storeTim
             await _left.CancelAsync().ConfigureAwait(false);
             await _renewing.ConfigureAwait(false);
             _left.Dispose();
-            await _sessions.LeaveAsync(_key, _owner).ConfigureAwait(false);
+            await _sessions.LeaveAsync(_key, _owner, _asked).ConfigureAwait(false);
         }
 
         private async Task RenewAsync(string owner)
@@ -142,7 +174,8 @@ internal sealed class ExclusiveSessions(ISessionLease? leases, TimeSpan storeTim
                 try
                 {
                     await Task.Delay(LeaseDuration / 3, _sessions.Time, _left.Token).ConfigureAwait(false);
-                    await _sessions.TryAcquireAsync(_key, owner, _left.Token).ConfigureAwait(false);
+                    _asked = _sessions.AskAsync(_key, owner, _left.Token);
+                    await _sessions.WaitAsync(_asked, _left.Token).ConfigureAwait(false);
                 }
                 catch (OperationCanceledException)
                 {
