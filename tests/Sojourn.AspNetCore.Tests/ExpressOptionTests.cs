@@ -24,6 +24,32 @@ public sealed class ExpressOptionTests
         Assert.Contains("ExpressSessionOptions.Cookie", refused.Message, StringComparison.Ordinal);
     }
 
+    public static TheoryData<string, Action<ExpressSessionOptions>> Wrong => new()
+    {
+        { "Name must", o => o.Name = "my session" },
+        { "TimeToLive must", o => o.TimeToLive = TimeSpan.FromDays(500) },
+        { "Unset must", o => o.Unset = (UnsetBehavior)7 },
+        { "Cookie.MaxAge must", o => o.Cookie.MaxAge = TimeSpan.MaxValue },
+        { "Cookie.MaxAge must", o => o.Cookie.MaxAge = TimeSpan.MinValue },
+    };
+
+    [Theory]
+    [MemberData(nameof(Wrong), DisableDiscoveryEnumeration = true)]
+    public async Task What_is_wrong_is_refused_at_the_start_by_the_name_that_it_was_set_by(string message, Action<ExpressSessionOptions> set)
+    {
+        await using var app = Build(set, []);
+        var refused = await Assert.ThrowsAsync<OptionsValidationException>(() => app.StartAsync(Token));
+        Assert.StartsWith(message, refused.Message, StringComparison.Ordinal);
+    }
+
+    /// <summary>express-session takes a cookie that has ended for what it is: a way to take it off the browser.</summary>
+    [Fact]
+    public async Task A_cookie_may_have_ended()
+    {
+        await using var app = Build(o => o.Cookie.MaxAge = TimeSpan.FromHours(-1), []);
+        await app.StartAsync(Token);
+    }
+
     [Theory]
     [InlineData(0)]
     [InlineData(300)]

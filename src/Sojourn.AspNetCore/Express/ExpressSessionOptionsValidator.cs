@@ -5,6 +5,8 @@ namespace Sojourn.AspNetCore;
 /// <summary>What express-session would find out when it writes its first cookie is found out when the application starts.</summary>
 internal sealed class ExpressSessionOptionsValidator : IValidateOptions<ExpressSessionOptions>
 {
+    private static readonly TimeSpan LongestCookie = TimeSpan.FromDays(36_500);
+
     public ValidateOptionsResult Validate(string? name, ExpressSessionOptions options)
     {
         var problems = new ValidateOptionsResultBuilder();
@@ -13,7 +15,27 @@ internal sealed class ExpressSessionOptionsValidator : IValidateOptions<ExpressS
             problems.AddError("Secrets holds an empty secret. Remove it.");
         }
 
+        if (!SojournOptionsValidator.IsToken(options.Name))
+        {
+            problems.AddError("Name must be a cookie name (RFC 6265: letters, digits and !#$%&'*+-.^_`|~).");
+        }
+
+        if (options.TimeToLive < TimeSpan.FromSeconds(1) || options.TimeToLive > TimeSpan.FromDays(400))
+        {
+            problems.AddError("TimeToLive must be 1 second to 400 days.");
+        }
+
+        if (!Enum.IsDefined(options.Unset))
+        {
+            problems.AddError("Unset must be Keep or Destroy.");
+        }
+
         var cookie = options.Cookie;
+        if (cookie.MaxAge is { } maxAge && (maxAge > LongestCookie || maxAge < -LongestCookie))
+        {
+            problems.AddError("Cookie.MaxAge must be null, or at most 36,500 days: no date could say when the cookie ends.");
+        }
+
         if (!cookie.Path.StartsWith('/') || !SessionCookie.IsAttribute(cookie.Path))
         {
             problems.AddError("Cookie.Path must start with '/' and hold no ';' or control character.");
