@@ -29,7 +29,6 @@ const child = spawn(program, args, {
     Sojourn__Encryption__Keys__0__Name: 'first',
     Sojourn__Encryption__Keys__0__Key: Buffer.alloc(32).toString('base64'),
     Sojourn__Cookie__Name: 'sid',
-    Sojourn__Cookie__Secure: 'Never',
     Logging__LogLevel__Default: 'Warning'
   }
 })
@@ -40,7 +39,7 @@ try {
   let cookie
   for (;;) {
     try { cookie = (await post())[0].split(';')[0]; break } catch (error) {
-      if (error.code !== 'ECONNREFUSED' || child.exitCode !== null) throw error
+      if (error.code !== 'ECONNREFUSED' || (child.exitCode ?? child.signalCode) !== null) throw error
       await new Promise(resolve => setTimeout(resolve, 1))
     }
   }

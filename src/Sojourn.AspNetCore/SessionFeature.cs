@@ -376,12 +376,7 @@ internal sealed class SessionFeature(HttpContext context, SessionServices servic
     /// <summary>Session metadata of an endpoint that was chosen after the session was loaded cannot be honoured any more, and is never ignored.</summary>
     private void RequireHonoured()
     {
-        if (said is not null)
-        {
-            return;
-        }
-
-        if (Said() is not { } chosen)
+        if (said is not null || Said() is not { } chosen)
         {
             return;
         }
