@@ -56,7 +56,5 @@ internal sealed class EndpointSessions(string name)
     public EndpointSession? Of(HttpContext context) => Of(context.GetEndpoint());
 
     public EndpointSession? Of(Endpoint? endpoint) =>
-        endpoint is null ? null
-        : _said.TryGetValue(endpoint, out var said) ? said
-        : _said.GetValue(endpoint, made => new EndpointSession(made, name));
+        endpoint is null ? null : _said.GetOrAdd(endpoint, static (made, name) => new EndpointSession(made, name), name);
 }

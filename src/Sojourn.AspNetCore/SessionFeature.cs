@@ -122,6 +122,16 @@ internal sealed class SessionFeature(HttpContext context, SessionServices servic
 
     string ISessionHost.NewId() => services.Express?.NewId(context) ?? SessionId.New();
 
+    /// <summary>Whether the request may open a SignalR connection that is to close with the session.</summary>
+    public bool WatchesHub => services.Options.ClosesHubs && Said()?.IsHub != false;
+
+    /// <summary>What the endpoint says that is chosen now: another one than at first where the pipeline is run again.</summary>
+    public EndpointSession? Said()
+    {
+        var endpoint = context.GetEndpoint();
+        return ReferenceEquals(endpoint, said?.Endpoint) ? said : services.Endpoints.Of(endpoint);
+    }
+
     /// <summary>What the chosen endpoint requires of the session and does not find.</summary>
     public SessionRequirementAttribute? FindUnmet()
     {
@@ -155,7 +165,7 @@ internal sealed class SessionFeature(HttpContext context, SessionServices servic
             session.IsReadOnly = said?.Use == SessionUse.ReadOnly;
             LoadFailure = services.Binder is { } binder ? await binder.CheckAsync(context, session, _incoming).ConfigureAwait(false) : null;
             Session = LoadFailure is null ? session : null;
-            if (Session is not null && services.WatchesHub(context))
+            if (Session is not null && WatchesHub)
             {
                 SessionHubFilter.Note(context, Session, Name);
             }
@@ -364,13 +374,6 @@ internal sealed class SessionFeature(HttpContext context, SessionServices servic
             CommitFailure = e;
             throw;
         }
-    }
-
-    /// <summary>What the endpoint says that is chosen now: another one than at first where the pipeline is run again.</summary>
-    private EndpointSession? Said()
-    {
-        var endpoint = context.GetEndpoint();
-        return ReferenceEquals(endpoint, said?.Endpoint) ? said : services.Endpoints.Of(endpoint);
     }
 
     /// <summary>Session metadata of an endpoint that was chosen after the session was loaded cannot be honoured any more, and is never ignored.</summary>

@@ -60,13 +60,10 @@ internal sealed class SessionServices(
         }
 
         SessionHolder.Attach(context, scopes);
-        return isUse || options.Load == SessionLoad.BeforeHandler || Endpoints.Of(context)?.NamesIt == true || WatchesHub(context)
+        return isUse || options.Load == SessionLoad.BeforeHandler || feature.Said()?.NamesIt == true || feature.WatchesHub
             ? LoadAsync(feature)
             : new(feature);
     }
-
-    /// <summary>Whether the request may open a SignalR connection that is to close with the session.</summary>
-    public bool WatchesHub(HttpContext context) => options.ClosesHubs && Endpoints.Of(context)?.IsHub != false;
 
     /// <summary>Loads what a request's token stands for; <see langword="null"/> where it stands for nothing.</summary>
     public ValueTask<Session?> LoadAsync(HttpContext context, SessionFeature feature, IncomingToken incoming, SessionUse? use)

@@ -135,13 +135,18 @@ internal sealed class ExclusiveSessions(ISessionLease? leases, TimeSpan storeTim
     /// <param name="asked">What the store was asked last; a request does not wait for it any more.</param>
     private async ValueTask LeaveAsync(string key, string? owner, Task asked)
     {
-        if (owner is not null)
+        try
         {
-            var releasing = ReleaseAfterAsync(asked, key, owner);
-            await (asked.IsCompleted ? releasing : Task.CompletedTask).ConfigureAwait(false);
+            if (owner is not null)
+            {
+                var releasing = ReleaseAfterAsync(asked, key, owner);
+                await (asked.IsCompleted ? releasing : Task.CompletedTask).ConfigureAwait(false);
+            }
         }
-
-        _queue.Leave(key, null);
+        finally
+        {
+            _queue.Leave(key, null);
+        }
     }
 
     private sealed class Turn : IAsyncDisposable

@@ -22,7 +22,7 @@ internal sealed class SojournOptionsValidator : IValidateOptions<SojournOptions>
         }
 
         Require(options.ApplicationName is { Length: > 0 } && !options.ApplicationName.Contains('\0'), "ApplicationName must be set, and hold no NUL.");
-        Require(options.IdleTimeout >= TimeSpan.FromSeconds(1) && options.IdleTimeout <= LongestCookie, "IdleTimeout must be 1 second to 400 days.");
+        Require(IsIdleTimeout(options.IdleTimeout), "IdleTimeout must be 1 second to 400 days.");
         Require(IsDeadline(options.AbsoluteTimeout), "AbsoluteTimeout must be null, for no such deadline, or 1 second to 36,500 days.");
         Require(
             options.TouchInterval is null || (options.TouchInterval >= TimeSpan.Zero && options.TouchInterval < options.IdleTimeout),
@@ -42,9 +42,7 @@ internal sealed class SojournOptionsValidator : IValidateOptions<SojournOptions>
         Require(
             !options.EndOnDeadId || options.RenewIdAfter is not null,
             "EndOnDeadId needs RenewIdAfter: without it ids do not renew themselves. Set both, or neither.");
-        Require(
-            options.RememberMe.IdleTimeout >= TimeSpan.FromSeconds(1) && options.RememberMe.IdleTimeout <= LongestCookie,
-            "RememberMe.IdleTimeout must be 1 second to 400 days.");
+        Require(IsIdleTimeout(options.RememberMe.IdleTimeout), "RememberMe.IdleTimeout must be 1 second to 400 days.");
         Require(IsDeadline(options.RememberMe.AbsoluteTimeout), "RememberMe.AbsoluteTimeout must be null, for no such deadline, or 1 second to 36,500 days.");
         Require(options.MaxSessionsPerSubject is null or (>= 1 and <= 1_000), "MaxSessionsPerSubject must be null, for any number, or 1 to 1,000.");
         Require(Enum.IsDefined(options.KeepDevice), "KeepDevice must be Nothing, Agent or AgentAndNetwork.");
@@ -104,6 +102,8 @@ internal sealed class SojournOptionsValidator : IValidateOptions<SojournOptions>
     private static bool IsUntouched(SessionCookieOptions cookie) =>
         cookie is { Path: "/", Domain: null, HttpOnly: true, Secure: CookieSecure.AsRequest, SameSite: SessionSameSite.Unset }
         && cookie is { MaxAge: null, Partitioned: false, Priority: SessionCookiePriority.Unset };
+
+    internal static bool IsIdleTimeout(TimeSpan time) => time >= TimeSpan.FromSeconds(1) && time <= LongestCookie;
 
     /// <summary>Without an end, or one that a date can hold.</summary>
     internal static bool IsDeadline(TimeSpan? time) => time is null || (time >= TimeSpan.FromSeconds(1) && time <= TimeSpan.FromDays(36_500));

@@ -5,7 +5,7 @@ namespace Sojourn.AspNetCore;
 /// <summary>What express-session would find out when it writes its first cookie is found out when the application starts.</summary>
 internal sealed class ExpressSessionOptionsValidator : IValidateOptions<ExpressSessionOptions>
 {
-    private static readonly TimeSpan LongestCookie = TimeSpan.FromDays(36_500);
+    private static readonly TimeSpan LongestMaxAge = TimeSpan.FromDays(36_500);
 
     public ValidateOptionsResult Validate(string? name, ExpressSessionOptions options)
     {
@@ -20,7 +20,7 @@ internal sealed class ExpressSessionOptionsValidator : IValidateOptions<ExpressS
             problems.AddError("Name must be a cookie name (RFC 6265: letters, digits and !#$%&'*+-.^_`|~).");
         }
 
-        if (options.TimeToLive < TimeSpan.FromSeconds(1) || options.TimeToLive > TimeSpan.FromDays(400))
+        if (!SojournOptionsValidator.IsIdleTimeout(options.TimeToLive))
         {
             problems.AddError("TimeToLive must be 1 second to 400 days.");
         }
@@ -31,7 +31,7 @@ internal sealed class ExpressSessionOptionsValidator : IValidateOptions<ExpressS
         }
 
         var cookie = options.Cookie;
-        if (cookie.MaxAge is { } maxAge && (maxAge > LongestCookie || maxAge < -LongestCookie))
+        if (cookie.MaxAge is { } maxAge && (maxAge > LongestMaxAge || maxAge < -LongestMaxAge))
         {
             problems.AddError("Cookie.MaxAge must be null, or at most 36,500 days: no date could say when the cookie ends.");
         }
