@@ -25,7 +25,7 @@ internal sealed class SessionFeature(HttpContext context, SessionServices servic
 
     /// <summary>The session of a request that has asked for it before.</summary>
     public static SessionFeature? Of(HttpContext context, string name = "") =>
-        name is "" ? context.Features.Get<ISessionFeature>() as SessionFeature : context.Features.Get<NamedSessions>()?.Find(name);
+        name is "" ? context.Features[typeof(ISessionFeature)] as SessionFeature : context.Features.Get<NamedSessions>()?.Find(name);
 
     /// <summary>
     /// The request's session for whoever asks first: the middleware, or an authentication handler, which web applications put before it and which may answer by
@@ -128,7 +128,7 @@ internal sealed class SessionFeature(HttpContext context, SessionServices servic
     /// <summary>What the endpoint says that is chosen now: another one than at first where the pipeline is run again.</summary>
     public EndpointSession? Said()
     {
-        var endpoint = context.GetEndpoint();
+        var endpoint = EndpointSessions.EndpointOf(context);
         return ReferenceEquals(endpoint, said?.Endpoint) ? said : services.Endpoints.Of(endpoint);
     }
 
@@ -152,44 +152,64 @@ internal sealed class SessionFeature(HttpContext context, SessionServices servic
         // Parallel tasks of a request may all be the first; the guard is the request's own object.
         lock (Guard)
         {
-            return new(_loading ??= LoadOnceAsync().AsTask());
+            return new(_loading ??= LoadOnceAsync());
         }
     }
 
-    private async ValueTask LoadOnceAsync()
+    private Task LoadOnceAsync()
     {
         _incoming = services.Tokens.Read(context.Request);
-        try
+        var loading = services.LoadAsync(context, this, _incoming, said?.Use);
+        if (!loading.IsCompletedSuccessfully || services.Binder is not null)
         {
-            var session = await services.LoadAsync(context, this, _incoming, said?.Use).ConfigureAwait(false) ?? services.Manager.Create(this);
-            session.IsReadOnly = said?.Use == SessionUse.ReadOnly;
-            LoadFailure = services.Binder is { } binder ? await binder.CheckAsync(context, session, _incoming).ConfigureAwait(false) : null;
-            Session = LoadFailure is null ? session : null;
-            if (Session is not null && WatchesHub)
+            return WaitAsync(loading);
+        }
+
+        Take(loading.Result ?? services.Manager.Create(this));
+        return Task.CompletedTask;
+
+        async Task WaitAsync(ValueTask<Session?> loading)
+        {
+            try
             {
-                SessionHubFilter.Note(context, Session, Name);
+                var session = await loading.ConfigureAwait(false) ?? services.Manager.Create(this);
+                LoadFailure = services.Binder is { } binder ? await binder.CheckAsync(context, session, _incoming).ConfigureAwait(false) : null;
+                if (LoadFailure is null)
+                {
+                    Take(session);
+                }
+            }
+            catch (SessionStoreException e)
+            {
+                LoadFailure = e;
             }
         }
-        catch (SessionStoreException e)
+    }
+
+    private void Take(Session session)
+    {
+        session.IsReadOnly = said?.Use == SessionUse.ReadOnly;
+        Session = session;
+        if (WatchesHub)
         {
-            LoadFailure = e;
+            SessionHubFilter.Note(context, session, Name);
         }
     }
 
     /// <summary>Becomes the request's session: stands before the response, and is asked when it starts.</summary>
     public void Attach()
     {
-        _guard = new ResponseGuard(context.Response, context.Features.GetRequiredFeature<IHttpResponseBodyFeature>(), this);
+        _guard = new ResponseGuard(context.Response, (IHttpResponseBodyFeature)context.Features[typeof(IHttpResponseBodyFeature)]!, this);
         if (Name is "")
         {
-            context.Features.Set<ISessionFeature>(this);
+            context.Features[typeof(ISessionFeature)] = this;
         }
         else
         {
             NamedSessions.Add(context, this);
         }
 
-        context.Features.Set<IHttpResponseBodyFeature>(_guard);
+        context.Features[typeof(IHttpResponseBodyFeature)] = _guard;
 
         // Registered first, so that it runs after everybody else's.
         context.Response.OnStarting(static state => ((SessionFeature)state).OnStartingAsync(), this);

@@ -15,10 +15,10 @@ internal sealed class SessionHolder
     /// </summary>
     public static void Attach(HttpContext context, IServiceScopeFactory scopes)
     {
-        var services = context.Features.Get<IServiceProvidersFeature>();
+        var services = context.Features[typeof(IServiceProvidersFeature)] as IServiceProvidersFeature;
         if (services is not HeldServices)
         {
-            context.Features.Set<IServiceProvidersFeature>(new HeldServices(context, scopes, services));
+            context.Features[typeof(IServiceProvidersFeature)] = new HeldServices(context, scopes, services);
         }
     }
 

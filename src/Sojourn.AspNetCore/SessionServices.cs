@@ -76,6 +76,7 @@ internal sealed class SessionServices(
         var key = token.Key ??= manager.KeyOf(token.Id);
         return use == SessionUse.Exclusive
             ? LoadExclusiveAsync(context, feature, token.Id, key)
+            : manager.FindHeld(token.Id, key, feature) is { } session ? new(session)
             : manager.LoadAsync(token.Id, key, feature, isCopyEnough: true, context.RequestAborted);
     }
 

@@ -24,7 +24,7 @@ internal static class Deadlines
 
         var share = (ownIdleTimeout ?? options.IdleTimeout) / 20;
         var longest = share < LongestTouchInterval ? share : LongestTouchInterval;
-        return longest - (longest / 1024 * ((uint)key.GetHashCode(StringComparison.Ordinal) % 256));
+        return longest - (longest / 1024 * ((uint)KeyHash.Of(key) % 256));
     }
 
     /// <summary>Whether moving the expiry is worth a write: not while it is fresher than the interval. Without an interval it is moved back, too.</summary>

@@ -1,3 +1,4 @@
+using Sojourn.Document;
 using Sojourn.Ending;
 using Sojourn.Events;
 
@@ -17,6 +18,8 @@ internal interface ISessionOperations
     bool LivesAsLongAsCookie { get; }
 
     string KeyOf(string id);
+
+    SplitDocuments Documents { get; }
 
     /// <summary>Whether sessions get a handle when they are first stored.</summary>
     bool NamesEverySession { get; }

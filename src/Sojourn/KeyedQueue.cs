@@ -89,7 +89,7 @@ internal sealed class KeyedQueue<T>
         }
     }
 
-    private Shard ShardOf(string key) => _shards[(uint)key.GetHashCode(StringComparison.Ordinal) % ShardCount];
+    private Shard ShardOf(string key) => _shards[(uint)KeyHash.Of(key) % ShardCount];
 
     private sealed class Shard
     {

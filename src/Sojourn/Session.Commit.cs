@@ -71,7 +71,7 @@ public sealed partial class Session
         (_operations.LivesAsLongAsCookie && HasMaxAge ? CookieUnlocked.MaxAge : null) ?? Metadata.IdleTimeout ?? _operations.TimeToLive;
 
     /// <summary>How stale the stored expiry may become: where this session has a deadline of its own, by that one.</summary>
-    internal TimeSpan TouchInterval => Deadlines.TouchInterval(_operations.Options, Metadata.IdleTimeout, Key);
+    internal TimeSpan TouchInterval => Deadlines.TouchInterval(_operations.Options, Metadata.IdleTimeout, _key ?? Key);
 
     /// <summary>Whether a commit after the first could find anything to do: a change, an object to look at, something asked for.</summary>
     internal bool HasWork =>
@@ -152,7 +152,7 @@ public sealed partial class Session
             {
                 // The browser is told anew how long to keep the cookie, and so is whoever reads the record.
                 CookieUnlocked.Touch(now);
-                _document.Cookie = CookieJson.Write(CookieUnlocked);
+                OwnDocument().Cookie = CookieJson.Write(CookieUnlocked);
             }
 
             var length = _document.Length;
@@ -162,7 +162,7 @@ public sealed partial class Session
             }
 
             var expiresAt = IsNoActivity ? Record!.ExpiresAt : FreshExpiry(now);
-            return (new SessionRecord(_document.ToUtf8(), expiresAt, Labels()).MarkWellFormed(), _changes?.Count ?? 0);
+            return (new SessionRecord(OwnDocument().ToUtf8(), expiresAt, Labels()).MarkWellFormed(), _changes?.Count ?? 0);
         }
     }
 
@@ -183,7 +183,11 @@ public sealed partial class Session
     {
         lock (_sync)
         {
-            _document = _document.IsRemembered && SplitDocuments.Remember(Key, record, _document) ? _document.Copy() : _document;
+            if (_document.IsRemembered)
+            {
+                _operations.Documents.Remember(Key, record, _document);
+            }
+
             Record = record;
             IsCopy = false;
             ProvedAt = null;
@@ -211,14 +215,18 @@ public sealed partial class Session
     {
         lock (_sync)
         {
-            if (SessionDocument.Of(fresh, Key) is not { } document || document.ReadMetadata() is null)
+            if (_operations.Documents.Of(fresh, Key) is not { } document || document.ReadMetadata() is null)
             {
                 throw new SessionStoreException("The stored session became unreadable while the request ran.");
             }
 
-            foreach (var change in _changes ?? [])
+            if (_changes is { Count: > 0 })
             {
-                change.Apply(document);
+                document = document.Owned();
+                foreach (var change in _changes)
+                {
+                    change.Apply(document);
+                }
             }
 
             Record = fresh;

@@ -34,7 +34,7 @@ public sealed partial class Session
         lock (_sync)
         {
             MarkUsed();
-            _document.Metadata = (Metadata with { IdSince = now }).ToUtf8();
+            OwnDocument().Metadata = (Metadata with { IdSince = now }).ToUtf8();
         }
     }
 

@@ -8,6 +8,9 @@ public sealed partial class Session
 {
     private SessionMetadata Metadata => _document.OwnMetadata;
 
+    /// <summary>The document, to be changed: requests share one that nobody has changed.</summary>
+    private SessionDocument OwnDocument() => _document = _document.Owned();
+
     private SessionCookie CookieUnlocked
     {
         get
@@ -62,7 +65,7 @@ public sealed partial class Session
     {
         RequireWritable();
         EnsureBegun();
-        change.Apply(_document);
+        change.Apply(OwnDocument());
         (_changes ??= []).Add(change);
     }
 
@@ -73,7 +76,7 @@ public sealed partial class Session
         {
             var now = _operations.Time.GetUtcNow();
             CookieUnlocked.Touch(now);
-            _document.Cookie = CookieJson.Write(CookieUnlocked);
+            OwnDocument().Cookie = CookieJson.Write(CookieUnlocked);
             var metadata = new SessionMetadata
             {
                 Handle = _operations.NamesEverySession ? SessionId.NewHandle() : null,
@@ -82,7 +85,7 @@ public sealed partial class Session
             };
             if (metadata != SessionMetadata.None)
             {
-                _document.Metadata = metadata.ToUtf8();
+                OwnDocument().Metadata = metadata.ToUtf8();
             }
         }
     }

@@ -94,18 +94,27 @@ public sealed partial class SessionManager
     }
 
     /// <summary>Waits for the session's turn, under the key that it has by then: another task of the request may give it a new id meanwhile.</summary>
-    private async ValueTask<(string Key, SessionRecord? HandedOn)> EnterAsync(Session session, CancellationToken cancellationToken)
+    private ValueTask<(string Key, SessionRecord? HandedOn)> EnterAsync(Session session, CancellationToken cancellationToken)
+    {
+        var key = session.Key;
+        var entering = _commits.EnterAsync(key, cancellationToken);
+        return entering.IsCompletedSuccessfully && session.Key == key ? new((key, entering.Result)) : WaitAsync(session, key, entering, cancellationToken);
+    }
+
+    private async ValueTask<(string Key, SessionRecord? HandedOn)> WaitAsync(
+        Session session, string key, ValueTask<SessionRecord?> entering, CancellationToken cancellationToken)
     {
         while (true)
         {
-            var key = session.Key;
-            var handedOn = await _commits.EnterAsync(key, cancellationToken).ConfigureAwait(false);
+            var handedOn = await entering.ConfigureAwait(false);
             if (session.Key == key)
             {
                 return (key, handedOn);
             }
 
             _commits.Leave(key, handedOn);
+            key = session.Key;
+            entering = _commits.EnterAsync(key, cancellationToken);
         }
     }
 
@@ -186,7 +195,7 @@ public sealed partial class SessionManager
     /// <returns>
     /// The instant at which the session was alive. The new deadline counts from it, so that none is given to a session that expires meanwhile.
     /// </returns>
-    private async ValueTask<DateTimeOffset> GetFreshAsync(
+    private ValueTask<DateTimeOffset> GetFreshAsync(
         Session session, string key, SessionRecord? handedOn, bool isCopyEnough, CancellationToken cancellationToken)
     {
         if (handedOn is not null && (session.IsVersionUnknown || handedOn.Version != session.Record!.Version || handedOn.ExpiresAt != session.Record.ExpiresAt))
@@ -195,12 +204,10 @@ public sealed partial class SessionManager
         }
 
         var now = Time.GetUtcNow();
-        if (session.IsVersionUnknown || session.Record!.ExpiresAt <= now || (!isCopyEnough && _store.KeepsCopies))
-        {
-            now = await RebaseAsync(session, await _store.ReadAsync(key, cancellationToken).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
-        }
+        return session.IsVersionUnknown || session.Record!.ExpiresAt <= now || (!isCopyEnough && _store.KeepsCopies) ? ReadAsync() : new(now);
 
-        return now;
+        async ValueTask<DateTimeOffset> ReadAsync() =>
+            await RebaseAsync(session, await _store.ReadAsync(key, cancellationToken).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
     }
 
     private DateTimeOffset RequireAlive(Session session, SessionRecord? fresh)

@@ -36,6 +36,7 @@ public sealed partial class SessionManager : ISessionOperations
     private readonly SubjectEpochs _epochs;
     private readonly SubjectPlaces _places;
     private readonly byte[][] _secrets;
+    private readonly SplitDocuments _documents = new();
 
     internal SessionManager(
         ISessionStore store, IOptions<SojournOptions> options, TimeProvider time, SessionMetrics metrics, SessionEvents events, SessionWatcher watcher,
@@ -96,6 +97,8 @@ public sealed partial class SessionManager : ISessionOperations
     TimeProvider ISessionOperations.Time => Time;
 
     TimeSpan ISessionOperations.TimeToLive => _layout?.TimeToLive ?? Options.IdleTimeout;
+
+    SplitDocuments ISessionOperations.Documents => _documents;
 
     bool ISessionOperations.LivesAsLongAsCookie => _layout is not null || Options.IsExpress;
 
@@ -190,6 +193,23 @@ public sealed partial class SessionManager : ISessionOperations
 
     internal Session Create(ISessionHost? host) => new(this, host);
 
+    /// <summary>
+    /// The session whose record this process has read before, if it is still what is stored: a store in memory need not be searched for it.
+    /// <see langword="null"/> where that is not so, and it is to be loaded.
+    /// </summary>
+    internal Session? FindHeld(string id, string key, ISessionHost host)
+    {
+        if (!_store.HandsOutItsOwn || _documents.Find(key) is not { } known
+            || !IsAlive(known.Record, known.Document.OwnMetadata, Time.GetUtcNow()) || !_store.StillHolds(known.Record))
+        {
+            return null;
+        }
+
+        using var activity = SojournDiagnostics.Start("sojourn.load");
+        activity?.SetTag("sojourn.outcome", "found");
+        return new Session(this, host, id, key, known.Record, known.Document);
+    }
+
     /// <param name="id">The id.</param>
     /// <param name="key">What it is filed under.</param>
     /// <param name="host">The request that it serves.</param>
@@ -226,7 +246,7 @@ public sealed partial class SessionManager : ISessionOperations
     private ValueTask<Session?> OpenAsync(
         string id, string key, SessionRecord record, ISessionHost? host, bool isCopy, Activity? activity, CancellationToken cancellationToken)
     {
-        var document = SessionDocument.Of(record, key);
+        var document = _documents.Of(record, key);
         if (document?.ReadMetadata() is not { } metadata)
         {
             activity?.SetTag("sojourn.outcome", "unreadable");
@@ -234,7 +254,7 @@ public sealed partial class SessionManager : ISessionOperations
         }
 
         var now = Time.GetUtcNow();
-        if (record.ExpiresAt > now && (metadata.AbsoluteExpiresAt is not { } absolute || absolute > now))
+        if (IsAlive(record, metadata, now))
         {
             activity?.SetTag("sojourn.outcome", "found");
             return new(new Session(this, host, id, key, record, document) { IsCopy = isCopy });
@@ -249,6 +269,9 @@ public sealed partial class SessionManager : ISessionOperations
         activity?.SetTag("sojourn.outcome", "expired");
         return RemoveExpiredAsync(key, record, metadata, cancellationToken);
     }
+
+    private static bool IsAlive(SessionRecord record, SessionMetadata metadata, DateTimeOffset now) =>
+        record.ExpiresAt > now && !(metadata.AbsoluteExpiresAt <= now);
 
     private async ValueTask<Session?> MeetUnreadableAsync(string key)
     {

@@ -12,6 +12,21 @@ internal sealed class TimedStore(ISessionStore store, TimeSpan timeout, TimeProv
     /// <summary>Whether <see cref="ReadNearAsync"/> may give what has changed since.</summary>
     public bool KeepsCopies => _nearCache is not null;
 
+    /// <summary>Whether the store is in the memory of this process, and hands out the very records that it holds.</summary>
+    public bool HandsOutItsOwn { get; } = store is MemorySessionStore;
+
+    /// <summary>A read of a record that was read before, where <see cref="HandsOutItsOwn"/>: whether it is still what is stored.</summary>
+    public bool StillHolds(SessionRecord record)
+    {
+        if (!record.IsHeld)
+        {
+            return false;
+        }
+
+        metrics.StoreCalled("read");
+        return true;
+    }
+
     /// <summary>What the store can do besides; to be called by <see cref="CallAsync"/>.</summary>
     public T? As<T>()
         where T : class => store.As<T>();

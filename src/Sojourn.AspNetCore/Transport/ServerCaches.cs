@@ -32,7 +32,7 @@ internal sealed class ServerCaches : IOutputCachePolicy
     /// <returns>Whether the mark is there, to be taken off.</returns>
     public static bool KeepFromResponseCache(HttpContext context)
     {
-        if (context.Response.HasStarted || context.Features.Get<IResponseCachingFeature>() is null)
+        if (context.Features[typeof(IResponseCachingFeature)] is null || context.Response.HasStarted)
         {
             return false;
         }

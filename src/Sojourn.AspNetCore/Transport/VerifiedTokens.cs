@@ -14,6 +14,9 @@ internal sealed class VerifiedToken(string id, bool isSignedWithFirst)
 
     /// <summary>The key of the id, once it was computed.</summary>
     public string? Key { get; set; }
+
+    /// <summary>The token, where it is remembered, and when that began.</summary>
+    public (byte[] Ascii, bool IsEncoded, long Since) Sent { get; set; } = ([], false, 0);
 }
 
 /// <summary>
@@ -40,18 +43,23 @@ internal sealed class VerifiedTokens(TimeProvider time)
 
     public VerifiedToken? Find(ReadOnlySpan<char> value, bool isEncoded)
     {
-        var place = Volatile.Read(ref _table).Places.Find(HashOf(value));
-        if (place is null || place.IsEncoded != isEncoded || place.Ascii.Length != value.Length)
+        if (Volatile.Read(ref _table).Places.Find(HashOf(value)) is not { } token)
+        {
+            return null;
+        }
+
+        var (ascii, wasEncoded, since) = token.Sent;
+        if (wasEncoded != isEncoded || ascii.Length != value.Length)
         {
             return null;
         }
 
         Span<byte> end = stackalloc byte[EndLength];
         return Ascii.FromUtf16(EndOf<char>(value), end, out var length) == OperationStatus.Done
-            && CryptographicOperations.FixedTimeEquals(end[..length], EndOf<byte>(place.Ascii))
-            && Ascii.Equals(place.Ascii, value)
-            && time.GetElapsedTime(place.Since) < KeptFor
-                ? place.Token
+            && CryptographicOperations.FixedTimeEquals(end[..length], EndOf<byte>(ascii))
+            && Ascii.Equals(ascii, value)
+            && time.GetElapsedTime(since) < KeptFor
+                ? token
                 : null;
     }
 
@@ -67,7 +75,8 @@ internal sealed class VerifiedTokens(TimeProvider time)
         var ascii = new byte[value.Length];
         if (Ascii.FromUtf16(value, ascii, out _) == OperationStatus.Done)
         {
-            places.Remember(hash, new Place(ascii, isEncoded, token, now));
+            token.Sent = (ascii, isEncoded, now);
+            places.Remember(hash, token);
         }
     }
 
@@ -75,7 +84,7 @@ internal sealed class VerifiedTokens(TimeProvider time)
     /// Counts a token, and begins anew where a minute is over or there was no room for its tokens: with more places where busy tokens take each other's, with
     /// fewer where most are not needed.
     /// </summary>
-    private DirectMappedCache<Place> PlacesFor(long now)
+    private DirectMappedCache<VerifiedToken> PlacesFor(long now)
     {
         var table = Volatile.Read(ref _table);
         var (noted, length) = (table.CountNoted(), table.Places.Length);
@@ -93,14 +102,12 @@ internal sealed class VerifiedTokens(TimeProvider time)
 
     private static int HashOf(ReadOnlySpan<char> value) => string.GetHashCode(EndOf(value), StringComparison.Ordinal);
 
-    private sealed record Place(byte[] Ascii, bool IsEncoded, VerifiedToken Token, long Since);
-
     /// <summary>The places, and how many tokens were noted since when.</summary>
-    private sealed class Table(DirectMappedCache<Place> places, long since)
+    private sealed class Table(DirectMappedCache<VerifiedToken> places, long since)
     {
         private int _noted;
 
-        public DirectMappedCache<Place> Places => places;
+        public DirectMappedCache<VerifiedToken> Places => places;
 
         public long Since => since;
 

@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 
@@ -160,6 +161,13 @@ internal static class EntryValue
 {
     public static T? Read<T>(string name, ReadOnlySpan<byte> utf8, JsonTypeInfo<T> type)
     {
+        if (typeof(T) == typeof(string) && utf8 is [(byte)'"', ..] && ReferenceEquals(type.Converter, JsonMetadataServices.StringConverter)
+            && !utf8.Contains((byte)'\\'))
+        {
+            // Between its quotes it is the text.
+            return (T)(object)Encoding.UTF8.GetString(utf8[1..^1]);
+        }
+
         try
         {
             return JsonSerializer.Deserialize(utf8, type);

@@ -8,14 +8,18 @@ internal readonly struct Entry
     /// <summary>Null: both slices count. Bytes: a value set since. <see cref="Owned"/>: neither is a plain slice.</summary>
     private readonly object? _own;
     private readonly int _nameStart;
-    private readonly int _nameLength;
+
+    /// <summary>
+    /// The name's length and, in the lowest eight bits, its last byte: whoever looks for a name does not touch the bytes of the others, which are spread over
+    /// the document.
+    /// </summary>
+    private readonly uint _name;
     private readonly int _valueStart;
     private readonly int _valueLength;
 
-    /// <summary>A member as it stands in the stored bytes, its name written without escapes.</summary>
-    public Entry(Range name, Range value)
+    private Entry(Range name, byte last, Range value)
     {
-        (_nameStart, _nameLength) = (name.Start.Value, name.End.Value - name.Start.Value);
+        (_nameStart, _name) = (name.Start.Value, ((uint)(name.End.Value - name.Start.Value) << 8) | last);
         (_valueStart, _valueLength) = (value.Start.Value, value.End.Value - value.Start.Value);
     }
 
@@ -28,11 +32,38 @@ internal readonly struct Entry
         _own = value;
     }
 
+    private Entry(Entry entry, int shift)
+    {
+        this = entry;
+        _nameStart += shift;
+        _valueStart += shift;
+    }
+
+    /// <summary>A member as it stands in the stored bytes, its name written without escapes.</summary>
+    public static Entry Of(ReadOnlyMemory<byte> stored, Range name, Range value)
+    {
+        var plain = stored.Span[name];
+        return plain.Length < 1 << 24 ? new(name, plain[^1], value) : new(stored[name], null, stored[value], isHidden: false);
+    }
+
+    private int NameLength => (int)(_name >> 8);
+
+    /// <summary>How long name and value are together.</summary>
+    public long Length => _own switch
+    {
+        null => NameLength + _valueLength,
+        byte[] value => NameLength + value.Length,
+        _ => ((Owned)_own).RawName.Length + ((Owned)_own).Value.Length,
+    };
+
+    /// <summary>Where the member stands in the stored bytes as we write one, from the name's quote to the value's end; empty where it does not.</summary>
+    public Range Member => _own is null && _valueStart == _nameStart + NameLength + 2 ? (_nameStart - 1)..(_valueStart + _valueLength) : default;
+
     /// <summary>A name that the application cannot use: kept, and never shown.</summary>
     public bool IsHidden => _own is Owned { IsHidden: true };
 
     /// <summary>The name between its quotes, escaped as it was found.</summary>
-    public ReadOnlyMemory<byte> RawName(ReadOnlyMemory<byte> stored) => _own is Owned own ? own.RawName : stored.Slice(_nameStart, _nameLength);
+    public ReadOnlyMemory<byte> RawName(ReadOnlyMemory<byte> stored) => _own is Owned own ? own.RawName : stored.Slice(_nameStart, NameLength);
 
     public ReadOnlyMemory<byte> Value(ReadOnlyMemory<byte> stored) => _own switch
     {
@@ -51,12 +82,15 @@ internal readonly struct Entry
     /// <summary>The same entry as it stands in bytes that it was written to.</summary>
     public Entry MovedTo(ReadOnlyMemory<byte> stored, Range name, Range value) => _own is Owned own && (own.IsHidden || own.UnescapedName is not null)
         ? new(stored[name], own.UnescapedName, stored[value], own.IsHidden)
-        : new(name, value);
+        : Of(stored, name, value);
+
+    /// <summary>The same entry where its member stands further on in other bytes, or further back.</summary>
+    public Entry MovedBy(int shift) => new(this, shift);
 
     /// <summary>Whether the application means this entry by a name that is not empty.</summary>
     public bool IsNamed(string name, ReadOnlySpan<byte> stored) => _own is Owned own
         ? !own.IsHidden && (own.UnescapedName is { } unescaped ? string.Equals(unescaped, name, StringComparison.Ordinal) : IsText(own.RawName.Span, name))
-        : IsText(stored.Slice(_nameStart, _nameLength), name);
+        : (NameLength != name.Length || (byte)_name == name[^1]) && IsText(stored.Slice(_nameStart, NameLength), name);
 
     private static bool IsText(ReadOnlySpan<byte> utf8, string text)
     {

@@ -30,23 +30,6 @@ internal sealed partial class SessionDocument
         return document;
     }
 
-    /// <summary>The same for the request of a session, whose document is not split again where it is busy and stays in the process.</summary>
-    public static SessionDocument? Of(SessionRecord record, string key)
-    {
-        if (!record.IsWellFormed)
-        {
-            return Of(record);
-        }
-
-        if (SplitDocuments.Find(key, record) is { } known)
-        {
-            return known.Copy();
-        }
-
-        var document = Parse(record.Document, isWellFormed: true);
-        return document is not null && SplitDocuments.Note(key, record, document) ? document.Copy() : document;
-    }
-
     /// <summary>
     /// Splits a stored document; <see langword="null"/> when it is not one JSON object in UTF-8, or is one that encryption sealed and nobody opened.
     /// </summary>
@@ -162,7 +145,7 @@ internal sealed partial class SessionDocument
         }
         else
         {
-            Append(new Entry(name, value));
+            Append(Entry.Of(_stored, name, value));
         }
     }
 }

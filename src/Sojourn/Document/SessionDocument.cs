@@ -19,7 +19,7 @@ internal sealed partial class SessionDocument
     private int _count;
 
     /// <summary>Whether others have the same array of entries: it is copied before it is changed.</summary>
-    private bool _isShared;
+    private bool _sharesEntries;
 
     /// <summary>Whether it says something else than the bytes that it was split from, or was written to.</summary>
     private bool _isChanged;
@@ -28,14 +28,22 @@ internal sealed partial class SessionDocument
     public ReadOnlyMemory<byte> Cookie
     {
         get => _cookie;
-        set => (_cookie, _isChanged) = (value, true);
+        set
+        {
+            RequireOwn();
+            (_cookie, _isChanged) = (value, true);
+        }
     }
 
     /// <summary>The <c>$sojourn</c> member as stored; empty in a document that has none.</summary>
     public ReadOnlyMemory<byte> Metadata
     {
         get => _metadata;
-        set => (_metadata, _readMetadata, _isChanged) = (value, null, true);
+        set
+        {
+            RequireOwn();
+            (_metadata, _readMetadata, _isChanged) = (value, null, true);
+        }
     }
 
     /// <summary>What the metadata member is called: <c>_sojourn</c> where a database dislikes the dollar.</summary>
@@ -66,7 +74,7 @@ internal sealed partial class SessionDocument
     /// <summary>
     /// Whether it is remembered for the session's next request, or a copy of one that is: then what is written in its place is worth remembering, too.
     /// </summary>
-    public bool IsRemembered { get; set; }
+    public bool IsRemembered { get; private set; }
 
     /// <summary>
     /// What Sojourn keeps in the document; <see langword="null"/> when that is of a format that this version does not know. Read once, until it is replaced.
@@ -76,11 +84,23 @@ internal sealed partial class SessionDocument
     /// <summary>The same in a document that is a session's: one of another format is never opened.</summary>
     public SessionMetadata OwnMetadata => ReadMetadata() ?? SessionMetadata.None;
 
-    /// <summary>The same document, to be changed by somebody; this one must not be changed any more.</summary>
-    public SessionDocument Copy()
+    /// <summary>Whether requests share it, so that nobody may change it. It has the copies that are <see cref="Owned"/> for that.</summary>
+    public bool IsShared { get; private set; }
+
+    /// <summary>Leaves the document to everybody, and to nobody to change.</summary>
+    public void Share() => IsRemembered = IsShared = true;
+
+    /// <summary>The document, or a copy of a shared one, to be changed by whoever asks.</summary>
+    public SessionDocument Owned()
     {
+        if (!IsShared)
+        {
+            return this;
+        }
+
         var copy = (SessionDocument)MemberwiseClone();
-        copy._isShared = true;
+        copy.IsShared = false;
+        copy._sharesEntries = true;
         return copy;
     }
 
@@ -216,7 +236,7 @@ internal sealed partial class SessionDocument
             long length = 2 + MemberLength("cookie".Length, Cookie.Length) + MemberLength(MetadataName.Length, Metadata.Length);
             foreach (ref readonly var entry in Entries)
             {
-                length += MemberLength(entry.RawName(_stored).Length, entry.Value(_stored).Length);
+                length += MemberLength(0, entry.Length);
             }
 
             // No comma before the first member.
@@ -235,10 +255,29 @@ internal sealed partial class SessionDocument
         bytes[0] = (byte)'{';
         var (_, cookie) = Write("cookie"u8, _cookie.Span, bytes, ref length);
         var (metadataName, metadata) = Write(MetadataName.Span, _metadata.Span, bytes, ref length);
-        foreach (ref var entry in _entries.AsSpan(0, _count))
+        var stored = _stored.Span;
+        for (var entries = _entries.AsSpan(0, _count); !entries.IsEmpty;)
         {
-            var (name, value) = Write(entry.RawName(_stored).Span, entry.Value(_stored).Span, bytes, ref length);
-            entry = entry.MovedTo(bytes, name, value);
+            var together = CountTogether(entries);
+            if (together == 0)
+            {
+                var (name, value) = Write(entries[0].RawName(_stored).Span, entries[0].Value(_stored).Span, bytes, ref length);
+                entries[0] = entries[0].MovedTo(bytes, name, value);
+                entries = entries[1..];
+                continue;
+            }
+
+            var members = stored[entries[0].Member.Start.Value..entries[together - 1].Member.End.Value];
+            var shift = length - entries[0].Member.Start.Value;
+            members.CopyTo(bytes.AsSpan(length));
+            length += members.Length;
+            bytes[length++] = (byte)',';
+            foreach (ref var entry in entries[..together])
+            {
+                entry = entry.MovedBy(shift);
+            }
+
+            entries = entries[together..];
         }
 
         // The last member's comma gives way to the end.
@@ -273,7 +312,25 @@ internal sealed partial class SessionDocument
         }
     }
 
-    private static int MemberLength(int name, int value) => value == 0 ? 0 : name + value + 4;
+    private static long MemberLength(long name, long value) => value == 0 ? 0 : name + value + 4;
+
+    /// <summary>How many of the first entries stand one after the other in the stored bytes as we write them, with a comma between: they are copied together.</summary>
+    private static int CountTogether(ReadOnlySpan<Entry> entries)
+    {
+        var count = 0;
+        for (var end = -1; count < entries.Length; count++)
+        {
+            var member = entries[count].Member;
+            if (member.Equals(default) || (count > 0 && member.Start.Value != end + 1))
+            {
+                break;
+            }
+
+            end = member.End.Value;
+        }
+
+        return count;
+    }
 
     /// <summary>Of a name that stands twice the last counts, as for JSON.parse.</summary>
     private int IndexOf(string name)
@@ -293,11 +350,20 @@ internal sealed partial class SessionDocument
 
     private void OwnEntries()
     {
+        RequireOwn();
         _isChanged = true;
-        if (_isShared)
+        if (_sharesEntries)
         {
             _entries = Entries.ToArray();
-            _isShared = false;
+            _sharesEntries = false;
+        }
+    }
+
+    private void RequireOwn()
+    {
+        if (IsShared)
+        {
+            throw new InvalidOperationException("The document is shared by requests, and was about to be changed for all of them.");
         }
     }
 

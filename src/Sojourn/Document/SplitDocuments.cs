@@ -4,36 +4,80 @@ namespace Sojourn.Document;
 
 /// <summary>
 /// Remembers how the documents of busy sessions are split that stay in the process, in a store in memory or in a near cache, so that one is not split at every
-/// request. Bounded, for all of the process. Thread-safe.
+/// request. Bounded. Thread-safe.
 /// </summary>
-internal static class SplitDocuments
+internal sealed class SplitDocuments
 {
     /// <summary>In bytes; a longer document is not kept from being collected by this.</summary>
     private const int MaxLength = 8 * 1024;
-    private static readonly DirectMappedCache<SessionDocument> Places = new(4096);
+    private readonly DirectMappedCache<Split> _places = new(4096);
 
-    /// <summary>The document of these very bytes, not of equal ones; to be copied.</summary>
-    public static SessionDocument? Find(string key, SessionRecord record) =>
-        Places.Find(HashOf(key)) is { } document && document.IsOf(record.Document) ? document : null;
+    /// <summary>
+    /// Splits the record's document for a request of its session, who may have to share it; not again where that is busy and stays in the process.
+    /// <see langword="null"/> as <see cref="SessionDocument.Of"/>.
+    /// </summary>
+    public SessionDocument? Of(SessionRecord record, string key)
+    {
+        if (!record.IsWellFormed)
+        {
+            return SessionDocument.Of(record);
+        }
 
-    /// <summary>Notes a document that was split.</summary>
-    /// <returns>Whether it is remembered, so that it must not be changed any more.</returns>
-    public static bool Note(string key, SessionRecord record, SessionDocument document) => Places.IsAgain(HashOf(key)) && Remember(key, record, document);
+        if (Find(key, record) is { } known)
+        {
+            return known;
+        }
+
+        var document = SessionDocument.Of(record);
+        if (document is not null && _places.IsAgain(KeyHash.Of(key)))
+        {
+            Remember(key, record, document);
+        }
+
+        return document;
+    }
+
+    /// <summary>What the session's last request split or wrote.</summary>
+    public Split? Find(string key) => _places.Find(KeyHash.Of(key)) is { } known && string.Equals(known.Key, key, StringComparison.Ordinal) ? known : null;
 
     /// <summary>Remembers a document that was split or written, in place of the session's last, unless it has been changed since.</summary>
-    /// <returns>Whether it is remembered, so that it must not be changed any more.</returns>
-    public static bool Remember(string key, SessionRecord record, SessionDocument document)
+    public void Remember(string key, SessionRecord record, SessionDocument document)
     {
         if (!document.IsOf(record.Document) || record.Document.Length > MaxLength || document.ReadMetadata() is null)
         {
-            return false;
+            return;
         }
 
-        document.IsRemembered = true;
-        Places.Remember(HashOf(key), document);
-        return true;
+        document.Share();
+        _places.Remember(KeyHash.Of(key), new Split(key, record, document));
     }
 
-    /// <summary>Of a key's end: keys are hashes or random ids.</summary>
-    private static int HashOf(string key) => string.GetHashCode(key.AsSpan(Math.Max(0, key.Length - 8)), StringComparison.Ordinal);
+    /// <summary>The document of these very bytes, not of equal ones.</summary>
+    internal SessionDocument? Find(string key, SessionRecord record)
+    {
+        if (Find(key) is not { } known || !known.Document.IsOf(record.Document))
+        {
+            return null;
+        }
+
+        if (!ReferenceEquals(known.Record, record))
+        {
+            // A touch left the bytes.
+            _places.Remember(KeyHash.Of(key), new Split(key, record, known.Document));
+        }
+
+        return known.Document;
+    }
+
+    /// <param name="key">The session's key.</param>
+    /// <param name="record">The record whose document it is.</param>
+    /// <param name="document">The document, which is shared.</param>
+    internal sealed class Split(string key, SessionRecord record, SessionDocument document)
+    {
+        public string Key => key;
+
+        public SessionRecord Record => record;
+
+        public SessionDocument Document => document;
+    }
 }

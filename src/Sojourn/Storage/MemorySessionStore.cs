@@ -62,7 +62,7 @@ public sealed class MemorySessionStore : ISessionStore, IExpiringStore, ISession
                 if (Interlocked.Increment(ref _count) <= _maxSessions)
                 {
                     Label(key, record.Labels, except: []);
-                    shard.Records.Add(key, record.WithVersion(NextVersion()));
+                    shard.Records.Add(key, record.WithVersion(NextVersion()).MarkHeld());
                     shard.File(key, record.ExpiresAt);
                     return new(true);
                 }
@@ -86,7 +86,8 @@ public sealed class MemorySessionStore : ISessionStore, IExpiringStore, ISession
             if (stored.Version != current.Version) return new(WriteResult.Conflict(stored));
             var before = stored;
             Label(key, next.Labels, except: before.Labels);
-            stored = next.WithVersion(NextVersion());
+            before.MarkGone();
+            stored = next.WithVersion(NextVersion()).MarkHeld();
             Unlabel(key, before.Labels, except: next.Labels);
             var result = WriteResult.Done(stored);
             shard.Refile(key, before.ExpiresAt, next.ExpiresAt);
@@ -105,7 +106,8 @@ public sealed class MemorySessionStore : ISessionStore, IExpiringStore, ISession
             if (Unsafe.IsNullRef(ref stored)) return new(WriteResult.Gone);
             if (stored.Version != current.Version) return new(WriteResult.Conflict(stored));
             var before = stored;
-            stored = before.WithExpiry(expiresAt);
+            before.MarkGone();
+            stored = before.WithExpiry(expiresAt).MarkHeld();
             var result = WriteResult.Done(stored);
             shard.Refile(key, before.ExpiresAt, expiresAt);
             return new(result);
@@ -221,6 +223,7 @@ public sealed class MemorySessionStore : ISessionStore, IExpiringStore, ISession
     /// <summary>Deletes a record; the caller holds the shard.</summary>
     private void Remove(Shard shard, string key, SessionRecord stored)
     {
+        stored.MarkGone();
         shard.Records.Remove(key);
         Unlabel(key, stored.Labels, except: []);
         Interlocked.Decrement(ref _count);

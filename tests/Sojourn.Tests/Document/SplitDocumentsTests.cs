@@ -12,7 +12,7 @@ public sealed class SplitDocumentsTests
     private const string Json = """{"cookie":{"originalMaxAge":null},"$sojourn":{"handle":"h"},"a":1,"b":"two","c":[3]}""";
     private const string Strange = """{ "__proto__":{"x":1},"$later":2, "":3,"\u0062":4,"_sojourn":{"handle":"h","ticket":{"name":"ada"},"later":[1]},"\"":5,"cookie":{}}""";
     private static CancellationToken Token => TestContext.Current.CancellationToken;
-
+    private readonly SplitDocuments _documents = new();
 
     [Fact]
     public void Bytes_that_this_process_knows_are_remembered_once_their_session_comes_again()
@@ -21,16 +21,16 @@ public sealed class SplitDocumentsTests
         for (var read = 0; read < 3; read++)
         {
             // The first time they are not known yet.
-            Assert.Null(SplitDocuments.Find(key, fresh));
-            Assert.NotNull(SessionDocument.Of(fresh, key));
+            Assert.Null(_documents.Find(key, fresh));
+            Assert.NotNull(_documents.Of(fresh, key));
         }
 
-        Assert.NotNull(SplitDocuments.Find(key, fresh));
+        Assert.NotNull(_documents.Find(key, fresh));
 
         // A touch leaves the bytes; a write makes others, though they be the same.
-        Assert.NotNull(SplitDocuments.Find(key, fresh.WithExpiry(fresh.ExpiresAt.AddMinutes(1))));
-        Assert.Null(SplitDocuments.Find(key, new SessionRecord(Encoding.UTF8.GetBytes(Json), fresh.ExpiresAt, version: fresh.Version)));
-        Assert.Null(SplitDocuments.Find(NewKey(), fresh));
+        Assert.NotNull(_documents.Find(key, fresh.WithExpiry(fresh.ExpiresAt.AddMinutes(1))));
+        Assert.Null(_documents.Find(key, new SessionRecord(Encoding.UTF8.GetBytes(Json), fresh.ExpiresAt, version: fresh.Version)));
+        Assert.Null(_documents.Find(NewKey(), fresh));
     }
 
     [Fact]
@@ -40,10 +40,10 @@ public sealed class SplitDocumentsTests
         var record = Record($$"""{"long":"{{new string('x', 10_000)}}"}""");
         for (var i = 0; i < 5; i++)
         {
-            Assert.NotNull(SessionDocument.Of(record, key));
+            Assert.NotNull(_documents.Of(record, key));
         }
 
-        Assert.Null(SplitDocuments.Find(key, record));
+        Assert.Null(_documents.Find(key, record));
     }
 
     [Fact]
@@ -53,10 +53,10 @@ public sealed class SplitDocumentsTests
         var record = Record("""{"$sojourn":{"created":"never"}}""");
         for (var i = 0; i < 5; i++)
         {
-            Assert.Null(SessionDocument.Of(record, key)!.ReadMetadata());
+            Assert.Null(_documents.Of(record, key)!.ReadMetadata());
         }
 
-        Assert.Null(SplitDocuments.Find(key, record));
+        Assert.Null(_documents.Find(key, record));
     }
 
     /// <summary>Splitting what was written gives the very document that wrote it, whatever was done to it before and is done to both after.</summary>
@@ -106,6 +106,7 @@ public sealed class SplitDocumentsTests
         var clock = Engine.NewClock();
         var store = new MemorySessionStore(timeProvider: clock);
         var engine = new Engine(store, clock);
+        var documents = ((ISessionOperations)engine.Sessions).Documents;
         var session = engine.Sessions.Create();
         session.Set("a", 0);
         await session.SaveAsync(Token);
@@ -118,8 +119,8 @@ public sealed class SplitDocumentsTests
             next.Set("a", i);
             await next.SaveAsync(Token);
             var record = await ReadAsync();
-            Assert.Null(SplitDocuments.Find(session.Key, before));
-            if (SplitDocuments.Find(session.Key, record) is { } document)
+            Assert.Null(documents.Find(session.Key, before));
+            if (documents.Find(session.Key, record) is { } document)
             {
                 Assert.True(document.TryGet("a", out var value));
                 Assert.Equal($"{i}", Encoding.UTF8.GetString(value.Span));
@@ -131,7 +132,6 @@ public sealed class SplitDocumentsTests
             before = record;
         }
 
-        // Other tests may have taken the place meanwhile.
         Assert.True(found > 0);
 
         async Task<SessionRecord> ReadAsync() => (await store.ReadAsync(session.Key, Token))!;
@@ -143,6 +143,7 @@ public sealed class SplitDocumentsTests
         var clock = Engine.NewClock();
         var store = new MemorySessionStore(timeProvider: clock);
         var engine = new Engine(new Database(store), clock);
+        var documents = ((ISessionOperations)engine.Sessions).Documents;
         var session = engine.Sessions.Create();
         session.Set("a", 0);
         await session.SaveAsync(Token);
@@ -151,7 +152,7 @@ public sealed class SplitDocumentsTests
             var next = await engine.LoadAsync(session.Id);
             next.Set("a", i);
             await next.SaveAsync(Token);
-            Assert.Null(SplitDocuments.Find(session.Key, (await store.ReadAsync(session.Key, Token))!));
+            Assert.Null(documents.Find(session.Key, (await store.ReadAsync(session.Key, Token))!));
         }
     }
 
@@ -165,12 +166,12 @@ public sealed class SplitDocumentsTests
             for (var i = 0; i < 4; i++)
             {
                 // Read until it is remembered.
-                _ = SessionDocument.Of(record, key);
+                _ = _documents.Of(record, key);
                 alone[i] = SessionDocument.Parse(Encoding.UTF8.GetBytes(Json))!;
             }
 
-            Assert.NotNull(SplitDocuments.Find(key, record));
-            for (var i = 0; i < 4; i++) shared[i] = SessionDocument.Of(record, key)!;
+            Assert.NotNull(_documents.Find(key, record));
+            for (var i = 0; i < 4; i++) shared[i] = _documents.Of(record, key)!.Owned();
             foreach (var (step, which) in steps)
             {
                 Do(alone[which], step);
@@ -183,7 +184,7 @@ public sealed class SplitDocumentsTests
                 Assert.Equal(alone[i].ReadMetadata(), shared[i].ReadMetadata());
             }
 
-            Assert.Equal(Json, Encoding.UTF8.GetString(SessionDocument.Of(record, key)!.ToUtf8()));
+            Assert.Equal(Json, Encoding.UTF8.GetString(_documents.Of(record, key)!.Owned().ToUtf8()));
         });
 
     private static void Do(SessionDocument document, int step)

@@ -1,0 +1,177 @@
+using CsCheck;
+using Microsoft.Extensions.Time.Testing;
+using Sojourn.Administration;
+using Sojourn.Storage;
+using Sojourn.Tests.Storage;
+
+namespace Sojourn.Tests;
+
+/// <summary>A busy session in memory is not searched for: whoever has its record sees by that whether it is still what is stored.</summary>
+public sealed class HeldRecordTests
+{
+    private readonly FakeTimeProvider _clock = Engine.NewClock();
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task A_session_that_comes_again_is_found_with_what_was_written_last()
+    {
+        var engine = new Engine(NewStore(), _clock);
+        var session = await NewBusyAsync(engine);
+        for (var i = 1; i <= 10; i++)
+        {
+            var found = Find(engine, session)!;
+            Assert.Equal(i - 1, found.Get<int>("count"));
+            found.Set("count", i);
+            await found.SaveAsync(Token);
+        }
+    }
+
+    /// <summary>Whatever is done to the store, what is found is what a read gives, to the object.</summary>
+    [Fact]
+    public async Task What_is_found_is_what_is_stored() =>
+        await Gen.Int[0, 6].Array[1, 30].SampleAsync(async steps =>
+        {
+            var clock = Engine.NewClock();
+            var store = new MemorySessionStore(timeProvider: clock);
+            var engine = new Engine(store, clock);
+            var session = await NewBusyAsync(engine);
+            var other = await NewBusyAsync(engine);
+            foreach (var step in steps)
+            {
+                var (key, now) = (session.Key, clock.GetUtcNow());
+                if (await store.ReadAsync(key, Token) is not { } stored)
+                {
+                    break;
+                }
+
+                switch (step)
+                {
+                    case 0: await store.ReplaceAsync(key, stored, new SessionRecord(stored.Document, now.AddMinutes(20), stored.Labels), Token); break;
+                    case 1: await store.TouchAsync(key, stored, now.AddMinutes(30), Token); break;
+                    case 2: await store.TouchAsync(key, stored.WithVersion(SessionVersion.NewRandom()), now.AddMinutes(90), Token); break;
+                    case 3: clock.Advance(TimeSpan.FromMinutes(3)); break;
+                    case 4: await (await engine.LoadAsync(session.Id)).SaveAsync(Token); break;
+                    case 5: await store.PruneAsync(clock.GetUtcNow(), Token); break;
+                    default: await store.DeleteAsync(other.Key, null, Token); break;
+                }
+
+                // Read, as any request would, so that it may be remembered anew.
+                _ = await engine.Sessions.LoadAsync(session.Id, Token);
+                var found = Find(engine, session);
+                Assert.True(found is null || ReferenceEquals(found.Record, await store.ReadAsync(key, Token)));
+                Assert.True(found is null || found.Record!.ExpiresAt > clock.GetUtcNow());
+            }
+        }, iter: 200);
+
+    [Theory]
+    [InlineData("destroyed")]
+    [InlineData("deleted")]
+    [InlineData("deleted by label")]
+    [InlineData("ended with its user's others")]
+    [InlineData("expired")]
+    [InlineData("pruned")]
+    [InlineData("renewed")]
+    public async Task A_session_that_ended_is_not_found(string how)
+    {
+        var store = NewStore();
+        var engine = new Engine(store, _clock);
+        var session = await NewBusyAsync(engine);
+        Assert.NotNull(Find(engine, session));
+        var (id, key) = (session.Id, session.Key);
+        switch (how)
+        {
+            case "destroyed": await session.DestroyAsync(Token); break;
+            case "deleted": await store.DeleteAsync(key, null, Token); break;
+            case "deleted by label": await store.DeleteByLabelAsync("subject:ada", Token); break;
+            case "ended with its user's others": await engine.Administration.EndAsync(new SessionFilter { Subject = "ada" }, cancellationToken: Token); break;
+            case "renewed": await session.RenewIdAsync(Token); break;
+            default:
+                _clock.Advance(TimeSpan.FromMinutes(20));
+                if (how == "pruned") await store.PruneAsync(_clock.GetUtcNow(), Token);
+                break;
+        }
+
+        Assert.Null(engine.Sessions.FindHeld(id, key, new Visit(_clock)));
+    }
+
+    /// <summary>Nobody finds what was stored before a write that was acknowledged before they looked.</summary>
+    [Fact]
+    public async Task Nothing_older_than_an_acknowledged_write_is_found()
+    {
+        var store = NewStore();
+        var engine = new Engine(store, _clock);
+        var session = await NewBusyAsync(engine);
+        var (acknowledged, isOver, found) = (0, false, 0);
+        var readers = Enumerable.Range(0, 2).Select(_ => Task.Run(
+            async () =>
+            {
+                while (!Volatile.Read(ref isOver))
+                {
+                    var least = Volatile.Read(ref acknowledged);
+                    if (Find(engine, session) is { } read)
+                    {
+                        Assert.True(read.Get<int>("count") >= least);
+                        Interlocked.Increment(ref found);
+                    }
+                    else
+                    {
+                        await engine.LoadAsync(session.Id);
+                    }
+                }
+            },
+            Token)).ToArray();
+
+        // Writes of an engine of its own are not remembered by that of the readers.
+        var writing = new Engine(store, _clock);
+        for (var i = 1; i <= 20_000; i++)
+        {
+            var writer = await writing.LoadAsync(session.Id);
+            writer.Set("count", i);
+            await writer.SaveAsync(Token);
+            Volatile.Write(ref acknowledged, i);
+        }
+
+        Volatile.Write(ref isOver, true);
+        await Task.WhenAll(readers);
+        Assert.True(found > 0);
+    }
+
+    /// <summary>Two applications in one process may have the same secret and the same ids, and sessions of their own.</summary>
+    [Fact]
+    public async Task What_one_store_holds_nobody_finds_in_another()
+    {
+        var (store, another) = (NewStore(), NewStore());
+        var engine = new Engine(store, _clock);
+        var session = await NewBusyAsync(engine);
+        var record = (await store.ReadAsync(session.Key, Token))!;
+        Assert.Null(Find(new Engine(another, _clock), session));
+        await another.CreateAsync(session.Key, record, Token);
+        await store.DeleteAsync(session.Key, null, Token);
+        Assert.Null(Find(engine, session));
+    }
+
+    [Fact]
+    public async Task A_store_that_stands_before_the_memory_is_always_asked()
+    {
+        var engine = new Engine(new BareStore(NewStore()), _clock);
+        Assert.Null(Find(engine, await NewBusyAsync(engine)));
+    }
+
+    private static Session? Find(Engine engine, Session session) => engine.Sessions.FindHeld(session.Id, session.Key, new Visit(Engine.NewClock()));
+
+    private static async Task<Session> NewBusyAsync(Engine engine)
+    {
+        var session = await engine.SignInAsync("ada");
+        session.Set("count", 0);
+        await session.SaveAsync(Token);
+        for (var i = 0; i < 3; i++)
+        {
+            session = await engine.LoadAsync(session.Id);
+        }
+
+        return session;
+    }
+
+    private MemorySessionStore NewStore() => new(timeProvider: _clock);
+}
