@@ -12,17 +12,17 @@ internal static class Deadlines
     }
 
     /// <summary>
-    /// What the options say; or a twentieth of the idle time, and five minutes at the most, so that a list of sessions tells when each was last seen. That is
+    /// What the options ask for, where that is less than the idle time; or a twentieth of the idle time, and five minutes at the most, so that a list of sessions tells when each was last seen. That is
     /// shortened by up to a quarter, by each session's key: sessions that began together, after a restart or an alarm, are not touched together for ever after.
     /// </summary>
-    public static TimeSpan TouchInterval(SojournOptions options, TimeSpan? ownIdleTimeout, string key)
+    public static TimeSpan TouchInterval(TimeSpan? asked, TimeSpan idleTimeout, string key)
     {
-        if (options.TouchInterval is { } interval && !(interval >= ownIdleTimeout))
+        if (asked < idleTimeout)
         {
-            return interval;
+            return asked.Value;
         }
 
-        var share = (ownIdleTimeout ?? options.IdleTimeout) / 20;
+        var share = idleTimeout / 20;
         var longest = share < LongestTouchInterval ? share : LongestTouchInterval;
         return longest - (longest / 1024 * ((uint)KeyHash.Of(key) % 256));
     }

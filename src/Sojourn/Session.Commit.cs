@@ -71,7 +71,7 @@ public sealed partial class Session
         (_operations.LivesAsLongAsCookie && HasMaxAge ? CookieUnlocked.MaxAge : null) ?? Metadata.IdleTimeout ?? _operations.TimeToLive;
 
     /// <summary>How stale the stored expiry may become: where this session has a deadline of its own, by that one.</summary>
-    internal TimeSpan TouchInterval => Deadlines.TouchInterval(_operations.Options, Metadata.IdleTimeout, _key ?? Key);
+    internal TimeSpan TouchInterval => Deadlines.TouchInterval(_operations.Options.TouchInterval, Metadata.IdleTimeout ?? _operations.TimeToLive, _key ?? Key);
 
     /// <summary>Whether a commit after the first could find anything to do: a change, an object to look at, something asked for.</summary>
     internal bool HasWork =>

@@ -120,8 +120,26 @@ public sealed partial class SessionManager
         var (record, changes) = TakeBatchOfNewId(session, now);
         await CreateAsync(session, newKey, record, session.Labels(), cancellationToken).ConfigureAwait(false);
 
-        // From here on the visitor has the new id, whatever becomes of the old record.
+        // From here on the visitor has the new id.
         session.TakeId(newId, newKey);
+        try
+        {
+            (record, changes) = await RemoveOldAsync(session, oldKey, newKey, record, changes, now, cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception e) when (Unknown(e) is not null)
+        {
+            // The request fails, so that nobody is told the id.
+            await RemoveInVainAsync(newKey).ConfigureAwait(false);
+            throw;
+        }
+
+        MarkCreated(session, record, changes);
+    }
+
+    /// <returns>The record under the new key, with what was written to the old one meanwhile.</returns>
+    private async ValueTask<(SessionRecord Record, int Changes)> RemoveOldAsync(
+        Session session, string oldKey, string newKey, SessionRecord record, int changes, DateTimeOffset now, CancellationToken cancellationToken)
+    {
         for (var attempt = 1; ; attempt++)
         {
             Watches.HaveMoved(oldKey, newKey, session.KnownHandle);
@@ -129,7 +147,7 @@ public sealed partial class SessionManager
             {
                 if (await RemoveAsync(oldKey, session.Record, cancellationToken, isMoving: true).ConfigureAwait(false))
                 {
-                    break;
+                    return (record, changes);
                 }
 
                 throw await UndoMoveAsync(session, newKey, cancellationToken).ConfigureAwait(false);
@@ -138,7 +156,7 @@ public sealed partial class SessionManager
             var deleted = await _store.DeleteAsync(oldKey, session.Record, cancellationToken).ConfigureAwait(false);
             if (deleted.Outcome == WriteOutcome.Done)
             {
-                break;
+                return (record, changes);
             }
 
             // The old id may have renewed itself meanwhile: then its next one is dead as well.
@@ -151,8 +169,6 @@ public sealed partial class SessionManager
 
             (record, changes) = await CarryOverAsync(session, late, newKey, now, cancellationToken).ConfigureAwait(false);
         }
-
-        MarkCreated(session, record, changes);
     }
 
     /// <summary>Destroyed meanwhile, and so must its successor be.</summary>

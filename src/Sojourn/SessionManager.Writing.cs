@@ -149,7 +149,6 @@ public sealed partial class SessionManager
         }
         catch (Exception e) when (!watched.IsEmpty && Unknown(e) is not null)
         {
-            // Nobody is told the id: what may be there would be in its user's list, and count, for as long as it lives.
             await RemoveInVainAsync(key).ConfigureAwait(false);
             throw;
         }
@@ -164,6 +163,7 @@ public sealed partial class SessionManager
         }
     }
 
+    /// <summary>Of an id that nobody is told: what may be there would be in its user's list, and count, for as long as it lives.</summary>
     private async ValueTask RemoveInVainAsync(string key)
     {
         try

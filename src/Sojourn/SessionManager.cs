@@ -61,6 +61,13 @@ public sealed partial class SessionManager : ISessionOperations
                 + "store (UseConnectRedis and the like), and not here.");
         }
 
+        if (Options.TouchInterval >= TimeToLive)
+        {
+            throw Refusal(
+                $"TouchInterval must be shorter than {(_layout is null ? "IdleTimeout" : "the TimeToLive of the store's layout")}, which is {TimeToLive}; else "
+                + "sessions in use would end.");
+        }
+
         if (Options.RenewIdAfter is not null && _isKeyedById)
         {
             throw Refusal(
@@ -96,7 +103,9 @@ public sealed partial class SessionManager : ISessionOperations
 
     TimeProvider ISessionOperations.Time => Time;
 
-    TimeSpan ISessionOperations.TimeToLive => _layout?.TimeToLive ?? Options.IdleTimeout;
+    TimeSpan ISessionOperations.TimeToLive => TimeToLive;
+
+    private TimeSpan TimeToLive => _layout?.TimeToLive ?? Options.IdleTimeout;
 
     SplitDocuments ISessionOperations.Documents => _documents;
 

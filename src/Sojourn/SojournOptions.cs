@@ -106,7 +106,7 @@ public sealed class SojournOptions
     /// <summary>
     /// How stale the stored expiry may become before a request that changes nothing moves it. A twentieth of the session's idle time, and at most
     /// five minutes, by default (<see langword="null"/>), less up to a quarter that differs from session to session; zero writes at every request. A session
-    /// may end earlier by this much, never later.
+    /// may end earlier by this much, never later. Less than <see cref="IdleTimeout"/>, or than the <c>TimeToLive</c> of an npm store's layout.
     /// </summary>
     public TimeSpan? TouchInterval { get; set; }
 

@@ -24,9 +24,7 @@ internal sealed class SojournOptionsValidator : IValidateOptions<SojournOptions>
         Require(options.ApplicationName is { Length: > 0 } && !options.ApplicationName.Contains('\0'), "ApplicationName must be set, and hold no NUL.");
         Require(IsIdleTimeout(options.IdleTimeout), "IdleTimeout must be 1 second to 400 days.");
         Require(IsDeadline(options.AbsoluteTimeout), "AbsoluteTimeout must be null, for no such deadline, or 1 second to 36,500 days.");
-        Require(
-            options.TouchInterval is null || (options.TouchInterval >= TimeSpan.Zero && options.TouchInterval < options.IdleTimeout),
-            "TouchInterval must be null, or at least zero and shorter than IdleTimeout; else sessions in use would end.");
+        Require(!(options.TouchInterval < TimeSpan.Zero), "TouchInterval must be null, or at least zero.");
         Require(options.RenewIdAfter is null || options.RenewIdAfter >= TimeSpan.FromMinutes(1), "RenewIdAfter must be null, or at least 1 minute.");
         Require(
             options.RenewalGrace >= TimeSpan.FromSeconds(1)

@@ -66,6 +66,26 @@ public sealed class SignInFailureTests
         Assert.Single(await engine.Administration.ListAsync("ada", cancellationToken: Token));
     }
 
+    /// <summary>A record whose id nobody was told is of no use to anybody, and would be in its user's list for as long as it lives.</summary>
+    [Theory]
+    [InlineData(StoreVerb.Delete)]
+    [InlineData(StoreVerb.Create)]
+    public async Task A_sign_in_that_failed_is_in_no_list(StoreVerb verb)
+    {
+        var store = new FaultInjectingStore(_memory);
+        var engine = new Engine(store, _time);
+        var id = await StoredAsync(engine);
+        var session = await engine.LoadAsync(id);
+        store.On(verb).Fail(times: 1);
+        await Assert.ThrowsAsync<SessionStoreException>(async () => await session.SignInAsync("ada", null, Token));
+        Assert.Empty(await engine.Administration.ListAsync("ada", cancellationToken: Token));
+        Assert.Equal(1, await _memory.CountAsync(Token));
+        var visitor = await engine.LoadAsync(id);
+        Assert.Null(visitor.Subject);
+        await visitor.SignInAsync("ada", null, Token);
+        Assert.Single(await engine.Administration.ListAsync("ada", cancellationToken: Token));
+    }
+
     /// <summary>A handler with a limit of its own on how long it waits, while another request of the session is being saved.</summary>
     private static async Task CancelWhileItWaitsAsync(Engine engine, FaultInjectingStore store, string id, Func<CancellationToken, ValueTask> act)
     {

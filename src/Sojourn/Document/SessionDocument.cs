@@ -314,7 +314,7 @@ internal sealed partial class SessionDocument
 
     private static long MemberLength(long name, long value) => value == 0 ? 0 : name + value + 4;
 
-    /// <summary>How many of the first entries stand one after the other in the stored bytes as we write them, with a comma between: they are copied together.</summary>
+    /// <summary>How many of the first entries stand one after the other in the stored bytes, as we write them: they are copied together.</summary>
     private static int CountTogether(ReadOnlySpan<Entry> entries)
     {
         var count = 0;
