@@ -44,6 +44,11 @@ public sealed partial class Session
     {
         get
         {
+            if (Volatile.Read(ref _key) is { } known)
+            {
+                return known;
+            }
+
             lock (_sync)
             {
                 return _key ??= _operations.KeyOf(_id ??= NewId());
@@ -71,7 +76,7 @@ public sealed partial class Session
         (_operations.LivesAsLongAsCookie && HasMaxAge ? CookieUnlocked.MaxAge : null) ?? Metadata.IdleTimeout ?? _operations.TimeToLive;
 
     /// <summary>How stale the stored expiry may become: where this session has a deadline of its own, by that one.</summary>
-    internal TimeSpan TouchInterval => Deadlines.TouchInterval(_operations.Options.TouchInterval, Metadata.IdleTimeout ?? _operations.TimeToLive, _key ?? Key);
+    internal TimeSpan TouchInterval => Deadlines.TouchInterval(_operations.Options.TouchInterval, Metadata.IdleTimeout ?? _operations.TimeToLive, Key);
 
     /// <summary>Whether a commit after the first could find anything to do: a change, an object to look at, something asked for.</summary>
     internal bool HasWork =>
@@ -162,7 +167,7 @@ public sealed partial class Session
             }
 
             var expiresAt = IsNoActivity ? Record!.ExpiresAt : FreshExpiry(now);
-            return (new SessionRecord(OwnDocument().ToUtf8(), expiresAt, Labels()).MarkWellFormed(), _changes?.Count ?? 0);
+            return (new SessionRecord(OwnDocument().ToUtf8(length), expiresAt, Labels()).MarkWellFormed(), _changes?.Count ?? 0);
         }
     }
 

@@ -3,18 +3,18 @@ using System.Text;
 namespace Sojourn.Document;
 
 /// <summary>One top-level member of the document that is not Sojourn's: slices of the stored bytes, until it is changed.</summary>
-internal readonly struct Entry
+internal struct Entry
 {
     /// <summary>Null: both slices count. Bytes: a value set since. <see cref="Owned"/>: neither is a plain slice.</summary>
     private readonly object? _own;
-    private readonly int _nameStart;
+    private int _nameStart;
 
     /// <summary>
     /// The name's length and, in the lowest eight bits, its last byte: whoever looks for a name does not touch the bytes of the others, which are spread over
     /// the document.
     /// </summary>
     private readonly uint _name;
-    private readonly int _valueStart;
+    private int _valueStart;
     private readonly int _valueLength;
 
     private Entry(Range name, byte last, Range value)
@@ -32,13 +32,6 @@ internal readonly struct Entry
         _own = value;
     }
 
-    private Entry(Entry entry, int shift)
-    {
-        this = entry;
-        _nameStart += shift;
-        _valueStart += shift;
-    }
-
     /// <summary>A member as it stands in the stored bytes, its name written without escapes.</summary>
     public static Entry Of(ReadOnlyMemory<byte> stored, Range name, Range value)
     {
@@ -46,10 +39,10 @@ internal readonly struct Entry
         return plain.Length < 1 << 24 ? new(name, plain[^1], value) : new(stored[name], null, stored[value], isHidden: false);
     }
 
-    private int NameLength => (int)(_name >> 8);
+    private readonly int NameLength => (int)(_name >> 8);
 
     /// <summary>How long name and value are together.</summary>
-    public long Length => _own switch
+    public readonly long Length => _own switch
     {
         null => NameLength + _valueLength,
         byte[] value => NameLength + value.Length,
@@ -57,38 +50,42 @@ internal readonly struct Entry
     };
 
     /// <summary>Where the member stands in the stored bytes as we write one, from the name's quote to the value's end; empty where it does not.</summary>
-    public Range Member => _own is null && _valueStart == _nameStart + NameLength + 2 ? (_nameStart - 1)..(_valueStart + _valueLength) : default;
+    public readonly Range Member => _own is null && _valueStart == _nameStart + NameLength + 2 ? (_nameStart - 1)..(_valueStart + _valueLength) : default;
 
     /// <summary>A name that the application cannot use: kept, and never shown.</summary>
-    public bool IsHidden => _own is Owned { IsHidden: true };
+    public readonly bool IsHidden => _own is Owned { IsHidden: true };
 
     /// <summary>The name between its quotes, escaped as it was found.</summary>
-    public ReadOnlyMemory<byte> RawName(ReadOnlyMemory<byte> stored) => _own is Owned own ? own.RawName : stored.Slice(_nameStart, NameLength);
+    public readonly ReadOnlyMemory<byte> RawName(ReadOnlyMemory<byte> stored) => _own is Owned own ? own.RawName : stored.Slice(_nameStart, NameLength);
 
-    public ReadOnlyMemory<byte> Value(ReadOnlyMemory<byte> stored) => _own switch
+    public readonly ReadOnlyMemory<byte> Value(ReadOnlyMemory<byte> stored) => _own switch
     {
         null => stored.Slice(_valueStart, _valueLength),
         byte[] value => value,
         _ => ((Owned)_own).Value,
     };
 
-    public string Name(ReadOnlyMemory<byte> stored) => (_own as Owned)?.UnescapedName ?? Encoding.UTF8.GetString(RawName(stored).Span);
+    public readonly string Name(ReadOnlyMemory<byte> stored) => (_own as Owned)?.UnescapedName ?? Encoding.UTF8.GetString(RawName(stored).Span);
 
-    public Entry WithValue(byte[] value) => _own is Owned own ? new(own.RawName, own.UnescapedName, value, isHidden: false) : new(this, value);
+    public readonly Entry WithValue(byte[] value) => _own is Owned own ? new(own.RawName, own.UnescapedName, value, isHidden: false) : new(this, value);
 
     /// <summary>The same entry for a document of other stored bytes.</summary>
-    public Entry MovedFrom(ReadOnlyMemory<byte> stored) => _own is Owned ? this : new(RawName(stored), null, Value(stored), isHidden: false);
+    public readonly Entry MovedFrom(ReadOnlyMemory<byte> stored) => _own is Owned ? this : new(RawName(stored), null, Value(stored), isHidden: false);
 
     /// <summary>The same entry as it stands in bytes that it was written to.</summary>
-    public Entry MovedTo(ReadOnlyMemory<byte> stored, Range name, Range value) => _own is Owned own && (own.IsHidden || own.UnescapedName is not null)
+    public readonly Entry MovedTo(ReadOnlyMemory<byte> stored, Range name, Range value) => _own is Owned own && (own.IsHidden || own.UnescapedName is not null)
         ? new(stored[name], own.UnescapedName, stored[value], own.IsHidden)
         : Of(stored, name, value);
 
-    /// <summary>The same entry where its member stands further on in other bytes, or further back.</summary>
-    public Entry MovedBy(int shift) => new(this, shift);
+    /// <summary>Its member stands further on in other bytes, or further back.</summary>
+    public void MoveBy(int shift)
+    {
+        _nameStart += shift;
+        _valueStart += shift;
+    }
 
     /// <summary>Whether the application means this entry by a name that is not empty.</summary>
-    public bool IsNamed(string name, ReadOnlySpan<byte> stored) => _own is Owned own
+    public readonly bool IsNamed(string name, ReadOnlySpan<byte> stored) => _own is Owned own
         ? !own.IsHidden && (own.UnescapedName is { } unescaped ? string.Equals(unescaped, name, StringComparison.Ordinal) : IsText(own.RawName.Span, name))
         : (NameLength != name.Length || (byte)_name == name[^1]) && IsText(stored.Slice(_nameStart, NameLength), name);
 

@@ -247,10 +247,13 @@ internal sealed partial class SessionDocument
     /// <summary>
     /// Writes the document: <c>cookie</c> first, as express-session does. It goes on as slices of what was written, so that nobody has to split that.
     /// </summary>
-    public byte[] ToUtf8()
+    public byte[] ToUtf8() => ToUtf8(Length);
+
+    /// <param name="size">The <see cref="Length"/>, for whoever knows it already.</param>
+    public byte[] ToUtf8(long size)
     {
         OwnEntries();
-        var bytes = new byte[Length];
+        var bytes = new byte[size];
         var length = 1;
         bytes[0] = (byte)'{';
         var (_, cookie) = Write("cookie"u8, _cookie.Span, bytes, ref length);
@@ -274,7 +277,7 @@ internal sealed partial class SessionDocument
             bytes[length++] = (byte)',';
             foreach (ref var entry in entries[..together])
             {
-                entry = entry.MovedBy(shift);
+                entry.MoveBy(shift);
             }
 
             entries = entries[together..];
