@@ -56,7 +56,7 @@ internal sealed class EndpointSessions(string name)
     /// <summary>What the chosen endpoint says; <see langword="null"/> where none is chosen yet.</summary>
     public EndpointSession? Of(HttpContext context) => Of(EndpointOf(context));
 
-    /// <summary>As GetEndpoint, at a quarter of its cost: features are found by their type at once, by a generic method after a search for the method.</summary>
+    /// <summary>As GetEndpoint, at a quarter of its cost: a generic method of the features is searched for at every call.</summary>
     public static Endpoint? EndpointOf(HttpContext context) => (context.Features[typeof(IEndpointFeature)] as IEndpointFeature)?.Endpoint;
 
     public EndpointSession? Of(Endpoint? endpoint) =>

@@ -12,8 +12,9 @@ internal static class Deadlines
     }
 
     /// <summary>
-    /// What the options ask for, where that is less than the idle time; or a twentieth of the idle time, and five minutes at the most, so that a list of sessions tells when each was last seen. That is
-    /// shortened by up to a quarter, by each session's key: sessions that began together, after a restart or an alarm, are not touched together for ever after.
+    /// What the options ask for, where that is less than the idle time; or a twentieth of the idle time, and five minutes at the most, so that a list of
+    /// sessions tells when each was last seen. That is shortened by up to a quarter, by each session's key: sessions that began together, after a restart or
+    /// an alarm, are not touched together for ever after.
     /// </summary>
     public static TimeSpan TouchInterval(TimeSpan? asked, TimeSpan idleTimeout, string key)
     {

@@ -27,5 +27,7 @@ internal sealed class DirectMappedCache<T>(int length)
 
     public void Remember(int hash, T value) => Volatile.Write(ref _places[IndexOf(hash)], value);
 
+    public void Forget(int hash) => Volatile.Write(ref _places[IndexOf(hash)], null);
+
     private int IndexOf(int hash) => (int)((uint)hash % (uint)_places.Length);
 }

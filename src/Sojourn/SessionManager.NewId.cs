@@ -156,6 +156,7 @@ public sealed partial class SessionManager
             var deleted = await _store.DeleteAsync(oldKey, session.Record, cancellationToken).ConfigureAwait(false);
             if (deleted.Outcome == WriteOutcome.Done)
             {
+                _documents.Forget(oldKey);
                 return (record, changes);
             }
 

@@ -283,6 +283,7 @@ public sealed partial class SessionManager
             var deleted = await _store.DeleteAsync(key, attempt < MaxAttempts ? known : null, cancellationToken).ConfigureAwait(false);
             if (deleted.Outcome != WriteOutcome.Conflict)
             {
+                _documents.Forget(key);
                 if (deleted.Outcome == WriteOutcome.Gone)
                 {
                     // Ended by somebody else, or renewed.

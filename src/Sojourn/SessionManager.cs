@@ -232,6 +232,7 @@ public sealed partial class SessionManager : ISessionOperations
         if (await read.ConfigureAwait(false) is not { } record)
         {
             activity?.SetTag("sojourn.outcome", "unknown");
+            _documents.Forget(key);
             await MeetUnknownIdAsync().ConfigureAwait(false);
             return null;
         }
@@ -297,6 +298,7 @@ public sealed partial class SessionManager : ISessionOperations
         {
             if ((await _store.DeleteAsync(key, record, cancellationToken).ConfigureAwait(false)).Outcome == WriteOutcome.Done)
             {
+                _documents.Forget(key);
                 Watches.HaveEnded(key);
                 _metrics.Expired();
                 await _events.RaiseAsync(SessionEventKind.Expired, metadata.Handle, metadata.Subject).ConfigureAwait(false);

@@ -93,6 +93,10 @@ public sealed class HeldRecordTests
         }
 
         Assert.Null(engine.Sessions.FindHeld(id, key, new Visit(_clock)));
+
+        // Nor is what was in it kept in memory, once this engine knows of the end.
+        Assert.Null(await engine.Sessions.LoadAsync(id, Token));
+        Assert.Null(((ISessionOperations)engine.Sessions).Documents.Find(key));
     }
 
     /// <summary>Nobody finds what was stored before a write that was acknowledged before they looked.</summary>

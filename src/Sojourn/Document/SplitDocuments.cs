@@ -52,6 +52,15 @@ internal sealed class SplitDocuments
         _places.Remember(KeyHash.Of(key), new Split(key, record, document));
     }
 
+    /// <summary>What has ended is not kept in memory by this.</summary>
+    public void Forget(string key)
+    {
+        if (Find(key) is not null)
+        {
+            _places.Forget(KeyHash.Of(key));
+        }
+    }
+
     /// <summary>The document of these very bytes, not of equal ones.</summary>
     internal SessionDocument? Find(string key, SessionRecord record)
     {
