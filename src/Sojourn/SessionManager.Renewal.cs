@@ -99,7 +99,7 @@ public sealed partial class SessionManager
         session.Rebase(session.Record!);
         try
         {
-            await RebaseAsync(session, await _store.ReadAsync(session.Key, cancellationToken).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
+            await RebaseOnStoredAsync(session, session.Key, cancellationToken).ConfigureAwait(false);
         }
         catch (Exception e) when (e is SessionStoreException or SessionEndedException)
         {
@@ -113,7 +113,7 @@ public sealed partial class SessionManager
         var (key, _) = await EnterAsync(session, cancellationToken).ConfigureAwait(false);
         try
         {
-            var now = await RebaseAsync(session, await _store.ReadAsync(key, cancellationToken).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
+            var now = await RebaseOnStoredAsync(session, key, cancellationToken).ConfigureAwait(false);
             return session.Key == key && session.IsRenewalDue(after, now) && await ForwardAsync(session, now, cancellationToken).ConfigureAwait(false);
         }
         catch (Exception e) when (isChanged && Unknown(e) is { } failure)
@@ -219,6 +219,9 @@ public sealed partial class SessionManager
         session.Rebase(fresh!);
         return now;
     }
+
+    private async ValueTask<DateTimeOffset> RebaseOnStoredAsync(Session session, string key, CancellationToken cancellationToken) =>
+        await RebaseAsync(session, await _store.ReadAsync(key, cancellationToken).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
 
     /// <summary>
     /// Where the id of a running request's session was renewed meanwhile, the request goes on under the new one, for as long as the old one's record is kept.

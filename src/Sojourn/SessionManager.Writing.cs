@@ -204,10 +204,9 @@ public sealed partial class SessionManager
         }
 
         var now = Time.GetUtcNow();
-        return session.IsVersionUnknown || session.Record!.ExpiresAt <= now || (!isCopyEnough && _store.KeepsCopies) ? ReadAsync() : new(now);
-
-        async ValueTask<DateTimeOffset> ReadAsync() =>
-            await RebaseAsync(session, await _store.ReadAsync(key, cancellationToken).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
+        return session.IsVersionUnknown || session.Record!.ExpiresAt <= now || (!isCopyEnough && _store.KeepsCopies)
+            ? RebaseOnStoredAsync(session, key, cancellationToken)
+            : new(now);
     }
 
     private DateTimeOffset RequireAlive(Session session, SessionRecord? fresh)

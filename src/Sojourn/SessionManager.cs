@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Sojourn.Administration;
@@ -202,116 +201,6 @@ public sealed partial class SessionManager : ISessionOperations
 
     internal Session Create(ISessionHost? host) => new(this, host);
 
-    /// <summary>
-    /// The session whose record this process has read before, if it is still what is stored: a store in memory need not be searched for it.
-    /// <see langword="null"/> where that is not so, and it is to be loaded.
-    /// </summary>
-    internal Session? FindHeld(string id, string key, ISessionHost host)
-    {
-        if (!_store.HandsOutItsOwn || _documents.Find(key) is not { } known
-            || !IsAlive(known.Record, known.Document.OwnMetadata, Time.GetUtcNow()) || !_store.StillHolds(known.Record))
-        {
-            return null;
-        }
-
-        using var activity = SojournDiagnostics.Start("sojourn.load");
-        activity?.SetTag("sojourn.outcome", "found");
-        return new Session(this, host, id, key, known.Record, known.Document);
-    }
-
-    /// <param name="id">The id.</param>
-    /// <param name="key">What it is filed under.</param>
-    /// <param name="host">The request that it serves.</param>
-    /// <param name="isCopyEnough">False where nothing may have happened since that is not known: what is stored is read then, past any copy.</param>
-    /// <param name="cancellationToken">Ends the wait for the store.</param>
-    internal async ValueTask<Session?> LoadAsync(string id, string key, ISessionHost? host, bool isCopyEnough, CancellationToken cancellationToken)
-    {
-        using var activity = SojournDiagnostics.Start("sojourn.load");
-        var isCopy = isCopyEnough && _store.KeepsCopies;
-        var read = isCopyEnough ? _store.ReadNearAsync(key, cancellationToken) : _store.ReadAsync(key, cancellationToken);
-        if (await read.ConfigureAwait(false) is not { } record)
-        {
-            activity?.SetTag("sojourn.outcome", "unknown");
-            _documents.Forget(key);
-            await MeetUnknownIdAsync().ConfigureAwait(false);
-            return null;
-        }
-
-        if (ForwardingOf(record) is { } forwarding)
-        {
-            activity?.SetTag("sojourn.outcome", "forwarded");
-            return await LoadForwardedAsync(id, key, record, forwarding, host, cancellationToken).ConfigureAwait(false);
-        }
-
-        return await OpenAsync(id, key, record, host, isCopy, activity, cancellationToken).ConfigureAwait(false);
-    }
-
-    private ValueTask MeetUnknownIdAsync()
-    {
-        _metrics.TokenRefused("unknown");
-        _logger.UnknownId();
-        return _events.RaiseAsync(SessionEventKind.Suspicious, suspicion: SessionSuspicion.UnknownId);
-    }
-
-    private ValueTask<Session?> OpenAsync(
-        string id, string key, SessionRecord record, ISessionHost? host, bool isCopy, Activity? activity, CancellationToken cancellationToken)
-    {
-        var document = _documents.Of(record, key);
-        if (document?.ReadMetadata() is not { } metadata)
-        {
-            activity?.SetTag("sojourn.outcome", "unreadable");
-            return MeetUnreadableAsync(key);
-        }
-
-        var now = Time.GetUtcNow();
-        if (IsAlive(record, metadata, now))
-        {
-            activity?.SetTag("sojourn.outcome", "found");
-            return new(new Session(this, host, id, key, record, document) { IsCopy = isCopy });
-        }
-
-        if (isCopy)
-        {
-            // Others may have kept it alive, which makes no new version and is not told.
-            return LoadAsync(id, key, host, isCopyEnough: false, cancellationToken);
-        }
-
-        activity?.SetTag("sojourn.outcome", "expired");
-        return RemoveExpiredAsync(key, record, metadata, cancellationToken);
-    }
-
-    private static bool IsAlive(SessionRecord record, SessionMetadata metadata, DateTimeOffset now) =>
-        record.ExpiresAt > now && !(metadata.AbsoluteExpiresAt <= now);
-
-    private async ValueTask<Session?> MeetUnreadableAsync(string key)
-    {
-        _metrics.Unreadable();
-        _logger.UnreadableDocument(Start(key));
-        await _events.RaiseAsync(SessionEventKind.Suspicious, suspicion: SessionSuspicion.UnreadableDocument).ConfigureAwait(false);
-        return null;
-    }
-
-    private async ValueTask<Session?> RemoveExpiredAsync(string key, SessionRecord record, SessionMetadata metadata, CancellationToken cancellationToken)
-    {
-        _logger.Expired();
-        try
-        {
-            if ((await _store.DeleteAsync(key, record, cancellationToken).ConfigureAwait(false)).Outcome == WriteOutcome.Done)
-            {
-                _documents.Forget(key);
-                Watches.HaveEnded(key);
-                _metrics.Expired();
-                await _events.RaiseAsync(SessionEventKind.Expired, metadata.Handle, metadata.Subject).ConfigureAwait(false);
-            }
-        }
-        catch (SessionStoreException e)
-        {
-            _logger.ExpiredNotRemoved(Start(key), e);
-        }
-
-        return null;
-    }
-
     internal string KeyOf(string id) => _isKeyedById ? id : _ids.KeyOf(id);
 
     string ISessionOperations.KeyOf(string id) => KeyOf(id);
@@ -334,31 +223,6 @@ public sealed partial class SessionManager : ISessionOperations
         return session.Record is null ? (evenIfEmpty || session.IsWorthStoring ? WriteAsync(session, isResave: false, cancellationToken) : default)
             : isChanged || evenIfEmpty ? WriteAsync(session, isResave: !isChanged, cancellationToken)
             : default;
-    }
-
-    async ValueTask ISessionOperations.ReloadAsync(Session session, CancellationToken cancellationToken)
-    {
-        // In turn: what another task of the request is saving just now must not be taken for what is done after this.
-        var (key, _) = await EnterAsync(session, cancellationToken).ConfigureAwait(false);
-        try
-        {
-            var fresh = await GoOnAsync(session, await _store.ReadAsync(key, cancellationToken).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
-            if (fresh is null || fresh.ExpiresAt <= Time.GetUtcNow())
-            {
-                if (session.Record is not null)
-                {
-                    session.MarkEnded();
-                }
-
-                throw new SessionEndedException();
-            }
-
-            session.MarkReloaded(fresh);
-        }
-        finally
-        {
-            _commits.Leave(key, null);
-        }
     }
 
     ValueTask ISessionOperations.DestroyAsync(Session session, SessionEndReason reason, CancellationToken cancellationToken) =>

@@ -258,29 +258,9 @@ internal sealed partial class SessionDocument
         bytes[0] = (byte)'{';
         var (_, cookie) = Write("cookie"u8, _cookie.Span, bytes, ref length);
         var (metadataName, metadata) = Write(MetadataName.Span, _metadata.Span, bytes, ref length);
-        var stored = _stored.Span;
         for (var entries = _entries.AsSpan(0, _count); !entries.IsEmpty;)
         {
-            var together = CountTogether(entries);
-            if (together == 0)
-            {
-                var (name, value) = Write(entries[0].RawName(_stored).Span, entries[0].Value(_stored).Span, bytes, ref length);
-                entries[0] = entries[0].MovedTo(bytes, name, value);
-                entries = entries[1..];
-                continue;
-            }
-
-            var members = stored[entries[0].Member.Start.Value..entries[together - 1].Member.End.Value];
-            var shift = length - entries[0].Member.Start.Value;
-            members.CopyTo(bytes.AsSpan(length));
-            length += members.Length;
-            bytes[length++] = (byte)',';
-            foreach (ref var entry in entries[..together])
-            {
-                entry.MoveBy(shift);
-            }
-
-            entries = entries[together..];
+            entries = entries[WriteFirst(entries, bytes, ref length)..];
         }
 
         // The last member's comma gives way to the end.
@@ -294,25 +274,50 @@ internal sealed partial class SessionDocument
 
         (_stored, _isChanged) = (bytes, false);
         return bytes;
+    }
 
-        static (Range Name, Range Value) Write(ReadOnlySpan<byte> name, ReadOnlySpan<byte> value, byte[] bytes, ref int length)
+    /// <summary>Writes the first entries that stand together in the stored bytes, or else the first one.</summary>
+    /// <returns>How many were written.</returns>
+    private int WriteFirst(Span<Entry> entries, byte[] bytes, ref int length)
+    {
+        var together = CountTogether(entries);
+        if (together == 0)
         {
-            if (value.IsEmpty)
-            {
-                return default;
-            }
-
-            bytes[length] = (byte)'"';
-            var nameStart = length + 1;
-            name.CopyTo(bytes.AsSpan(nameStart));
-            bytes[nameStart + name.Length] = (byte)'"';
-            bytes[nameStart + name.Length + 1] = (byte)':';
-            var valueStart = nameStart + name.Length + 2;
-            value.CopyTo(bytes.AsSpan(valueStart));
-            bytes[valueStart + value.Length] = (byte)',';
-            length = valueStart + value.Length + 1;
-            return (nameStart..(nameStart + name.Length), valueStart..(valueStart + value.Length));
+            var (name, value) = Write(entries[0].RawName(_stored).Span, entries[0].Value(_stored).Span, bytes, ref length);
+            entries[0] = entries[0].MovedTo(bytes, name, value);
+            return 1;
         }
+
+        var start = entries[0].Member.Start.Value;
+        var members = _stored.Span[start..entries[together - 1].Member.End.Value];
+        members.CopyTo(bytes.AsSpan(length));
+        foreach (ref var entry in entries[..together])
+        {
+            entry.MoveBy(length - start);
+        }
+
+        length += members.Length;
+        bytes[length++] = (byte)',';
+        return together;
+    }
+
+    private static (Range Name, Range Value) Write(ReadOnlySpan<byte> name, ReadOnlySpan<byte> value, byte[] bytes, ref int length)
+    {
+        if (value.IsEmpty)
+        {
+            return default;
+        }
+
+        bytes[length] = (byte)'"';
+        var nameStart = length + 1;
+        name.CopyTo(bytes.AsSpan(nameStart));
+        bytes[nameStart + name.Length] = (byte)'"';
+        bytes[nameStart + name.Length + 1] = (byte)':';
+        var valueStart = nameStart + name.Length + 2;
+        value.CopyTo(bytes.AsSpan(valueStart));
+        bytes[valueStart + value.Length] = (byte)',';
+        length = valueStart + value.Length + 1;
+        return (nameStart..(nameStart + name.Length), valueStart..(valueStart + value.Length));
     }
 
     private static long MemberLength(long name, long value) => value == 0 ? 0 : name + value + 4;

@@ -62,7 +62,7 @@ internal sealed class SplitDocuments
     }
 
     /// <summary>The document of these very bytes, not of equal ones.</summary>
-    internal SessionDocument? Find(string key, SessionRecord record)
+    public SessionDocument? Find(string key, SessionRecord record)
     {
         if (Find(key) is not { } known || !known.Document.IsOf(record.Document))
         {
@@ -78,15 +78,8 @@ internal sealed class SplitDocuments
         return known.Document;
     }
 
-    /// <param name="key">The session's key.</param>
-    /// <param name="record">The record whose document it is.</param>
-    /// <param name="document">The document, which is shared.</param>
-    internal sealed class Split(string key, SessionRecord record, SessionDocument document)
-    {
-        public string Key => key;
-
-        public SessionRecord Record => record;
-
-        public SessionDocument Document => document;
-    }
+    /// <param name="Key">The session's key.</param>
+    /// <param name="Record">The record whose document it is.</param>
+    /// <param name="Document">The document, which is shared.</param>
+    public sealed record Split(string Key, SessionRecord Record, SessionDocument Document);
 }
