@@ -149,7 +149,7 @@ internal sealed partial class SessionFeature
 
     /// <summary>Whether an exception handler within the pipeline answers for the handler; not asked where there is nothing to save.</summary>
     private bool HandlerThrew() =>
-        (Session is not { HasWork: false, Record: not null } || services.Options.Resave) && context.Features.Get<IExceptionHandlerFeature>() is not null;
+        (Session is not { HasWork: false, Record: not null } || services.Options.Resave) && context.Features[typeof(IExceptionHandlerFeature)] is not null;
 
     private void GiveUp()
     {

@@ -195,9 +195,14 @@ internal sealed partial class SessionFeature(HttpContext context, SessionService
         }
     }
 
-    /// <summary>Becomes the request's session: stands before the response, and is asked when it starts.</summary>
+    /// <summary>Becomes the request's session, if it is not: stands before the response, and is asked when it starts.</summary>
     public void Attach()
     {
+        if (_guard is not null)
+        {
+            return;
+        }
+
         _guard = new ResponseGuard(context.Response, (IHttpResponseBodyFeature)context.Features[typeof(IHttpResponseBodyFeature)]!, this);
         if (Name is "")
         {

@@ -45,24 +45,30 @@ internal sealed class SessionServices(
     /// </param>
     public ValueTask<SessionFeature?> BeginAsync(HttpContext context, bool isUse)
     {
-        var feature = SessionFeature.Of(context, Name);
+        var feature = SessionFeature.Of(context, Name) ?? Begin(context);
         if (feature is null)
         {
-            var said = Endpoints.Of(context);
-            if (said?.Use == SessionUse.None || IsElsewhere(context))
-            {
-                return default;
-            }
-
-            WarnOfHttp(context);
-            feature = new SessionFeature(context, this, said);
-            feature.Attach();
+            return default;
         }
 
+        // Features that are set make the request look for all of its own anew, so they are set together.
         SessionHolder.Attach(context, scopes);
+        feature.Attach();
         return isUse || options.Load == SessionLoad.BeforeHandler || feature.Said()?.NamesIt == true || feature.WatchesHub
             ? LoadAsync(feature)
             : new(feature);
+    }
+
+    private SessionFeature? Begin(HttpContext context)
+    {
+        var said = Endpoints.Of(context);
+        if (said?.Use == SessionUse.None || IsElsewhere(context))
+        {
+            return null;
+        }
+
+        WarnOfHttp(context);
+        return new SessionFeature(context, this, said);
     }
 
     /// <summary>Loads what a request's token stands for; <see langword="null"/> where it stands for nothing.</summary>

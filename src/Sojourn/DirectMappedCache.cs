@@ -1,7 +1,7 @@
 namespace Sojourn;
 
 /// <summary>
-/// A cache with one place for all hashes that are the same modulo their number. Whoever finds something there has to see whether it is what they look for.
+/// A cache with one place for all hashes that are the same modulo their number, which is a power of two. Whoever finds something there has to see whether it is what they look for.
 /// Thread-safe.
 /// </summary>
 internal sealed class DirectMappedCache<T>(int length)
@@ -29,5 +29,5 @@ internal sealed class DirectMappedCache<T>(int length)
 
     public void Forget(int hash) => Volatile.Write(ref _places[IndexOf(hash)], null);
 
-    private int IndexOf(int hash) => (int)((uint)hash % (uint)_places.Length);
+    private int IndexOf(int hash) => hash & (_places.Length - 1);
 }

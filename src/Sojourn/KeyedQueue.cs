@@ -51,6 +51,9 @@ internal sealed class KeyedQueue<T>
         return cancellationToken.CanBeCanceled ? WaitAsync(turn, cancellationToken) : new ValueTask<T?>(turn.Task);
     }
 
+    /// <summary>Whether somebody holds the key's turn, or that of one of the few keys beside it, just now: nobody is kept from taking it by this.</summary>
+    public bool IsBusy(string key) => ShardOf(key).Count > 0;
+
     /// <summary>Takes the key's turn, unless somebody holds it.</summary>
     public bool TryEnter(string key)
     {
@@ -96,5 +99,8 @@ internal sealed class KeyedQueue<T>
         public Lock Sync { get; } = new();
 
         public Dictionary<string, Queue<TaskCompletionSource<T?>>?> Waiting { get; } = new(StringComparer.Ordinal);
+
+        /// <summary>How many turns are held: a number that is old where others take and leave turns at the same time.</summary>
+        public int Count => Waiting.Count;
     }
 }

@@ -89,17 +89,16 @@ public sealed partial class Session
             || State != SessionState.Live
             || Failure is not null;
 
-    /// <summary>
-    /// Whether what has not changed is to be looked after: at a request's first commit, or where a late <see cref="Touch"/> asks for it. Outside a
-    /// request at every commit.
-    /// </summary>
-    internal bool BeginCommit()
+    /// <summary>Whether there is anything to save, and whether what has not changed is to be looked after.</summary>
+    /// <returns>The latter is so at a request's first commit, or where a late <see cref="Touch"/> asks for it. Outside a request at every commit.</returns>
+    internal (bool IsChanged, bool IsDue) BeginCommit()
     {
         lock (_sync)
         {
+            var isChanged = CollectChangesUnlocked();
             var isDue = _host is null || !_hasCommitted || IsTouchAsked;
             _hasCommitted = true;
-            return isDue;
+            return (isChanged, isDue);
         }
     }
 
@@ -108,38 +107,43 @@ public sealed partial class Session
     {
         lock (_sync)
         {
-            if (State is SessionState.Unset or SessionState.Destroyed)
-            {
-                return false;
-            }
-
-            if (_flashesRead is not null)
-            {
-                foreach (var (name, seen) in _flashesRead)
-                {
-                    Do(new FlashReadChange(name, seen));
-                }
-
-                _flashesRead = null;
-            }
-
-            CollectWatched();
-            if (_cookie is not null && _cookie != _cookieSeen)
-            {
-                RequireWritable();
-                HasChangedCookie = true;
-                _cookieSeen = _cookie with { };
-                Do(new CookieChange(CookieJson.Write(_cookie)));
-            }
-
-            if (!_isRegenerated && (_changes is not { Count: > 0 } || (_operations.Options.IsExpress && !IsCopy && HasSameEntriesAsStored())))
-            {
-                return false;
-            }
-
-            WasModified = true;
-            return true;
+            return CollectChangesUnlocked();
         }
+    }
+
+    private bool CollectChangesUnlocked()
+    {
+        if (State is SessionState.Unset or SessionState.Destroyed)
+        {
+            return false;
+        }
+
+        if (_flashesRead is not null)
+        {
+            foreach (var (name, seen) in _flashesRead)
+            {
+                Do(new FlashReadChange(name, seen));
+            }
+
+            _flashesRead = null;
+        }
+
+        CollectWatched();
+        if (_cookie is not null && _cookie != _cookieSeen)
+        {
+            RequireWritable();
+            HasChangedCookie = true;
+            _cookieSeen = _cookie with { };
+            Do(new CookieChange(CookieJson.Write(_cookie)));
+        }
+
+        if (!_isRegenerated && (_changes is not { Count: > 0 } || (_operations.Options.IsExpress && !IsCopy && HasSameEntriesAsStored())))
+        {
+            return false;
+        }
+
+        WasModified = true;
+        return true;
     }
 
     /// <summary>express-session saves what differs in the end: an entry that was set back counts for nothing, nor does a cookie's attribute alone.</summary>
@@ -151,23 +155,53 @@ public sealed partial class Session
     {
         lock (_sync)
         {
-            CollectChanges();
-            EnsureBegun();
-            if (HasMaxAge && !IsNoActivity)
+            return TakeBatchUnlocked(now);
+        }
+    }
+
+    private (SessionRecord Record, int Changes) TakeBatchUnlocked(DateTimeOffset now)
+    {
+        CollectChangesUnlocked();
+        EnsureBegun();
+        if (HasMaxAge && !IsNoActivity)
+        {
+            // The browser is told anew how long to keep the cookie, and so is whoever reads the record.
+            CookieUnlocked.Touch(now);
+            OwnDocument().Cookie = CookieJson.Write(CookieUnlocked);
+        }
+
+        var length = _document.Length;
+        if (length > _operations.Options.MaxDocumentBytes)
+        {
+            throw new SessionTooLargeException(length, _operations.Options.MaxDocumentBytes);
+        }
+
+        var expiresAt = IsNoActivity ? Record!.ExpiresAt : FreshExpiry(now);
+        return (SessionRecord.OfWritten(OwnDocument().ToUtf8(length), expiresAt, LabelsUnlocked()), _changes?.Count ?? 0);
+    }
+
+    /// <summary>
+    /// Saves everything in one step where the record is the very one that a store in memory has. Such a store answers at once, so that no other task of the
+    /// request comes between.
+    /// </summary>
+    /// <returns>False where another record has taken its place, or it has expired.</returns>
+    internal bool TryReplaceHeld(TimedStore store, DateTimeOffset now)
+    {
+        lock (_sync)
+        {
+            if (Record is not { IsHeld: true } current || current.ExpiresAt <= now)
             {
-                // The browser is told anew how long to keep the cookie, and so is whoever reads the record.
-                CookieUnlocked.Touch(now);
-                OwnDocument().Cookie = CookieJson.Write(CookieUnlocked);
+                return false;
             }
 
-            var length = _document.Length;
-            if (length > _operations.Options.MaxDocumentBytes)
+            var (record, changes) = TakeBatchUnlocked(now);
+            if (store.ReplaceHeld(Key, current, record) is not { } stored)
             {
-                throw new SessionTooLargeException(length, _operations.Options.MaxDocumentBytes);
+                return false;
             }
 
-            var expiresAt = IsNoActivity ? Record!.ExpiresAt : FreshExpiry(now);
-            return (new SessionRecord(OwnDocument().ToUtf8(length), expiresAt, Labels()).MarkWellFormed(), _changes?.Count ?? 0);
+            MarkStoredUnlocked(stored, changes, isVersionUnknown: false);
+            return true;
         }
     }
 
@@ -188,20 +222,25 @@ public sealed partial class Session
     {
         lock (_sync)
         {
-            if (_document.IsRemembered)
-            {
-                _operations.Documents.Remember(Key, record, _document);
-            }
-
-            Record = record;
-            IsCopy = false;
-            ProvedAt = null;
-            _isRegenerated = false;
-            IsVersionUnknown = isVersionUnknown;
-            WasWritten = true;
-            _changes?.RemoveRange(0, changes);
-            WatchStored();
+            MarkStoredUnlocked(record, changes, isVersionUnknown);
         }
+    }
+
+    private void MarkStoredUnlocked(SessionRecord record, int changes, bool isVersionUnknown)
+    {
+        if (_document.IsRemembered)
+        {
+            _operations.Documents.Remember(Key, record, _document);
+        }
+
+        Record = record;
+        IsCopy = false;
+        ProvedAt = null;
+        _isRegenerated = false;
+        IsVersionUnknown = isVersionUnknown;
+        WasWritten = true;
+        _changes?.RemoveRange(0, changes);
+        WatchStored();
     }
 
     internal void MarkTouched(SessionRecord record, DateTimeOffset now)
@@ -366,31 +405,36 @@ public sealed partial class Session
     {
         lock (_sync)
         {
-            var metadata = Metadata;
-            if (metadata.Subject is null && metadata.Handle is null)
-            {
-                return [];
-            }
-
-            var labels = ImmutableArray.CreateBuilder<string>();
-            if (metadata.Subject is { } subject)
-            {
-                labels.Add(SessionLabels.Subject(subject));
-            }
-
-            if (metadata.Handle is { } handle && !isNew)
-            {
-                labels.Add(SessionLabels.Handle(handle));
-            }
-
-            labels.AddRange(metadata.Labels);
-            if (metadata.Actor is { } actor)
-            {
-                labels.Add(SessionLabels.Subject(actor.Subject));
-                labels.AddRange(actor.Labels);
-            }
-
-            return labels.DrainToImmutable();
+            return LabelsUnlocked(isNew);
         }
+    }
+
+    private ImmutableArray<string> LabelsUnlocked(bool isNew = false)
+    {
+        var metadata = Metadata;
+        if (metadata.Subject is null && metadata.Handle is null)
+        {
+            return [];
+        }
+
+        var labels = ImmutableArray.CreateBuilder<string>();
+        if (metadata.Subject is { } subject)
+        {
+            labels.Add(SessionLabels.Subject(subject));
+        }
+
+        if (metadata.Handle is { } handle && !isNew)
+        {
+            labels.Add(SessionLabels.Handle(handle));
+        }
+
+        labels.AddRange(metadata.Labels);
+        if (metadata.Actor is { } actor)
+        {
+            labels.Add(SessionLabels.Subject(actor.Subject));
+            labels.AddRange(actor.Labels);
+        }
+
+        return labels.DrainToImmutable();
     }
 }

@@ -64,9 +64,15 @@ public sealed partial class Session
     private void Do(Change change)
     {
         RequireWritable();
+        DoUnasked(change);
+    }
+
+    /// <summary>The same for whoever has asked already whether the session is writable.</summary>
+    private void DoUnasked(Change change)
+    {
         EnsureBegun();
         change.Apply(OwnDocument());
-        (_changes ??= []).Add(change);
+        (_changes ??= new(capacity: 2)).Add(change);
     }
 
     /// <summary>Gives a new session the members that it is stored with. Not before they are needed: most new sessions are never stored.</summary>
@@ -197,7 +203,7 @@ public sealed partial class Session
         StopWatching(name);
         if (IsCopy || !_document.TryGet(name, out var current) || !current.Span.SequenceEqual(utf8))
         {
-            Do(new SetChange(name, utf8));
+            DoUnasked(new SetChange(name, utf8));
         }
     }
 

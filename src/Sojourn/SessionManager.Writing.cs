@@ -14,8 +14,26 @@ public sealed partial class SessionManager
     /// <summary>How many commits wait for another one of their session.</summary>
     internal int WaitingCommits => _commits.Waiting;
 
+    private ValueTask WriteAsync(Session session, bool isResave, CancellationToken cancellationToken) =>
+        _store.HandsOutItsOwn && TryWriteHeld(session) ? default : WriteInTurnAsync(session, isResave, cancellationToken);
+
+    /// <summary>
+    /// Writes at once what a store in memory has still as this request knows it, where nobody has the session's turn: a turn is for what has to be waited for,
+    /// and the compare-and-swap alone sees to it that nothing is lost.
+    /// </summary>
+    private bool TryWriteHeld(Session session)
+    {
+        if (session.Record is not { IsHeld: true } || _commits.IsBusy(session.Key))
+        {
+            return false;
+        }
+
+        using var activity = SojournDiagnostics.Start("sojourn.commit");
+        return session.TryReplaceHeld(_store, Time.GetUtcNow());
+    }
+
     /// <summary>The one compare-and-swap: on a conflict the changes are done again to the fresh record, and nothing is written over one that is gone.</summary>
-    private async ValueTask WriteAsync(Session session, bool isResave, CancellationToken cancellationToken)
+    private async ValueTask WriteInTurnAsync(Session session, bool isResave, CancellationToken cancellationToken)
     {
         using var activity = SojournDiagnostics.Start("sojourn.commit");
         var (key, handedOn) = await EnterAsync(session, cancellationToken).ConfigureAwait(false);

@@ -141,9 +141,9 @@ public sealed partial class SessionManager : ISessionOperations
 
         switch (session.State)
         {
-            case SessionState.Unset when Options.Unset == UnsetBehavior.Destroy && session.BeginCommit():
+            case SessionState.Unset when Options.Unset == UnsetBehavior.Destroy && session.BeginCommit().IsDue:
                 return DestroyAsync(session, cancellationToken);
-            case SessionState.Destroyed when Options is { IsExpress: true, Unset: UnsetBehavior.Destroy } && session.BeginCommit():
+            case SessionState.Destroyed when Options is { IsExpress: true, Unset: UnsetBehavior.Destroy } && session.BeginCommit().IsDue:
                 // express-session asks the store a second time.
                 return DestroyAsync(session, cancellationToken);
             case SessionState.Unset or SessionState.Destroyed:
@@ -152,8 +152,8 @@ public sealed partial class SessionManager : ISessionOperations
                 return session.CollectChanges() ? throw new SessionEndedException() : default;
         }
 
-        var isChanged = session.CollectChanges();
-        if (!session.BeginCommit() && !isChanged)
+        var (isChanged, isDue) = session.BeginCommit();
+        if (!isDue && !isChanged)
         {
             // The commit before this one did what was to be done, or could not.
             return default;

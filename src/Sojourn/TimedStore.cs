@@ -8,12 +8,13 @@ namespace Sojourn;
 internal sealed class TimedStore(ISessionStore store, TimeSpan timeout, TimeProvider time, SessionMetrics metrics)
 {
     private readonly INearCache? _nearCache = store.As<INearCache>();
+    private readonly MemorySessionStore? _memory = store as MemorySessionStore;
 
     /// <summary>Whether <see cref="ReadNearAsync"/> may give what has changed since.</summary>
     public bool KeepsCopies => _nearCache is not null;
 
     /// <summary>Whether the store is in the memory of this process, and hands out the very records that it holds.</summary>
-    public bool HandsOutItsOwn { get; } = store is MemorySessionStore;
+    public bool HandsOutItsOwn => _memory is not null;
 
     /// <summary>A read of a record that was read before, where <see cref="HandsOutItsOwn"/>: whether it is still what is stored.</summary>
     public bool StillHolds(SessionRecord record)
@@ -25,6 +26,14 @@ internal sealed class TimedStore(ISessionStore store, TimeSpan timeout, TimeProv
 
         metrics.StoreCalled("read");
         return true;
+    }
+
+    /// <summary>Replaces a record where <see cref="HandsOutItsOwn"/>.</summary>
+    /// <returns>The record as it is stored now; <see langword="null"/> where another one is there, or none.</returns>
+    public SessionRecord? ReplaceHeld(string key, SessionRecord current, SessionRecord next)
+    {
+        metrics.StoreCalled("replace");
+        return _memory!.Replace(key, current, next) is { Outcome: WriteOutcome.Done } done ? done.Record : null;
     }
 
     /// <summary>What the store can do besides; to be called by <see cref="CallAsync"/>.</summary>

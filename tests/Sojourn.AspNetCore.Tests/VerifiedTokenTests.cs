@@ -18,14 +18,14 @@ public sealed class VerifiedTokenTests
     {
         var tokens = new VerifiedTokens(_time);
         var verified = new VerifiedToken("id", isSignedWithFirst: true);
-        tokens.Note("s:id.signature", isEncoded: false, verified);
-        Assert.Null(tokens.Find("s:id.signature", isEncoded: false));
-        tokens.Note("s:id.signature", isEncoded: false, verified);
-        Assert.Same(verified, tokens.Find("s:id.signature", isEncoded: false));
+        tokens.Note("s:id.its-signature", isEncoded: false, verified);
+        Assert.Null(tokens.Find("s:id.its-signature", isEncoded: false));
+        tokens.Note("s:id.its-signature", isEncoded: false, verified);
+        Assert.Same(verified, tokens.Find("s:id.its-signature", isEncoded: false));
         _time.Advance(TimeSpan.FromSeconds(59));
-        Assert.Same(verified, tokens.Find("s:id.signature", isEncoded: false));
+        Assert.Same(verified, tokens.Find("s:id.its-signature", isEncoded: false));
         _time.Advance(TimeSpan.FromSeconds(1));
-        Assert.Null(tokens.Find("s:id.signature", isEncoded: false));
+        Assert.Null(tokens.Find("s:id.its-signature", isEncoded: false));
     }
 
     /// <summary>A table that is too small for the tokens that are busy gives way to a larger one, and that to a smaller one when the rush is over.</summary>
@@ -66,7 +66,7 @@ public sealed class VerifiedTokenTests
     public void Only_the_very_token_is_found_and_only_as_it_was_sent()
     {
         var tokens = new VerifiedTokens(_time);
-        const string Known = "s:id.signature";
+        const string Known = "s:id.its-signature";
         tokens.Note(Known, isEncoded: false, new VerifiedToken("id", isSignedWithFirst: true));
         tokens.Note(Known, isEncoded: false, new VerifiedToken("id", isSignedWithFirst: true));
         Assert.Null(tokens.Find(Known, isEncoded: true));

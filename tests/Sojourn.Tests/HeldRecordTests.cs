@@ -141,6 +141,51 @@ public sealed class HeldRecordTests
         Assert.True(found > 0);
     }
 
+    /// <summary>Those that write at once, and those that meet a conflict and wait for their turn.</summary>
+    [Fact]
+    public async Task Of_parallel_writes_none_is_lost()
+    {
+        const int Writers = 4, Writes = 2_000;
+        var engine = new Engine(NewStore(), _clock);
+        var busy = await NewBusyAsync(engine);
+        await Task.WhenAll(Enumerable.Range(0, Writers).Select(writer => Task.Run(
+            async () =>
+            {
+                for (var i = 1; i <= Writes; i++)
+                {
+                    var session = Find(engine, busy) ?? await engine.LoadAsync(busy.Id);
+                    session.Set($"own{writer}", i);
+                    session.Update<int>("count", static count => count + 1);
+                    await session.SaveAsync(Token);
+                }
+            },
+            Token)));
+        var found = await engine.LoadAsync(busy.Id);
+        Assert.Equal(Writers * Writes, found.Get<int>("count"));
+        Assert.All(Enumerable.Range(0, Writers), writer => Assert.Equal(Writes, found.Get<int>($"own{writer}")));
+    }
+
+    /// <summary>Tasks of one request, too: each saves all that was set by then.</summary>
+    [Fact]
+    public async Task Tasks_of_one_request_that_save_at_once_lose_nothing()
+    {
+        var engine = new Engine(NewStore(), _clock);
+        var busy = await NewBusyAsync(engine);
+        for (var round = 0; round < 200; round++)
+        {
+            var session = Find(engine, busy)!;
+            await Task.WhenAll(Enumerable.Range(0, 4).Select(task => Task.Run(
+                async () =>
+                {
+                    session.Set($"own{task}", round);
+                    await session.SaveAsync(Token);
+                },
+                Token)));
+            var found = await engine.LoadAsync(busy.Id);
+            Assert.All(Enumerable.Range(0, 4), task => Assert.Equal(round, found.Get<int>($"own{task}")));
+        }
+    }
+
     /// <summary>Two applications in one process may have the same secret and the same ids, and sessions of their own.</summary>
     [Fact]
     public async Task What_one_store_holds_nobody_finds_in_another()

@@ -136,7 +136,7 @@ internal sealed class SessionTokens
 
     private void KeepFromCaches(IHeaderDictionary headers, bool sendsToken)
     {
-        if (sendsToken || !IsPrivate(headers.CacheControl))
+        if (sendsToken || headers.CacheControl is not { Count: > 0 } said || !IsPrivate(said))
         {
             headers.CacheControl = "no-store";
         }

@@ -1,5 +1,5 @@
 using System.Buffers;
-using System.Security.Cryptography;
+using System.Runtime.Intrinsics;
 using System.Text;
 
 namespace Sojourn.AspNetCore.Transport;
@@ -33,7 +33,7 @@ internal sealed class VerifiedTokens(TimeProvider time)
     private const int FewestPlaces = 16 * 1024;
     private const int MostPlaces = 256 * 1024;
 
-    /// <summary>In characters; a token of ours has at most 100.</summary>
+    /// <summary>In characters; a token of ours has at most 100, and no less than its signature.</summary>
     private const int MaxLength = 256;
 
     /// <summary>In characters, from a token's end: 96 bits of its signature, which nobody can choose or guess.</summary>
@@ -54,9 +54,10 @@ internal sealed class VerifiedTokens(TimeProvider time)
             return null;
         }
 
+        // Sixteen bytes are compared at once: there is no first one that differs.
         Span<byte> end = stackalloc byte[EndLength];
-        return Ascii.FromUtf16(EndOf<char>(value), end, out var length) == OperationStatus.Done
-            && CryptographicOperations.FixedTimeEquals(end[..length], EndOf<byte>(ascii))
+        return Ascii.FromUtf16(EndOf<char>(value), end, out _) == OperationStatus.Done
+            && Vector128.Create<byte>(end) == Vector128.Create(EndOf<byte>(ascii))
             && Ascii.Equals(ascii, value)
             && time.GetElapsedTime(since) < KeptFor
                 ? token
@@ -67,7 +68,7 @@ internal sealed class VerifiedTokens(TimeProvider time)
     {
         var now = time.GetTimestamp();
         var (places, hash) = (PlacesFor(now), HashOf(value));
-        if (!places.IsAgain(hash) || value.Length > MaxLength)
+        if (!places.IsAgain(hash) || value.Length is < EndLength or > MaxLength)
         {
             return;
         }

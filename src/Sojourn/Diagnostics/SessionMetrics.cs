@@ -16,7 +16,7 @@ public static class SojournDiagnostics
     private static readonly ActivitySource Source = new(ActivitySourceName);
 
     /// <summary>Begins a span; <see langword="null"/>, and for free, where nobody listens.</summary>
-    internal static Activity? Start(string name) => Source.StartActivity(name);
+    internal static Activity? Start(string name) => Source.HasListeners() ? Source.StartActivity(name) : null;
 }
 
 /// <summary>Sojourn's counters. Tags come from closed sets: never an id, a key or a user.</summary>

@@ -1,5 +1,7 @@
+using System.Buffers.Text;
 using System.Text;
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
 
 namespace Sojourn.Document;
@@ -168,6 +170,12 @@ internal static class EntryValue
             return (T)(object)Encoding.UTF8.GetString(utf8[1..^1]);
         }
 
+        if (typeof(T) == typeof(int) && ReferenceEquals(type.Converter, JsonMetadataServices.Int32Converter)
+            && Utf8Parser.TryParse(utf8, out int number, out var length) && length == utf8.Length)
+        {
+            return (T)(object)number;
+        }
+
         try
         {
             return JsonSerializer.Deserialize(utf8, type);
@@ -192,6 +200,14 @@ internal static class EntryValue
 
     public static byte[] Write<T>(string name, T? value, JsonTypeInfo<T> type)
     {
+        if (typeof(T) == typeof(int) && ReferenceEquals(type.Converter, JsonMetadataServices.Int32Converter) && !WritesNumbersAsText(type))
+        {
+            // Counters are what sessions hold most, after texts.
+            Span<byte> digits = stackalloc byte[11];
+            Utf8Formatter.TryFormat((int)(object)value!, digits, out var length);
+            return digits[..length].ToArray();
+        }
+
         try
         {
             return JsonSerializer.SerializeToUtf8Bytes(value!, type);
@@ -201,4 +217,7 @@ internal static class EntryValue
             throw new SessionEntryException(name, typeof(T), "cannot be written", (e as JsonException)?.Path, e);
         }
     }
+
+    private static bool WritesNumbersAsText(JsonTypeInfo type) =>
+        (type.NumberHandling ?? type.Options.NumberHandling).HasFlag(JsonNumberHandling.WriteAsString);
 }

@@ -49,8 +49,8 @@ internal struct Entry
         _ => ((Owned)_own).RawName.Length + ((Owned)_own).Value.Length,
     };
 
-    /// <summary>Where the member stands in the stored bytes as we write one, from the name's quote to the value's end; empty where it does not.</summary>
-    public readonly Range Member => _own is null && _valueStart == _nameStart + NameLength + 2 ? (_nameStart - 1)..(_valueStart + _valueLength) : default;
+    /// <summary>Where the member begins in the stored bytes, at its name's quote, if it stands there.</summary>
+    public readonly int MemberStart => _nameStart - 1;
 
     /// <summary>A name that the application cannot use: kept, and never shown.</summary>
     public readonly bool IsHidden => _own is Owned { IsHidden: true };
@@ -77,11 +77,20 @@ internal struct Entry
         ? new(stored[name], own.UnescapedName, stored[value], own.IsHidden)
         : Of(stored, name, value);
 
-    /// <summary>Its member stands further on in other bytes, or further back.</summary>
-    public void MoveBy(int shift)
+    /// <summary>Moves on with the bytes that it is copied in, if it stands there as we write one, where another member and its comma end.</summary>
+    /// <param name="shift">How much further on it stands then; less than 0 for back.</param>
+    /// <param name="end">Where the one before ended in the bytes as they were; this one after it.</param>
+    public bool TryMoveBy(int shift, ref int end)
     {
+        if (_own is not null || MemberStart != end || _valueStart != _nameStart + NameLength + 2)
+        {
+            return false;
+        }
+
+        end = _valueStart + _valueLength + 1;
         _nameStart += shift;
         _valueStart += shift;
+        return true;
     }
 
     /// <summary>Whether the application means this entry by a name that is not empty.</summary>

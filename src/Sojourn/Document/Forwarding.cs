@@ -38,7 +38,7 @@ internal sealed record Forwarding(string To, string Nonce, DateTimeOffset Until)
                 writer.WriteEndObject();
             }),
         };
-        return new SessionRecord(document.ToUtf8(), expiresAt).MarkWellFormed();
+        return SessionRecord.OfWritten(document.ToUtf8(), expiresAt);
     }
 
     private static Forwarding? Parse(ReadOnlyMemory<byte> metadata)

@@ -18,6 +18,9 @@ internal sealed partial class SessionDocument
     private Entry[] _entries = [];
     private int _count;
 
+    /// <summary>Where the last name was that was looked for: most are looked for again, to be set after they were read.</summary>
+    private int _lastIndex = -1;
+
     /// <summary>Whether others have the same array of entries: it is copied before it is changed.</summary>
     private bool _sharesEntries;
 
@@ -135,6 +138,7 @@ internal sealed partial class SessionDocument
             _count--;
             Array.Copy(_entries, index + 1, _entries, index, _count - index);
             _entries[_count] = default;
+            _lastIndex = -1;
             removed = true;
         }
 
@@ -159,6 +163,7 @@ internal sealed partial class SessionDocument
 
         _entries.AsSpan(kept, _count - kept).Clear();
         _count = kept;
+        _lastIndex = -1;
     }
 
     /// <summary>The entries alone, as one JSON object.</summary>
@@ -280,7 +285,12 @@ internal sealed partial class SessionDocument
     /// <returns>How many were written.</returns>
     private int WriteFirst(Span<Entry> entries, byte[] bytes, ref int length)
     {
-        var together = CountTogether(entries);
+        var (start, end, together) = (entries[0].MemberStart, entries[0].MemberStart, 0);
+        while (together < entries.Length && entries[together].TryMoveBy(length - start, ref end))
+        {
+            together++;
+        }
+
         if (together == 0)
         {
             var (name, value) = Write(entries[0].RawName(_stored).Span, entries[0].Value(_stored).Span, bytes, ref length);
@@ -288,14 +298,9 @@ internal sealed partial class SessionDocument
             return 1;
         }
 
-        var start = entries[0].Member.Start.Value;
-        var members = _stored.Span[start..entries[together - 1].Member.End.Value];
+        // The last one's comma may be the end of the stored object.
+        var members = _stored.Span[start..(end - 1)];
         members.CopyTo(bytes.AsSpan(length));
-        foreach (ref var entry in entries[..together])
-        {
-            entry.MoveBy(length - start);
-        }
-
         length += members.Length;
         bytes[length++] = (byte)',';
         return together;
@@ -322,34 +327,22 @@ internal sealed partial class SessionDocument
 
     private static long MemberLength(long name, long value) => value == 0 ? 0 : name + value + 4;
 
-    /// <summary>How many of the first entries stand one after the other in the stored bytes, as we write them: they are copied together.</summary>
-    private static int CountTogether(ReadOnlySpan<Entry> entries)
-    {
-        var count = 0;
-        for (var end = -1; count < entries.Length; count++)
-        {
-            var member = entries[count].Member;
-            if (member.Equals(default) || (count > 0 && member.Start.Value != end + 1))
-            {
-                break;
-            }
-
-            end = member.End.Value;
-        }
-
-        return count;
-    }
-
     /// <summary>Of a name that stands twice the last counts, as for JSON.parse.</summary>
     private int IndexOf(string name)
     {
         var entries = Entries;
         var stored = _stored.Span;
+        var last = _lastIndex;
+        if ((uint)last < (uint)entries.Length && entries[last].IsNamed(name, stored))
+        {
+            return last;
+        }
+
         for (var i = entries.Length - 1; i >= 0; i--)
         {
             if (entries[i].IsNamed(name, stored))
             {
-                return i;
+                return _lastIndex = i;
             }
         }
 

@@ -16,6 +16,7 @@ namespace Sojourn.Storage;
 public sealed class MemorySessionStore : ISessionStore, IExpiringStore, ISessionIndex, ISubjectRegistry
 {
     private const int PruneBatch = 256;
+    private const int ShardCount = 64;
 
     /// <summary>One count for all keys, so that a key that is deleted and created again never meets a version that it had before.</summary>
     private static long _lastVersion;
@@ -40,7 +41,7 @@ public sealed class MemorySessionStore : ISessionStore, IExpiringStore, ISession
         ArgumentOutOfRangeException.ThrowIfLessThan(_maxSessions, 1, nameof(options));
         _timeProvider = timeProvider ?? TimeProvider.System;
         var now = _timeProvider.GetUtcNow();
-        _shards = [.. Enumerable.Range(0, 64).Select(_ => new Shard(now))];
+        _shards = [.. Enumerable.Range(0, ShardCount).Select(_ => new Shard(now))];
     }
 
     /// <inheritdoc/>
@@ -62,7 +63,7 @@ public sealed class MemorySessionStore : ISessionStore, IExpiringStore, ISession
                 if (Interlocked.Increment(ref _count) <= _maxSessions)
                 {
                     Label(key, record.Labels, except: []);
-                    shard.Records.Add(key, record.WithVersion(NextVersion()).MarkHeld());
+                    shard.Records.Add(key, record.HeldAs(record.ExpiresAt, NextVersion()));
                     shard.File(key, record.ExpiresAt);
                     return new(true);
                 }
@@ -78,20 +79,25 @@ public sealed class MemorySessionStore : ISessionStore, IExpiringStore, ISession
     {
         ArgumentNullException.ThrowIfNull(current);
         ArgumentNullException.ThrowIfNull(next);
+        return new(Replace(key, current, next));
+    }
+
+    internal WriteResult Replace(string key, SessionRecord current, SessionRecord next)
+    {
         var shard = ShardOf(key);
         lock (shard.Gate)
         {
             ref var stored = ref shard.Records.GetRefOrNull(key);
-            if (Unsafe.IsNullRef(ref stored)) return new(WriteResult.Gone);
-            if (stored.Version != current.Version) return new(WriteResult.Conflict(stored));
+            if (Unsafe.IsNullRef(ref stored)) return WriteResult.Gone;
+            if (stored.Version != current.Version) return WriteResult.Conflict(stored);
             var before = stored;
             Label(key, next.Labels, except: before.Labels);
             before.MarkGone();
-            stored = next.WithVersion(NextVersion()).MarkHeld();
+            stored = next.HeldAs(next.ExpiresAt, NextVersion());
             Unlabel(key, before.Labels, except: next.Labels);
             var result = WriteResult.Done(stored);
             shard.Refile(key, before.ExpiresAt, next.ExpiresAt);
-            return new(result);
+            return result;
         }
     }
 
@@ -107,7 +113,7 @@ public sealed class MemorySessionStore : ISessionStore, IExpiringStore, ISession
             if (stored.Version != current.Version) return new(WriteResult.Conflict(stored));
             var before = stored;
             before.MarkGone();
-            stored = before.WithExpiry(expiresAt).MarkHeld();
+            stored = before.HeldAs(expiresAt, before.Version);
             var result = WriteResult.Done(stored);
             shard.Refile(key, before.ExpiresAt, expiresAt);
             return new(result);
@@ -212,7 +218,7 @@ public sealed class MemorySessionStore : ISessionStore, IExpiringStore, ISession
 
     private static SessionVersion NextVersion() => new(Interlocked.Increment(ref _lastVersion));
 
-    private Shard ShardOf(string key) => _shards[(uint)key.GetHashCode(StringComparison.Ordinal) % _shards.Length];
+    private Shard ShardOf(string key) => _shards[(uint)KeyHash.Of(key) % ShardCount];
 
     private SessionRecord? Read(string key)
     {

@@ -67,7 +67,7 @@ internal sealed class PartedDictionary<TValue> : IEnumerable<KeyValuePair<string
 
     private int IndexOf(string key)
     {
-        // The lowest bits are the same for all keys here: they have chosen among dictionaries side by side.
+        // The lowest bits may be the same for all keys here: they have chosen among dictionaries side by side.
         var index = (key.GetHashCode(StringComparison.Ordinal) >> 8) & _mask;
         return index < _parts.Count ? index : index & (_mask >> 1);
     }

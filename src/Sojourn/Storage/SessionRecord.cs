@@ -17,9 +17,14 @@ public sealed class SessionRecord
     /// <param name="labels">What an index finds the record by, such as <c>subject:42</c>; none by default.</param>
     /// <param name="version">The store's own token of this state; <see langword="default"/> in a record that is yet to be stored.</param>
     public SessionRecord(ReadOnlyMemory<byte> document, DateTimeOffset expiresAt, ImmutableArray<string> labels = default, SessionVersion version = default)
+        : this(document, expiresAt, labels, version, marks: 0)
+    {
+    }
+
+    private SessionRecord(ReadOnlyMemory<byte> document, DateTimeOffset expiresAt, ImmutableArray<string> labels, SessionVersion version, long marks)
     {
         Document = document;
-        _expiresAtTicks = expiresAt.UtcTicks;
+        _expiresAtTicks = expiresAt.UtcTicks | marks;
         _labels = labels.IsDefaultOrEmpty ? null : System.Runtime.InteropServices.ImmutableCollectionsMarshal.AsArray(labels);
         Version = version;
     }
@@ -45,36 +50,30 @@ public sealed class SessionRecord
     /// <summary>The same record under another version: what a store hands back after it has written.</summary>
     /// <param name="version">The version the store gave it.</param>
     /// <returns>A record that shares this one's document and labels.</returns>
-    public SessionRecord WithVersion(SessionVersion version) => With(ExpiresAt, version);
+    public SessionRecord WithVersion(SessionVersion version) => With(ExpiresAt, version, _expiresAtTicks & WellFormed);
 
     /// <summary>The same record with another expiry: what a store has after a touch.</summary>
     /// <param name="expiresAt">The new expiry.</param>
     /// <returns>A record that shares this one's document, labels and version.</returns>
-    public SessionRecord WithExpiry(DateTimeOffset expiresAt) => With(expiresAt, Version);
+    public SessionRecord WithExpiry(DateTimeOffset expiresAt) => With(expiresAt, Version, _expiresAtTicks & WellFormed);
 
-    internal SessionRecord MarkWellFormed()
+    /// <summary>A record of a document that this process wrote itself.</summary>
+    internal static SessionRecord OfWritten(byte[] document, DateTimeOffset expiresAt, ImmutableArray<string> labels = default) =>
+        new(document, expiresAt, labels, default, WellFormed);
+
+    internal void MarkWellFormed()
     {
         if (!IsWellFormed)
         {
             Interlocked.Or(ref _expiresAtTicks, WellFormed);
         }
-
-        return this;
     }
 
-    internal SessionRecord MarkHeld()
-    {
-        Interlocked.Or(ref _expiresAtTicks, Held);
-        return this;
-    }
+    /// <summary>The same record as a store in memory has it.</summary>
+    internal SessionRecord HeldAs(DateTimeOffset expiresAt, SessionVersion version) => With(expiresAt, version, (_expiresAtTicks & WellFormed) | Held);
 
     /// <summary>Another one takes its place, or none: to be called before that can be seen.</summary>
     internal void MarkGone() => Interlocked.And(ref _expiresAtTicks, ~Held);
 
-    private SessionRecord With(DateTimeOffset expiresAt, SessionVersion version)
-    {
-        var record = new SessionRecord(Document, expiresAt, Labels, version);
-        record._expiresAtTicks |= _expiresAtTicks & WellFormed;
-        return record;
-    }
+    private SessionRecord With(DateTimeOffset expiresAt, SessionVersion version, long marks) => new(Document, expiresAt, Labels, version, marks);
 }

@@ -45,7 +45,8 @@ public readonly struct SessionVersion : IEquatable<SessionVersion>
     public static SessionVersion NewRandom() => new((_drawn ??= new Drawn()).Next() & 0x3fff_ffff_ffff_ffff);
 
     /// <inheritdoc/>
-    public bool Equals(SessionVersion other) => Number == other.Number && Content.Span.SequenceEqual(other.Content.Span);
+    public bool Equals(SessionVersion other) =>
+        Number == other.Number && (ReferenceEquals(_content, other._content) || Content.Span.SequenceEqual(other.Content.Span));
 
     /// <inheritdoc/>
     public override bool Equals(object? obj) => obj is SessionVersion other && Equals(other);

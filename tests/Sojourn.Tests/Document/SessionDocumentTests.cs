@@ -82,6 +82,39 @@ public sealed class SessionDocumentTests
     }
 
     [Fact]
+    public void Of_names_that_stand_often_the_last_counts_whatever_was_looked_for_before()
+    {
+        var names = OneOf("a", "b", "cc");
+        Gen.Select(Gen.Select(names, Gen.Int[0, 9]).Array[0, 8], Gen.Select(Gen.Int[0, 4], names).Array[1, 12]).Sample((members, steps) =>
+        {
+            var json = "{" + string.Join(',', members.Select(member => $"\"{member.Item1}\":{member.Item2}")) + "}";
+            var document = SessionDocument.Parse(Bytes(json))!;
+            var last = new Dictionary<string, string>(StringComparer.Ordinal);
+            foreach (var (name, number) in members) last[name] = $"{number}";
+            foreach (var (step, name) in steps)
+            {
+                switch (step)
+                {
+                    case 0: document.Set(name, Bytes("10")); last[name] = "10"; break;
+                    case 1: document.Remove(name); last.Remove(name); break;
+                    case 2: document.RemoveAll(new(StringComparer.Ordinal) { name }); last.Remove(name); break;
+                    case 3:
+                        var taken = new SessionDocument();
+                        taken.TakeEntries(document);
+                        document.TakeEntries(taken);
+                        break;
+                    default: document = SessionDocument.Parse(document.ToUtf8(), isWellFormed: true)!; break;
+                }
+
+                foreach (var other in new[] { name, "a", "b", "cc", "a" })
+                {
+                    Assert.Equal(last.GetValueOrDefault(other), document.TryGet(other, out var value) ? Encoding.UTF8.GetString(value.Span) : null);
+                }
+            }
+        });
+    }
+
+    [Fact]
     public void Of_a_name_that_stands_twice_the_last_counts_as_in_JavaScript()
     {
         var document = SessionDocument.Parse(Bytes("""{"a":1,"b":2,"a":3}"""))!;

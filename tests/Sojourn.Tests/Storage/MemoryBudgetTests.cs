@@ -1,6 +1,10 @@
 using System.Buffers.Text;
+using System.Diagnostics.Metrics;
 using System.Security.Cryptography;
+using Microsoft.Extensions.DependencyInjection;
+using Sojourn.Diagnostics;
 using Sojourn.Storage;
+using Sojourn.Storage.NearCache;
 
 namespace Sojourn.Tests.Storage;
 
@@ -45,6 +49,28 @@ public sealed class MemoryBudgetTests
         }
         Assert.InRange((GC.GetTotalMemory(forceFullCollection: true) - before) / Sessions, long.MinValue, 10);
         GC.KeepAlive(store);
+    }
+
+    [Fact]
+    public async Task Copies_take_no_more_memory_than_they_are_counted_for()
+    {
+        const int Count = 10_000;
+        var clock = Engine.NewClock();
+        await using var services = new ServiceCollection().AddMetrics().BuildServiceProvider();
+        await using var near = new NearCacheStore(
+            new MemorySessionStore(), new() { MaxStaleness = TimeSpan.FromSeconds(10), MaxSessions = Count }, clock,
+            new SessionMetrics(services.GetRequiredService<IMeterFactory>()));
+        var call = near.Copies.Begin("key");
+        var before = GC.GetTotalMemory(forceFullCollection: true);
+        for (var i = 0; i < Count; i++)
+        {
+            var label = $"subject:{i}";
+            near.Copies.HaveRead(NewKey(), new SessionRecord(new byte[256], clock.GetUtcNow(), [label], new SessionVersion(i)), call);
+        }
+
+        var taken = GC.GetTotalMemory(forceFullCollection: true) - before;
+        Assert.Equal(Count, near.Copies.Count);
+        Assert.InRange(taken, near.Copies.Bytes / 2, near.Copies.Bytes);
     }
 
     private static string NewKey() => Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(32));

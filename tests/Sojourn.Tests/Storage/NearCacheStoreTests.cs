@@ -326,25 +326,6 @@ public sealed class NearCacheStoreTests : IDisposable
     }
 
     [Fact]
-    public async Task Copies_take_no_more_memory_than_they_are_counted_for()
-    {
-        const int Count = 10_000;
-        var near = New(options: new() { MaxStaleness = MaxStaleness, MaxSessions = Count });
-        var call = near.Copies.Begin("key");
-        var before = GC.GetTotalMemory(forceFullCollection: true);
-        for (var i = 0; i < Count; i++)
-        {
-            var key = Name(i).PadLeft(43, 'k');
-            near.Copies.HaveRead(key, new SessionRecord(new byte[256], _time.GetUtcNow(), ["subject:" + Name(i)], new SessionVersion(i)), call);
-        }
-
-        var taken = GC.GetTotalMemory(forceFullCollection: true) - before;
-        Assert.Equal(Count, near.Copies.Count);
-        Assert.InRange(taken, near.Copies.Bytes / 2, near.Copies.Bytes);
-        await near.DisposeAsync();
-    }
-
-    [Fact]
     public async Task A_hit_allocates_nothing()
     {
         var copied = await CreatedAsync("key");
