@@ -82,7 +82,7 @@ internal sealed class SessionServices(
         var key = token.Key ??= manager.KeyOf(token.Id);
         return use == SessionUse.Exclusive
             ? LoadExclusiveAsync(context, feature, token.Id, key)
-            : manager.FindHeld(token.Id, key, feature) is { } session ? new(session)
+            : manager.FindHeld(token.Id, token, feature) is { } session ? new(session)
             : manager.LoadAsync(token.Id, key, feature, isCopyEnough: true, context.RequestAborted);
     }
 

@@ -12,6 +12,9 @@ public sealed partial class Session
     /// <summary>The record as this request last knew it; <see langword="null"/> while nothing is stored.</summary>
     internal SessionRecord? Record { get; private set; }
 
+    /// <summary>Where the document is remembered that this request leaves to the next one, under the key as it is.</summary>
+    internal KnownSession? Known { get; set; }
+
     /// <summary>Whether the session was read from a copy, which may be older than the request: what seems to be there already may not be.</summary>
     internal bool IsCopy { get; set; }
 
@@ -230,7 +233,7 @@ public sealed partial class Session
     {
         if (_document.IsRemembered)
         {
-            _operations.Documents.Remember(Key, record, _document);
+            _operations.Documents.Remember(Known ??= new KnownSession { Key = Key }, record, _document);
         }
 
         Record = record;
@@ -382,6 +385,7 @@ public sealed partial class Session
             _cookieSeen = null;
             _id = NewId();
             _key = null;
+            Known = null;
             _watch = null;
         }
     }
@@ -393,6 +397,7 @@ public sealed partial class Session
         {
             _id = id;
             _key = key;
+            Known = null;
         }
     }
 

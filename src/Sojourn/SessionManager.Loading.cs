@@ -10,20 +10,25 @@ namespace Sojourn;
 public sealed partial class SessionManager
 {
     /// <summary>
-    /// The session whose record this process has read before, if it is still what is stored: a store in memory need not be searched for it.
+    /// The session whose record this process has read before, if it is still what is stored: a store in memory is not searched for it.
     /// <see langword="null"/> where that is not so, and it is to be loaded.
     /// </summary>
-    internal Session? FindHeld(string id, string key, ISessionHost host)
+    internal Session? FindHeld(string id, KnownSession known, ISessionHost host)
     {
-        if (!_store.HandsOutItsOwn || _documents.Find(key) is not { } known
-            || !IsAlive(known.Record, known.Document.OwnMetadata, Time.GetUtcNow()) || !_store.StillHolds(known.Record))
+        if (!_store.HandsOutItsOwn || _documents.Find(known) is not { Record: { } record } document)
         {
+            return null;
+        }
+
+        if (!IsAlive(record, document.OwnMetadata, Time.GetUtcNow()) || !_store.StillHolds(record))
+        {
+            known.Forget(document);
             return null;
         }
 
         using var activity = SojournDiagnostics.Start("sojourn.load");
         activity?.SetTag("sojourn.outcome", "found");
-        return new Session(this, host, id, key, known.Record, known.Document);
+        return new Session(this, host, id, known.Key!, record, document) { Known = known };
     }
 
     /// <param name="id">The id.</param>

@@ -1,19 +1,17 @@
 using System.Buffers;
 using System.Runtime.Intrinsics;
 using System.Text;
+using Sojourn.Document;
 
 namespace Sojourn.AspNetCore.Transport;
 
 /// <summary>What a token verified for.</summary>
-internal sealed class VerifiedToken(string id, bool isSignedWithFirst)
+internal sealed class VerifiedToken(string id, bool isSignedWithFirst) : KnownSession
 {
     public string Id => id;
 
     /// <summary>Whether the first secret signed it; if not, it is to be signed anew.</summary>
     public bool IsSignedWithFirst => isSignedWithFirst;
-
-    /// <summary>The key of the id, once it was computed.</summary>
-    public string? Key { get; set; }
 
     /// <summary>The token, where it is remembered, and when that began.</summary>
     public (byte[] Ascii, bool IsEncoded, long Since) Sent { get; set; } = ([], false, 0);

@@ -1,5 +1,6 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using Sojourn.Storage;
 
 namespace Sojourn.Document;
 
@@ -15,6 +16,7 @@ internal sealed partial class SessionDocument
     private ReadOnlyMemory<byte> _cookie;
     private ReadOnlyMemory<byte> _metadata;
     private SessionMetadata? _readMetadata;
+    private SessionRecord? _record;
     private Entry[] _entries = [];
     private int _count;
 
@@ -89,6 +91,13 @@ internal sealed partial class SessionDocument
 
     /// <summary>Whether requests share it, so that nobody may change it. It has the copies that are <see cref="Owned"/> for that.</summary>
     public bool IsShared { get; private set; }
+
+    /// <summary>While it is remembered: the record that it was split from or written to, or one of the same bytes that came after.</summary>
+    public SessionRecord? Record
+    {
+        get => Volatile.Read(ref _record);
+        set => Volatile.Write(ref _record, value);
+    }
 
     /// <summary>Leaves the document to everybody, and to nobody to change.</summary>
     public void Share() => IsRemembered = IsShared = true;

@@ -10,7 +10,7 @@ internal sealed class SplitDocuments
 {
     /// <summary>In bytes; a longer document is not kept from being collected by this.</summary>
     private const int MaxLength = 8 * 1024;
-    private readonly DirectMappedCache<Split> _places = new(4096);
+    private readonly DirectMappedCache<KnownSession> _places = new(4096);
 
     /// <summary>
     /// Splits the record's document for a request of its session, who may have to share it; not again where that is busy and stays in the process.
@@ -23,63 +23,93 @@ internal sealed class SplitDocuments
             return SessionDocument.Of(record);
         }
 
-        if (Find(key, record) is { } known)
+        if (Find(key, record) is { } remembered)
         {
-            return known;
+            return remembered;
         }
 
         var document = SessionDocument.Of(record);
         if (document is not null && _places.IsAgain(KeyHash.Of(key)))
         {
-            Remember(key, record, document);
+            Remember(new KnownSession { Key = key }, record, document);
         }
 
         return document;
     }
 
     /// <summary>What the session's last request split or wrote.</summary>
-    public Split? Find(string key) => _places.Find(KeyHash.Of(key)) is { } known && string.Equals(known.Key, key, StringComparison.Ordinal) ? known : null;
+    public SessionDocument? Find(string key) => FindKnown(key)?.Document;
+
+    /// <summary>The same for whoever knows the session, who is asked first from then on.</summary>
+    public SessionDocument? Find(KnownSession session)
+    {
+        if (session.Document is { } own)
+        {
+            return own;
+        }
+
+        if (FindKnown(session.Key!) is not { Document: { } document } other || ReferenceEquals(other, session))
+        {
+            return null;
+        }
+
+        TakePlace(session);
+        return session.Document = document;
+    }
+
+    /// <summary>The document of these very bytes, not of equal ones.</summary>
+    public SessionDocument? Find(string key, SessionRecord record)
+    {
+        if (Find(key) is not { } document || !document.IsOf(record.Document))
+        {
+            return null;
+        }
+
+        // A touch left the bytes.
+        document.Record = record;
+        return document;
+    }
 
     /// <summary>Remembers a document that was split or written, in place of the session's last, unless it has been changed since.</summary>
-    public void Remember(string key, SessionRecord record, SessionDocument document)
+    public void Remember(KnownSession session, SessionRecord record, SessionDocument document)
     {
         if (!document.IsOf(record.Document) || record.Document.Length > MaxLength || document.ReadMetadata() is null)
         {
             return;
         }
 
+        document.Record = record;
         document.Share();
-        _places.Remember(KeyHash.Of(key), new Split(key, record, document));
+        if (session.Document is null)
+        {
+            TakePlace(session);
+        }
+
+        session.Document = document;
     }
 
     /// <summary>What has ended is not kept in memory by this.</summary>
     public void Forget(string key)
     {
-        if (Find(key) is not null)
+        if (FindKnown(key) is { } session)
         {
             _places.Forget(KeyHash.Of(key));
+            session.Document = null;
         }
     }
 
-    /// <summary>The document of these very bytes, not of equal ones.</summary>
-    public SessionDocument? Find(string key, SessionRecord record)
+    private KnownSession? FindKnown(string key) =>
+        _places.Find(KeyHash.Of(key)) is { } session && string.Equals(session.Key, key, StringComparison.Ordinal) ? session : null;
+
+    /// <summary>Whoever has no place keeps no document.</summary>
+    private void TakePlace(KnownSession session)
     {
-        if (Find(key) is not { } known || !known.Document.IsOf(record.Document))
+        var hash = KeyHash.Of(session.Key!);
+        var before = _places.Find(hash);
+        _places.Remember(hash, session);
+        if (before is not null && !ReferenceEquals(before, session))
         {
-            return null;
+            before.Document = null;
         }
-
-        if (!ReferenceEquals(known.Record, record))
-        {
-            // A touch left the bytes.
-            _places.Remember(KeyHash.Of(key), new Split(key, record, known.Document));
-        }
-
-        return known.Document;
     }
-
-    /// <param name="Key">The session's key.</param>
-    /// <param name="Record">The record whose document it is.</param>
-    /// <param name="Document">The document, which is shared.</param>
-    public sealed record Split(string Key, SessionRecord Record, SessionDocument Document);
 }

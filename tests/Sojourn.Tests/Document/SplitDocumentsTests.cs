@@ -33,6 +33,33 @@ public sealed class SplitDocumentsTests
         Assert.Null(_documents.Find(NewKey(), fresh));
     }
 
+    /// <summary>Whoever knows the session holds on to its document while that has a place among those that are remembered, and no longer.</summary>
+    [Fact]
+    public void Who_knows_a_session_keeps_its_document_as_long_as_it_has_a_place()
+    {
+        var (key, record) = (NewKey(), Record(Json));
+        for (var i = 0; i < 3; i++) _ = _documents.Of(record, key);
+        var (known, another) = (new KnownSession { Key = key }, new KnownSession { Key = key });
+        var document = _documents.Find(known);
+        Assert.NotNull(document);
+        Assert.Same(document, known.Document);
+        Assert.Same(document, _documents.Find(another));
+        Assert.Null(known.Document);
+        Assert.Same(document, _documents.Find(known));
+        var kept = new List<KnownSession> { known };
+        for (var i = 0; i < 10_000; i++)
+        {
+            kept.Add(new() { Key = NewKey() });
+            _documents.Remember(kept[^1], record, document!);
+        }
+
+        Assert.InRange(kept.Count(session => session.Document is not null), 2_000, 4_096);
+        var last = kept[^1];
+        _documents.Forget(last.Key!);
+        Assert.Null(last.Document);
+        Assert.Null(_documents.Find(last));
+    }
+
     [Fact]
     public void A_long_document_is_not_remembered()
     {
