@@ -1,9 +1,10 @@
 namespace Sojourn;
 
 /// <summary>
-/// A cache with one place for all hashes that are the same modulo their number, which is a power of two. Whoever finds something there has to see whether it is what they look for.
+/// A cache with one place for all hashes that are the same modulo their number. Whoever finds something there has to see whether it is what they look for.
 /// Thread-safe.
 /// </summary>
+/// <param name="length">How many places: a power of two.</param>
 internal sealed class DirectMappedCache<T>(int length)
     where T : class
 {

@@ -36,6 +36,7 @@ internal sealed class KeyedQueue<T>
             if (!shard.Waiting.TryGetValue(key, out var queue))
             {
                 shard.Waiting.Add(key, null);
+                shard.Held++;
                 return default;
             }
 
@@ -51,8 +52,8 @@ internal sealed class KeyedQueue<T>
         return cancellationToken.CanBeCanceled ? WaitAsync(turn, cancellationToken) : new ValueTask<T?>(turn.Task);
     }
 
-    /// <summary>Whether somebody holds the key's turn, or that of one of the few keys beside it, just now: nobody is kept from taking it by this.</summary>
-    public bool IsBusy(string key) => ShardOf(key).Count > 0;
+    /// <summary>Whether somebody holds the key's turn, or that of another key beside it, just now: nobody is kept from taking it by this.</summary>
+    public bool IsBusy(string key) => Volatile.Read(ref ShardOf(key).Held) > 0;
 
     /// <summary>Takes the key's turn, unless somebody holds it.</summary>
     public bool TryEnter(string key)
@@ -60,7 +61,13 @@ internal sealed class KeyedQueue<T>
         var shard = ShardOf(key);
         lock (shard.Sync)
         {
-            return shard.Waiting.TryAdd(key, null);
+            if (!shard.Waiting.TryAdd(key, null))
+            {
+                return false;
+            }
+
+            shard.Held++;
+            return true;
         }
     }
 
@@ -80,6 +87,7 @@ internal sealed class KeyedQueue<T>
             }
 
             shard.Waiting.Remove(key);
+            shard.Held--;
         }
     }
 
@@ -96,11 +104,11 @@ internal sealed class KeyedQueue<T>
 
     private sealed class Shard
     {
+        /// <summary>How many turns are held; read without the lock, too, as the dictionary's count must not be.</summary>
+        public int Held;
+
         public Lock Sync { get; } = new();
 
         public Dictionary<string, Queue<TaskCompletionSource<T?>>?> Waiting { get; } = new(StringComparer.Ordinal);
-
-        /// <summary>How many turns are held: a number that is old where others take and leave turns at the same time.</summary>
-        public int Count => Waiting.Count;
     }
 }

@@ -185,14 +185,14 @@ public sealed partial class Session
 
     /// <summary>
     /// Saves everything in one step where the record is the very one that a store in memory has. Such a store answers at once, so that no other task of the
-    /// request comes between.
+    /// request comes between; whoever has the session's turn, and works on it in several steps, is seen here if they have begun.
     /// </summary>
-    /// <returns>False where another record has taken its place, or it has expired.</returns>
-    internal bool TryReplaceHeld(TimedStore store, DateTimeOffset now)
+    /// <returns>False where there is somebody, another record has taken the place of this one, it has expired, or a change is for a new id.</returns>
+    internal bool TryReplaceHeld(TimedStore store, KeyedQueue<SessionRecord> commits, DateTimeOffset now)
     {
         lock (_sync)
         {
-            if (Record is not { IsHeld: true } current || current.ExpiresAt <= now)
+            if (commits.IsBusy(Key) || Record is not { IsHeld: true } current || current.ExpiresAt <= now || NeedsNewIdUnlocked)
             {
                 return false;
             }
@@ -293,9 +293,11 @@ public sealed partial class Session
     {
         get
         {
-            lock (_sync) return _changes?.Exists(static change => change.NeedsNewId) == true;
+            lock (_sync) return NeedsNewIdUnlocked;
         }
     }
+
+    private bool NeedsNewIdUnlocked => _changes?.Exists(static change => change.NeedsNewId) == true;
 
     /// <summary>Forgets what is not saved, as for a handler that threw.</summary>
     internal void Discard()

@@ -29,7 +29,7 @@ public sealed partial class SessionManager
         }
 
         using var activity = SojournDiagnostics.Start("sojourn.commit");
-        return session.TryReplaceHeld(_store, Time.GetUtcNow());
+        return session.TryReplaceHeld(_store, _commits, Time.GetUtcNow());
     }
 
     /// <summary>The one compare-and-swap: on a conflict the changes are done again to the fresh record, and nothing is written over one that is gone.</summary>
@@ -44,6 +44,15 @@ public sealed partial class SessionManager
             {
                 await CreateAsync(session, key, cancellationToken).ConfigureAwait(false);
                 isCreated = true;
+                return;
+            }
+
+            if (session.NeedsNewId)
+            {
+                // Another task of the request is about to give it one: what somebody signed in is never stored under the old id, so whoever comes first does.
+                var newId = session.NewId();
+                var alive = await GetFreshAsync(session, key, handedOn, isCopyEnough: false, cancellationToken).ConfigureAwait(false);
+                await MoveAsync(session, newId, KeyOf(newId), alive, cancellationToken).ConfigureAwait(false);
                 return;
             }
 

@@ -194,6 +194,32 @@ public sealed class HeldRecordTests
         }
     }
 
+    /// <summary>A renewal works in several steps, and a save must not come between: what is signed in is never stored under the old id.</summary>
+    [Fact]
+    public async Task A_save_beside_a_new_id_of_the_same_request_is_stored_under_that()
+    {
+        var store = NewStore();
+        var engine = new Engine(store, _clock);
+        var busy = await NewBusyAsync(engine);
+        for (var round = 0; round < 1_000; round++)
+        {
+            var session = Find(engine, busy) ?? await engine.LoadAsync(busy.Id);
+            var (isSignIn, oldKey) = (round % 2 == 0, session.Key);
+            await Task.WhenAll(
+                Task.Run(async () => await (isSignIn ? session.SignInAsync("ada", cancellationToken: Token) : session.RenewIdAsync(Token)), Token),
+                Task.Run(
+                    async () =>
+                    {
+                        session.Set("own", round);
+                        await session.SaveAsync(Token);
+                    },
+                    Token));
+            Assert.Null(await store.ReadAsync(oldKey, Token));
+            busy = await engine.LoadAsync(session.Id);
+            Assert.Equal((round, "ada"), (busy.Get<int>("own"), busy.Subject));
+        }
+    }
+
     /// <summary>Two applications in one process may have the same secret and the same ids, and sessions of their own.</summary>
     [Fact]
     public async Task What_one_store_holds_nobody_finds_in_another()

@@ -2,6 +2,7 @@ using Microsoft.Extensions.Time.Testing;
 using Sojourn.Events;
 using Sojourn.Storage;
 using Sojourn.Testing;
+using Sojourn.Tests.Storage;
 
 namespace Sojourn.Tests;
 
@@ -27,6 +28,28 @@ public sealed class SignInTests
         Assert.Null(await _engine.Sessions.LoadAsync(before, Token));
         var stored = await _engine.LoadAsync(session.Id);
         Assert.Equal(("ada", "tea", _time.GetUtcNow()), (stored.Subject, stored.Get<string>("cart"), stored.SignedInAt));
+    }
+
+    /// <summary>Another task of the request may save between the two steps of a sign-in, which are its change and its new id.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Who_signs_in_is_never_saved_under_the_old_id(bool isInMemory)
+    {
+        var engine = isInMemory ? _engine : new Engine(new BareStore(_store), _time);
+        var session = engine.Sessions.Create();
+        session.Set("cart", "tea");
+        await session.SaveAsync(Token);
+        session = await engine.LoadAsync(session.Id);
+        var (before, key) = (session.Id, session.Key);
+        session.ApplySignIn("ada", session.PlannedHandle("ada"), new SessionSignIn());
+        await session.SaveAsync(Token);
+        Assert.NotEqual(before, session.Id);
+        Assert.Null(await _store.ReadAsync(key, Token));
+        var stored = await engine.LoadAsync(session.Id);
+        Assert.Equal(("ada", "tea"), (stored.Subject, stored.Get<string>("cart")));
+        await session.RenewIdAsync(Token);
+        Assert.Equal("ada", (await engine.LoadAsync(session.Id)).Subject);
     }
 
     [Fact]
