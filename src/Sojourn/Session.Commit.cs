@@ -1,4 +1,4 @@
-using System.Collections.Immutable;
+using Sojourn.Diagnostics;
 using Sojourn.Document;
 using Sojourn.Storage;
 
@@ -11,9 +11,6 @@ public sealed partial class Session
 
     /// <summary>The record as this request last knew it; <see langword="null"/> while nothing is stored.</summary>
     internal SessionRecord? Record { get; private set; }
-
-    /// <summary>Where the document is remembered that this request leaves to the next one, under the key as it is.</summary>
-    internal KnownSession? Known { get; set; }
 
     /// <summary>Whether the session was read from a copy, which may be older than the request: what seems to be there already may not be.</summary>
     internal bool IsCopy { get; set; }
@@ -39,25 +36,6 @@ public sealed partial class Session
     internal bool HasChangedCookie { get; private set; }
 
     internal bool IsReadOnly { get; set; }
-
-    /// <summary>Whether the session goes by this id, asked without looking at it on anybody's behalf.</summary>
-    internal bool IsCalled(string? id) => string.Equals(_id, id, StringComparison.Ordinal);
-
-    internal string Key
-    {
-        get
-        {
-            if (Volatile.Read(ref _key) is { } known)
-            {
-                return known;
-            }
-
-            lock (_sync)
-            {
-                return _key ??= _operations.KeyOf(_id ??= NewId());
-            }
-        }
-    }
 
     /// <summary>Whether the browser is told how long to keep the cookie, and so is to be told again when the session is written.</summary>
     internal bool HasMaxAge => (_cookie is not null || !CookieJson.IsBrowserLength(_document.Cookie.Span)) && CookieUnlocked.MaxAge is not null;
@@ -188,15 +166,17 @@ public sealed partial class Session
     /// request comes between; whoever has the session's turn, and works on it in several steps, is seen here if they have begun.
     /// </summary>
     /// <returns>False where there is somebody, another record has taken the place of this one, it has expired, or a change is for a new id.</returns>
-    internal bool TryReplaceHeld(TimedStore store, KeyedQueue<SessionRecord> commits, DateTimeOffset now)
+    internal bool TryReplaceHeld(TimedStore store, KeyedQueue<SessionRecord> commits)
     {
         lock (_sync)
         {
-            if (commits.IsBusy(Key) || Record is not { IsHeld: true } current || current.ExpiresAt <= now || NeedsNewIdUnlocked)
+            var now = _operations.Time.GetUtcNow();
+            if (Record is not { IsHeld: true } current || current.ExpiresAt <= now || commits.IsBusy(Key) || NeedsNewIdUnlocked)
             {
                 return false;
             }
 
+            using var activity = SojournDiagnostics.Start("sojourn.commit");
             var (record, changes) = TakeBatchUnlocked(now);
             if (store.ReplaceHeld(Key, current, record) is not { } stored)
             {
@@ -251,6 +231,12 @@ public sealed partial class Session
         lock (_sync)
         {
             Record = record;
+            if (_document.IsShared && _document.IsOf(record.Document))
+            {
+                // The bytes are as they were: the next request need not split them again.
+                _document.Record = record;
+            }
+
             _cookie?.Touch(now);
             WasWritten = true;
             IsTouchAsked = false;
@@ -327,121 +313,6 @@ public sealed partial class Session
         }
     }
 
-    /// <summary>What events call the session, asked without looking at it on anybody's behalf.</summary>
-    internal string? KnownHandle
-    {
-        get
-        {
-            lock (_sync) return Metadata.Handle;
-        }
-    }
-
-    /// <summary>Whom events say it belongs to, asked likewise.</summary>
-    internal string? KnownSubject
-    {
-        get
-        {
-            lock (_sync) return Metadata.Subject;
-        }
-    }
-
-    internal void MarkEnded()
-    {
-        lock (_sync)
-        {
-            State = SessionState.Ended;
-            WatchGone();
-        }
-    }
-
-    internal void MarkDestroyed()
-    {
-        lock (_sync)
-        {
-            State = SessionState.Destroyed;
-            _watch?.Fire();
-            if (Record is not null)
-            {
-                DestroyedCookie ??= CookieJson.Parse((SessionDocument.Of(Record) ?? new SessionDocument()).Cookie.Span, _operations.Time);
-            }
-
-            DropPending();
-            _document = new SessionDocument();
-        }
-    }
-
-    /// <summary>Begins an empty session under a new id in place of this one.</summary>
-    internal void BeginAnew()
-    {
-        lock (_sync)
-        {
-            MarkDestroyed();
-            State = SessionState.Live;
-            _isRegenerated = _operations.Options.IsExpress;
-            _hasCommitted = false;
-            Record = null;
-            IsVersionUnknown = false;
-            KnownIsNew = true;
-            Failure = null;
-            _cookie = null;
-            _cookieSeen = null;
-            _id = NewId();
-            _key = null;
-            Known = null;
-            _watch = null;
-        }
-    }
-
-    /// <summary>Takes the new id; the record, if there is one, has been created under it.</summary>
-    internal void TakeId(string id, string key)
-    {
-        lock (_sync)
-        {
-            _id = id;
-            _key = key;
-            Known = null;
-        }
-    }
-
     /// <summary>What ASP.NET Core's own session calls commit: an untouched new session stays unstored.</summary>
     internal ValueTask SaveIfChangedAsync(CancellationToken cancellationToken) => _operations.SaveAsync(this, evenIfEmpty: false, cancellationToken);
-
-    /// <summary>What the record is found by. Whoever acts as another subject is found by both.</summary>
-    /// <param name="isNew">Whether nobody can know the handle yet, so that nobody can have ended the session by it.</param>
-    internal ImmutableArray<string> Labels(bool isNew = false)
-    {
-        lock (_sync)
-        {
-            return LabelsUnlocked(isNew);
-        }
-    }
-
-    private ImmutableArray<string> LabelsUnlocked(bool isNew = false)
-    {
-        var metadata = Metadata;
-        if (metadata.Subject is null && metadata.Handle is null)
-        {
-            return [];
-        }
-
-        var labels = ImmutableArray.CreateBuilder<string>();
-        if (metadata.Subject is { } subject)
-        {
-            labels.Add(SessionLabels.Subject(subject));
-        }
-
-        if (metadata.Handle is { } handle && !isNew)
-        {
-            labels.Add(SessionLabels.Handle(handle));
-        }
-
-        labels.AddRange(metadata.Labels);
-        if (metadata.Actor is { } actor)
-        {
-            labels.Add(SessionLabels.Subject(actor.Subject));
-            labels.AddRange(actor.Labels);
-        }
-
-        return labels.DrainToImmutable();
-    }
 }

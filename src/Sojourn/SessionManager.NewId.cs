@@ -70,20 +70,18 @@ public sealed partial class SessionManager
     {
         using var activity = SojournDiagnostics.Start(kind == SessionEventKind.SignedIn ? "sojourn.sign_in" : "sojourn.renew");
         session.CollectChanges();
-        var newId = session.NewId();
-        var newKey = KeyOf(newId);
         var (key, handedOn) = await EnterAsync(session, cancellationToken).ConfigureAwait(false);
         var isNew = session.Record is null;
         try
         {
             if (isNew)
             {
-                session.TakeId(newId, newKey);
+                var newId = session.NewId();
+                session.TakeId(newId, KeyOf(newId));
             }
             else
             {
-                var now = await GetFreshAsync(session, key, handedOn, isCopyEnough: false, cancellationToken).ConfigureAwait(false);
-                await MoveAsync(session, newId, newKey, now, cancellationToken).ConfigureAwait(false);
+                await MoveAsync(session, key, handedOn, cancellationToken).ConfigureAwait(false);
             }
         }
         catch (Exception e) when (Unknown(e) is { } failure)
@@ -113,9 +111,14 @@ public sealed partial class SessionManager
         await TellAsync(kind, session).ConfigureAwait(false);
     }
 
-    /// <summary>Creates the record under the new key, then removes the old one: never the other way, so that a crash in between signs nobody out.</summary>
-    private async ValueTask MoveAsync(Session session, string newId, string newKey, DateTimeOffset now, CancellationToken cancellationToken)
+    /// <summary>
+    /// Gives the session a new id: makes the record under its key, then removes the old one. Never the other way, so that a crash in between signs nobody out.
+    /// </summary>
+    private async ValueTask MoveAsync(Session session, string key, SessionRecord? handedOn, CancellationToken cancellationToken)
     {
+        var newId = session.NewId();
+        var newKey = KeyOf(newId);
+        var now = await GetFreshAsync(session, key, handedOn, isCopyEnough: false, cancellationToken).ConfigureAwait(false);
         var oldKey = session.Key;
         var (record, changes) = TakeBatchOfNewId(session, now);
         await CreateAsync(session, newKey, record, session.Labels(), cancellationToken).ConfigureAwait(false);

@@ -14,23 +14,12 @@ public sealed partial class SessionManager
     /// <summary>How many commits wait for another one of their session.</summary>
     internal int WaitingCommits => _commits.Waiting;
 
-    private ValueTask WriteAsync(Session session, bool isResave, CancellationToken cancellationToken) =>
-        _store.HandsOutItsOwn && TryWriteHeld(session) ? default : WriteInTurnAsync(session, isResave, cancellationToken);
-
     /// <summary>
     /// Writes at once what a store in memory has still as this request knows it, where nobody has the session's turn: a turn is for what has to be waited for,
     /// and the compare-and-swap alone sees to it that nothing is lost.
     /// </summary>
-    private bool TryWriteHeld(Session session)
-    {
-        if (session.Record is not { IsHeld: true } || _commits.IsBusy(session.Key))
-        {
-            return false;
-        }
-
-        using var activity = SojournDiagnostics.Start("sojourn.commit");
-        return session.TryReplaceHeld(_store, _commits, Time.GetUtcNow());
-    }
+    private ValueTask WriteAsync(Session session, bool isResave, CancellationToken cancellationToken) =>
+        _store.HandsOutItsOwn && session.TryReplaceHeld(_store, _commits) ? default : WriteInTurnAsync(session, isResave, cancellationToken);
 
     /// <summary>The one compare-and-swap: on a conflict the changes are done again to the fresh record, and nothing is written over one that is gone.</summary>
     private async ValueTask WriteInTurnAsync(Session session, bool isResave, CancellationToken cancellationToken)
@@ -50,9 +39,7 @@ public sealed partial class SessionManager
             if (session.NeedsNewId)
             {
                 // Another task of the request is about to give it one: what somebody signed in is never stored under the old id, so whoever comes first does.
-                var newId = session.NewId();
-                var alive = await GetFreshAsync(session, key, handedOn, isCopyEnough: false, cancellationToken).ConfigureAwait(false);
-                await MoveAsync(session, newId, KeyOf(newId), alive, cancellationToken).ConfigureAwait(false);
+                await MoveAsync(session, key, handedOn, cancellationToken).ConfigureAwait(false);
                 return;
             }
 

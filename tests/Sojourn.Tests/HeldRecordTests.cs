@@ -149,6 +149,25 @@ public sealed class HeldRecordTests
         Assert.True(found > 0);
     }
 
+    /// <summary>A touch leaves the bytes, and so what was made of them.</summary>
+    [Fact]
+    public async Task A_session_that_was_touched_is_found_with_the_document_that_it_had()
+    {
+        var store = NewStore();
+        var engine = new Engine(store, _clock);
+        var busy = await NewBusyAsync(engine);
+        var known = new KnownSession { Key = busy.Key };
+        var session = Find(engine, busy, known)!;
+        var document = known.Document;
+        _clock.Advance(TimeSpan.FromMinutes(2));
+        session.Touch();
+        await engine.Sessions.CommitAsync(session, Token);
+        var found = Find(engine, busy, known);
+        Assert.Same(await store.ReadAsync(busy.Key, Token), found!.Record);
+        Assert.Equal(_clock.GetUtcNow().AddMinutes(20), found.ExpiresAt);
+        Assert.Same(document, known.Document);
+    }
+
     /// <summary>Those that write at once, and those that meet a conflict and wait for their turn.</summary>
     [Fact]
     public async Task Of_parallel_writes_none_is_lost()
