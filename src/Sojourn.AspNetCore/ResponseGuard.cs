@@ -25,11 +25,8 @@ internal sealed class ResponseGuard(HttpResponse response, IHttpResponseBodyFeat
 
     public void DisableBuffering() => inner.DisableBuffering();
 
-    public Task StartAsync(CancellationToken cancellationToken = default)
-    {
-        var open = OpenAsync();
-        return open.IsCompletedSuccessfully ? inner.StartAsync(cancellationToken) : StartSlowlyAsync(open, cancellationToken);
-    }
+    public Task StartAsync(CancellationToken cancellationToken = default) =>
+        OpensAtOnce(out var commit) ? inner.StartAsync(cancellationToken) : StartAfterAsync(commit, cancellationToken);
 
     public async Task SendFileAsync(string path, long offset, long? count, CancellationToken cancellationToken = default)
     {
@@ -44,16 +41,7 @@ internal sealed class ResponseGuard(HttpResponse response, IHttpResponseBodyFeat
     }
 
     /// <summary>Saves the session, then lets through what was held back.</summary>
-    public ValueTask OpenAsync()
-    {
-        if (IsOpen)
-        {
-            return default;
-        }
-
-        var commit = response.HasStarted ? default : session.CommitAsync();
-        return commit.IsCompletedSuccessfully && _held is null ? default : OpenSlowlyAsync(commit);
-    }
+    public ValueTask OpenAsync() => OpensAtOnce(out var commit) ? default : PassAfterAsync(commit);
 
     /// <summary>Lets through what nobody flushed, where the response starts by the end of the request: outside UseSojourn.</summary>
     public void PassHeld()
@@ -112,34 +100,47 @@ internal sealed class ResponseGuard(HttpResponse response, IHttpResponseBodyFeat
         await inner.Writer.CompleteAsync(exception).ConfigureAwait(false);
     }
 
-    public override ValueTask<FlushResult> FlushAsync(CancellationToken cancellationToken = default)
+    public override ValueTask<FlushResult> FlushAsync(CancellationToken cancellationToken = default) =>
+        OpensAtOnce(out var commit) ? inner.Writer.FlushAsync(cancellationToken) : FlushAfterAsync(commit, cancellationToken);
+
+    /// <summary>Begins to save the session, where that is still to be done.</summary>
+    /// <returns>Whether there is nothing to wait for, and nothing that was held back.</returns>
+    private bool OpensAtOnce(out ValueTask commit)
     {
-        var open = OpenAsync();
-        return open.IsCompletedSuccessfully ? inner.Writer.FlushAsync(cancellationToken) : FlushSlowlyAsync(open, cancellationToken);
+        commit = IsOpen || response.HasStarted ? default : session.CommitAsync();
+        return commit.IsCompletedSuccessfully && _held is null;
     }
 
-    private async Task StartSlowlyAsync(ValueTask open, CancellationToken cancellationToken)
+    private async Task StartAfterAsync(ValueTask commit, CancellationToken cancellationToken)
     {
-        await open.ConfigureAwait(false);
+        await commit.ConfigureAwait(false);
+        await PassAsync().ConfigureAwait(false);
         await inner.StartAsync(cancellationToken).ConfigureAwait(false);
     }
 
-    private async ValueTask<FlushResult> FlushSlowlyAsync(ValueTask open, CancellationToken cancellationToken)
+    private async ValueTask<FlushResult> FlushAfterAsync(ValueTask commit, CancellationToken cancellationToken)
     {
-        await open.ConfigureAwait(false);
+        await commit.ConfigureAwait(false);
+        await PassAsync().ConfigureAwait(false);
         return await inner.Writer.FlushAsync(cancellationToken).ConfigureAwait(false);
     }
 
-    private async ValueTask OpenSlowlyAsync(ValueTask commit)
+    private async ValueTask PassAfterAsync(ValueTask commit)
     {
         await commit.ConfigureAwait(false);
-        if (_held is { } held)
-        {
-            _held = null;
+        await PassAsync().ConfigureAwait(false);
+    }
 
-            // Flushed too: middleware outside may put another writer in place once the pipeline has ended.
-            await inner.Writer.WriteAsync(held.WrittenMemory).ConfigureAwait(false);
+    /// <summary>Lets through what was held back. Flushed too: middleware outside may put another writer in place once the pipeline has ended.</summary>
+    private ValueTask<FlushResult> PassAsync()
+    {
+        if (_held is not { } held)
+        {
+            return default;
         }
+
+        _held = null;
+        return inner.Writer.WriteAsync(held.WrittenMemory);
     }
 
     /// <summary>As <see cref="OpenAsync"/>, for whoever cannot wait: not while there is anything to wait for.</summary>

@@ -36,8 +36,12 @@ internal sealed partial class SessionFeature(HttpContext context, SessionService
     /// <item>What it changes is saved before the response starts, whether or not the middleware runs.</item>
     /// </list>
     /// </summary>
-    public static ValueTask<SessionFeature?> BeginAsync(HttpContext context, string name = "") =>
-        context.RequestServices.GetFor<SessionServices>(name).BeginAsync(context, isUse: true);
+    public static async ValueTask<SessionFeature?> BeginAsync(HttpContext context, string name = "")
+    {
+        var feature = context.RequestServices.GetFor<SessionServices>(name).Begin(context, isUse: true, out var loading);
+        await loading.ConfigureAwait(false);
+        return feature;
+    }
 
     /// <summary>Whether the request has looked at one of its sessions.</summary>
     public static bool WereUsed(HttpContext context) => AllOf(context).Any(static feature => feature.Session is { WasUsed: true });

@@ -36,30 +36,35 @@ internal sealed class SessionServices(
     public EndpointSessions Endpoints { get; } = new(options.SessionName);
 
     /// <summary>
-    /// The request's session, begun by whoever asks first; <see langword="null"/> where the request has none. Where it could not be loaded, the feature
+    /// The request's session, begun by whoever asks first; <see langword="null"/> where the request has none. Where it cannot be loaded, the feature
     /// remembers why, and every later asker finds it so.
     /// </summary>
     /// <param name="context">The request.</param>
     /// <param name="isUse">
     /// Whether whoever asks looks at the session; if not, it is loaded where the options or the endpoint want it before its first use.
     /// </param>
-    public ValueTask<SessionFeature?> BeginAsync(HttpContext context, bool isUse)
+    /// <param name="loading">When it is loaded, if it is.</param>
+    public SessionFeature? Begin(HttpContext context, bool isUse, out ValueTask loading)
     {
-        var feature = SessionFeature.Of(context, Name) ?? Begin(context);
+        loading = default;
+        var feature = SessionFeature.Of(context, Name) ?? New(context);
         if (feature is null)
         {
-            return default;
+            return null;
         }
 
         // Features that are set make the request look for all of its own anew, so they are set together.
         SessionHolder.Attach(context, scopes);
         feature.Attach();
-        return isUse || options.Load == SessionLoad.BeforeHandler || feature.Said()?.NamesIt == true || feature.WatchesHub
-            ? LoadAsync(feature)
-            : new(feature);
+        if (isUse || options.Load == SessionLoad.BeforeHandler || feature.Said()?.NamesIt == true || feature.WatchesHub)
+        {
+            loading = feature.LoadAsync();
+        }
+
+        return feature;
     }
 
-    private SessionFeature? Begin(HttpContext context)
+    private SessionFeature? New(HttpContext context)
     {
         var said = Endpoints.Of(context);
         if (said?.Use == SessionUse.None || IsElsewhere(context))
@@ -118,18 +123,6 @@ internal sealed class SessionServices(
     /// <summary>Waits for a session's turn, which ends with the request, whoever the request's session was begun by.</summary>
     public async ValueTask TakeTurnAsync(HttpContext context, string key) =>
         context.Response.RegisterForDisposeAsync(await WaitForTurnAsync(key, context.RequestAborted).ConfigureAwait(false));
-
-    private static ValueTask<SessionFeature?> LoadAsync(SessionFeature feature)
-    {
-        var loading = feature.LoadAsync();
-        return loading.IsCompletedSuccessfully ? new(feature) : WaitAsync(feature, loading);
-
-        static async ValueTask<SessionFeature?> WaitAsync(SessionFeature feature, ValueTask loading)
-        {
-            await loading.ConfigureAwait(false);
-            return feature;
-        }
-    }
 
     /// <summary>
     /// Whether the request is outside the path that the session's cookie is for: of a session side by side with others, or of express-session. A cookie's path

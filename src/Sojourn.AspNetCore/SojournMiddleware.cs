@@ -5,25 +5,15 @@ namespace Sojourn.AspNetCore;
 /// <summary>The life of a request: token in, load, handler, commit before the first byte, headers out.</summary>
 internal sealed class SojournMiddleware(RequestDelegate next, SessionServices services)
 {
-    public Task InvokeAsync(HttpContext context)
-    {
-        var begun = services.BeginAsync(context, isUse: false);
-        return !begun.IsCompletedSuccessfully ? RunAsync(context, begun)
-            : begun.Result is { } feature ? RunAsync(context, new(feature))
-            : RunWithoutAsync(context);
-    }
+    public Task InvokeAsync(HttpContext context) =>
+        services.Begin(context, isUse: false, out var loading) is { } feature ? RunAsync(context, feature, loading) : RunWithoutAsync(context);
 
     private Task RunWithoutAsync(HttpContext context) =>
         services.Endpoints.Of(context)?.FindUnmet(null, services.Time)?.RefuseAsync(context) ?? next(context);
 
-    private async Task RunAsync(HttpContext context, ValueTask<SessionFeature?> begun)
+    private async Task RunAsync(HttpContext context, SessionFeature feature, ValueTask loading)
     {
-        if (await begun.ConfigureAwait(false) is not { } feature)
-        {
-            await RunWithoutAsync(context).ConfigureAwait(false);
-            return;
-        }
-
+        await loading.ConfigureAwait(false);
         if (feature.LoadFailure is { } failure)
         {
             await feature.AnswerAsync(failure).ConfigureAwait(false);

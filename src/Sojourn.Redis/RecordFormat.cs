@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Buffers.Binary;
 using System.Collections.Immutable;
 using System.Text;
@@ -24,10 +25,12 @@ internal static class RecordFormat
 
     private const int LabelsOffset = 21;
 
-    public static byte[] Write(SessionRecord record, long version)
+    /// <summary>A record in an array of the shared pool.</summary>
+    public static ArraySegment<byte> Rent(SessionRecord record, long version)
     {
         var labels = record.Labels.IsEmpty ? 0 : record.Labels.Sum(label => 2 + Encoding.UTF8.GetByteCount(label));
-        var value = new byte[LabelsOffset + labels + record.Document.Length];
+        var length = LabelsOffset + labels + record.Document.Length;
+        var value = ArrayPool<byte>.Shared.Rent(length);
         value[0] = Format;
         BinaryPrimitives.WriteInt64BigEndian(value.AsSpan(1), version);
         BinaryPrimitives.WriteInt64BigEndian(value.AsSpan(ExpiryOffset), record.ExpiresAt.ToUnixTimeMilliseconds());
@@ -35,13 +38,13 @@ internal static class RecordFormat
         var rest = value.AsSpan(LabelsOffset);
         foreach (var label in record.Labels)
         {
-            var length = Encoding.UTF8.GetBytes(label, rest[2..]);
-            BinaryPrimitives.WriteUInt16BigEndian(rest, checked((ushort)length));
-            rest = rest[(2 + length)..];
+            var bytes = Encoding.UTF8.GetBytes(label, rest[2..]);
+            BinaryPrimitives.WriteUInt16BigEndian(rest, checked((ushort)bytes));
+            rest = rest[(2 + bytes)..];
         }
 
         record.Document.Span.CopyTo(rest);
-        return value;
+        return new(value, 0, length);
     }
 
     /// <exception cref="FormatException">The value is not one of ours.</exception>

@@ -51,12 +51,16 @@ internal sealed class RedisConnection : IAsyncDisposable
     public async ValueTask<IDatabase> DatabaseAsync(CancellationToken cancellationToken) =>
         (await ConnectAsync(cancellationToken).ConfigureAwait(false)).GetDatabase();
 
-    public async ValueTask<byte[]?> GetAsync(RedisKey key, CancellationToken cancellationToken)
+    /// <summary>What a key holds, as <paramref name="read"/> reads it; <see langword="null"/> where it holds nothing.</summary>
+    public async ValueTask<T?> GetAsync<T>(RedisKey key, Func<byte[], T> read, CancellationToken cancellationToken)
+        where T : class
     {
         cancellationToken.ThrowIfCancellationRequested();
         var database = await DatabaseAsync(cancellationToken).ConfigureAwait(false);
         await _group;
-        return await database.StringGetAsync(key, CommandFlags.DemandMaster).WaitAsync(cancellationToken).ConfigureAwait(false);
+        return (byte[]?)await database.StringGetAsync(key, CommandFlags.DemandMaster).WaitAsync(cancellationToken).ConfigureAwait(false) is { } value
+            ? read(value)
+            : null;
     }
 
     /// <summary>Runs a script on one key.</summary>

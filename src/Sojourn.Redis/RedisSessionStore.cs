@@ -1,3 +1,4 @@
+using System.Buffers;
 using Sojourn.Storage;
 using StackExchange.Redis;
 
@@ -45,10 +46,10 @@ public sealed class RedisSessionStore : ISessionStore, ISessionIndex, ISubjectRe
         where T : class => typeof(T) == typeof(ISessionNotifications) && !_options.Notifications ? null : this as T;
 
     /// <inheritdoc/>
-    public async ValueTask<SessionRecord?> ReadAsync(string key, CancellationToken cancellationToken)
+    public ValueTask<SessionRecord?> ReadAsync(string key, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(key);
-        return await _connection.GetAsync(RecordKey(key), cancellationToken).ConfigureAwait(false) is { } value ? RecordFormat.Read(value) : null;
+        return _connection.GetAsync(RecordKey(key), RecordFormat.Read, cancellationToken);
     }
 
     /// <inheritdoc/>
@@ -58,33 +59,22 @@ public sealed class RedisSessionStore : ISessionStore, ISessionIndex, ISubjectRe
         ArgumentNullException.ThrowIfNull(record);
         var version = SessionVersion.NewRandom();
         await AddLabelsAsync(key, null, record, cancellationToken).ConfigureAwait(false);
-        return (long)await _connection.WriteAsync(
-            Scripts.Create, RecordKey(key), [RecordFormat.Write(record, version.Number), DropAt(record.ExpiresAt, version.Number)],
-            cancellationToken).ConfigureAwait(false) == 1;
+        var value = RecordFormat.Rent(record, version.Number);
+        var result = await _connection.WriteAsync(
+            Scripts.Create, RecordKey(key), [Bytes(value), DropAt(record.ExpiresAt, version.Number)], cancellationToken).ConfigureAwait(false);
+        Return(value);
+        return (long)result == 1;
     }
 
     /// <inheritdoc/>
-    public async ValueTask<WriteResult> ReplaceAsync(string key, SessionRecord current, SessionRecord next, CancellationToken cancellationToken)
+    public ValueTask<WriteResult> ReplaceAsync(string key, SessionRecord current, SessionRecord next, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(key);
         ArgumentNullException.ThrowIfNull(current);
         ArgumentNullException.ThrowIfNull(next);
-        var version = SessionVersion.NewRandom();
-        var removed = await _labels.TimesAsync(current.Labels.RemoveRange(next.Labels, StringComparer.Ordinal), cancellationToken).ConfigureAwait(false);
-        await AddLabelsAsync(key, current, next, cancellationToken).ConfigureAwait(false);
-        RedisValue[] arguments =
-        [
-            RecordFormat.Head(current.Version), RecordFormat.Write(next, version.Number), DropAt(next.ExpiresAt, version.Number),
-            .. News(key, changedTo: version.Number),
-        ];
-        var result = Outcome(
-            await _connection.WriteAsync(Scripts.Replace, RecordKey(key), arguments, cancellationToken).ConfigureAwait(false), next.WithVersion(version));
-        if (result.Outcome == WriteOutcome.Done && !current.Labels.IsEmpty)
-        {
-            await _labels.RemoveAsync(key, removed, cancellationToken).ConfigureAwait(false);
-        }
-
-        return result;
+        return current.Labels.IsEmpty && next.Labels.IsEmpty
+            ? ReplaceRecordAsync(key, current, next, cancellationToken)
+            : ReplaceWithLabelsAsync(key, current, next, cancellationToken);
     }
 
     /// <inheritdoc/>
@@ -179,7 +169,7 @@ public sealed class RedisSessionStore : ISessionStore, ISessionIndex, ISubjectRe
     public ValueTask<byte[]?> ReadSubjectAsync(string subject, CancellationToken cancellationToken)
     {
         ArgumentException.ThrowIfNullOrEmpty(subject);
-        return _connection.GetAsync(SubjectKey(subject), cancellationToken);
+        return _connection.GetAsync(SubjectKey(subject), static entry => entry, cancellationToken);
     }
 
     /// <inheritdoc/>
@@ -250,6 +240,37 @@ public sealed class RedisSessionStore : ISessionStore, ISessionIndex, ISubjectRe
     /// <summary>What a script tells listeners: channel and message, or nothing.</summary>
     private RedisValue[] News(string key, long? changedTo) => !_options.Notifications ? []
         : [_connection.ChannelPrefix + Channel, changedTo is { } version ? RedisSubscription.Changed(key, version) : RedisSubscription.Ended(key)];
+
+    private async ValueTask<WriteResult> ReplaceRecordAsync(string key, SessionRecord current, SessionRecord next, CancellationToken cancellationToken)
+    {
+        var version = SessionVersion.NewRandom();
+        var (value, done) = (RecordFormat.Rent(next, version.Number), next.WithVersion(version));
+        RedisValue[] arguments =
+        [
+            RecordFormat.Head(current.Version), Bytes(value), DropAt(next.ExpiresAt, version.Number), .. News(key, changedTo: version.Number),
+        ];
+        var result = await _connection.WriteAsync(Scripts.Replace, RecordKey(key), arguments, cancellationToken).ConfigureAwait(false);
+        Return(value);
+        return Outcome(result, done);
+    }
+
+    private async ValueTask<WriteResult> ReplaceWithLabelsAsync(string key, SessionRecord current, SessionRecord next, CancellationToken cancellationToken)
+    {
+        var removed = await _labels.TimesAsync(current.Labels.RemoveRange(next.Labels, StringComparer.Ordinal), cancellationToken).ConfigureAwait(false);
+        await AddLabelsAsync(key, current, next, cancellationToken).ConfigureAwait(false);
+        var result = await ReplaceRecordAsync(key, current, next, cancellationToken).ConfigureAwait(false);
+        if (result.Outcome == WriteOutcome.Done)
+        {
+            await _labels.RemoveAsync(key, removed, cancellationToken).ConfigureAwait(false);
+        }
+
+        return result;
+    }
+
+    private static RedisValue Bytes(ArraySegment<byte> rented) => (ReadOnlyMemory<byte>)rented;
+
+    /// <summary>Gives back what was sent, once it is answered: before that, and where it failed, the driver may have it still.</summary>
+    private static void Return(ArraySegment<byte> rented) => ArrayPool<byte>.Shared.Return(rented.Array!);
 
     private static WriteResult Outcome(RedisResult result, SessionRecord? done) =>
         result.Resp2Type == ResultType.BulkString ? WriteResult.Conflict(RecordFormat.Read((byte[])result!))

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Text;
 using CsCheck;
 using Sojourn.Redis;
@@ -15,7 +16,12 @@ public sealed class RecordFormatTests
         Gen.Select(
             Gen.Byte.Array[0, 50], Gen.Long[0, 4_000_000_000_000], Gen.String[0, 20].Array[0, 4], Gen.Long).Sample((document, expires, labels, version) =>
         {
-            var written = RecordFormat.Write(new SessionRecord(document, DateTimeOffset.FromUnixTimeMilliseconds(expires), [.. labels]), version);
+            var rented = RecordFormat.Rent(new SessionRecord(document, DateTimeOffset.FromUnixTimeMilliseconds(expires), [.. labels]), version);
+            var written = rented.ToArray();
+
+            // The next one is written over whatever is left there.
+            Array.Fill(rented.Array!, (byte)0xFF);
+            ArrayPool<byte>.Shared.Return(rented.Array!);
             var read = RecordFormat.Read(written);
             Assert.Equal(document, read.Document.ToArray());
             Assert.Equal(expires, read.ExpiresAt.ToUnixTimeMilliseconds());
