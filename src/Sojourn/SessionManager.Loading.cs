@@ -3,6 +3,7 @@ using Sojourn.Diagnostics;
 using Sojourn.Document;
 using Sojourn.Events;
 using Sojourn.Storage;
+using Sojourn.Storage.NearCache;
 
 namespace Sojourn;
 
@@ -10,25 +11,22 @@ namespace Sojourn;
 public sealed partial class SessionManager
 {
     /// <summary>
-    /// The session whose record this process has read before, if it is still what is stored: a store in memory is not searched for it.
+    /// The session whose record this process has read before, if it is still what a store in memory has, or a near cache: neither is searched for it.
     /// <see langword="null"/> where that is not so, and it is to be loaded.
     /// </summary>
     internal Session? FindHeld(string id, KnownSession known, ISessionHost host)
     {
-        if (!_store.HandsOutItsOwn || _documents.Find(known) is not { Record: { } record } document)
+        if ((!_store.HandsOutItsOwn && !_store.KeepsCopies)
+            || _documents.Find(known) is not { } document
+            || _store.FindHeld(document) is not { } record
+            || !IsAlive(record, document.OwnMetadata, Time.GetUtcNow()))
         {
-            return null;
-        }
-
-        if (!IsAlive(record, document.OwnMetadata, Time.GetUtcNow()) || !_store.StillHolds(record))
-        {
-            known.Forget(document);
             return null;
         }
 
         using var activity = SojournDiagnostics.Start("sojourn.load");
         activity?.SetTag("sojourn.outcome", "found");
-        return new Session(this, host, id, known.Key!, record, document) { Known = known };
+        return new Session(this, host, id, known.Key!, record, document) { Known = known, IsCopy = _store.KeepsCopies };
     }
 
     /// <param name="id">The id.</param>
@@ -40,7 +38,10 @@ public sealed partial class SessionManager
     {
         using var activity = SojournDiagnostics.Start("sojourn.load");
         var isCopy = isCopyEnough && _store.KeepsCopies;
-        var read = isCopyEnough ? _store.ReadNearAsync(key, cancellationToken) : _store.ReadAsync(key, cancellationToken);
+        var copy = isCopyEnough ? _store.FindCopy(key) : null;
+        var read = copy is not null ? new(copy.Record)
+            : isCopyEnough ? _store.ReadNearAsync(key, cancellationToken)
+            : _store.ReadAsync(key, cancellationToken);
         if (await read.ConfigureAwait(false) is not { } record)
         {
             activity?.SetTag("sojourn.outcome", "unknown");
@@ -55,7 +56,7 @@ public sealed partial class SessionManager
             return await LoadForwardedAsync(id, key, record, forwarding, host, cancellationToken).ConfigureAwait(false);
         }
 
-        return await OpenAsync(id, key, record, host, isCopy, activity, cancellationToken).ConfigureAwait(false);
+        return await OpenAsync(id, key, record, host, isCopy, activity, cancellationToken, copy).ConfigureAwait(false);
     }
 
     private ValueTask MeetUnknownIdAsync()
@@ -66,13 +67,19 @@ public sealed partial class SessionManager
     }
 
     private ValueTask<Session?> OpenAsync(
-        string id, string key, SessionRecord record, ISessionHost? host, bool isCopy, Activity? activity, CancellationToken cancellationToken)
+        string id, string key, SessionRecord record, ISessionHost? host, bool isCopy, Activity? activity, CancellationToken cancellationToken,
+        NearCopy? copy = null)
     {
         var document = _documents.Of(record, key);
         if (document?.ReadMetadata() is not { } metadata)
         {
             activity?.SetTag("sojourn.outcome", "unreadable");
             return MeetUnreadableAsync(key);
+        }
+
+        if (copy is not null && document.IsShared)
+        {
+            document.Copy = copy;
         }
 
         var now = Time.GetUtcNow();

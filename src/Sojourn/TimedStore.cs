@@ -1,4 +1,5 @@
 using Sojourn.Diagnostics;
+using Sojourn.Document;
 using Sojourn.Storage;
 using Sojourn.Storage.NearCache;
 
@@ -10,22 +11,30 @@ internal sealed class TimedStore(ISessionStore store, TimeSpan timeout, TimeProv
     private readonly INearCache? _nearCache = store.As<INearCache>();
     private readonly MemorySessionStore? _memory = store as MemorySessionStore;
 
-    /// <summary>Whether <see cref="ReadNearAsync"/> may give what has changed since.</summary>
+    /// <summary>Whether <see cref="FindCopy"/> and <see cref="ReadNearAsync"/> may give what has changed since.</summary>
     public bool KeepsCopies => _nearCache is not null;
 
     /// <summary>Whether the store is in the memory of this process, and hands out the very records that it holds.</summary>
     public bool HandsOutItsOwn => _memory is not null;
 
-    /// <summary>A read of a record that was read before, where <see cref="HandsOutItsOwn"/>: whether it is still what is stored.</summary>
-    public bool StillHolds(SessionRecord record)
+    /// <summary>
+    /// A read of a session that was read before, where the store <see cref="HandsOutItsOwn"/> or <see cref="KeepsCopies"/>, and is not searched.
+    /// </summary>
+    /// <returns>The document's record, if that is what a read would give; otherwise <see langword="null"/>, and it is to be read.</returns>
+    public SessionRecord? FindHeld(SessionDocument document)
     {
-        if (!record.IsHeld)
+        if (_memory is null)
         {
-            return false;
+            return document.Copy is { } copy && _nearCache?.HasCopy(copy) == true ? copy.Record : null;
+        }
+
+        if (document.Record is not { IsHeld: true } record)
+        {
+            return null;
         }
 
         metrics.StoreCalled("read");
-        return true;
+        return record;
     }
 
     /// <summary>Replaces a record where <see cref="HandsOutItsOwn"/>.</summary>
@@ -67,16 +76,14 @@ internal sealed class TimedStore(ISessionStore store, TimeSpan timeout, TimeProv
     }
 
     /// <summary>
-    /// Reads what is stored, or a copy, where the store keeps copies: good enough for what a request begins from, since its commit meets a conflict where the
+    /// The copy of a key, where the store keeps copies and has one: good enough for what a request begins from, since its commit meets a conflict where the
     /// copy is old.
     /// </summary>
+    public NearCopy? FindCopy(string key) => _nearCache?.FindCopy(key);
+
+    /// <summary>Reads what is stored, or what somebody else is reading just now: as good as a copy.</summary>
     public ValueTask<SessionRecord?> ReadNearAsync(string key, CancellationToken cancellationToken)
     {
-        if (_nearCache?.FindCopy(key) is { } copy)
-        {
-            return new(copy);
-        }
-
         try
         {
             return TimedAsync(store.ReadAsync(key, cancellationToken), "read", cancellationToken);

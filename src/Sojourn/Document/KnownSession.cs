@@ -14,7 +14,4 @@ internal class KnownSession
         get => _document;
         set => _document = value;
     }
-
-    /// <summary>Forgets a document that is not what is stored any more, unless another request has put one in its place.</summary>
-    public void Forget(SessionDocument document) => Interlocked.CompareExchange(ref _document, null, document);
 }

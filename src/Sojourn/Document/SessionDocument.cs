@@ -1,6 +1,7 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using Sojourn.Storage;
+using Sojourn.Storage.NearCache;
 
 namespace Sojourn.Document;
 
@@ -17,6 +18,7 @@ internal sealed partial class SessionDocument
     private ReadOnlyMemory<byte> _metadata;
     private SessionMetadata? _readMetadata;
     private SessionRecord? _record;
+    private NearCopy? _copy;
     private Entry[] _entries = [];
     private int _count;
 
@@ -73,8 +75,8 @@ internal sealed partial class SessionDocument
 
     private ReadOnlySpan<Entry> Entries => _entries.AsSpan(0, _count);
 
-    /// <summary>Whether it says what these very bytes say, not equal ones.</summary>
-    public bool IsOf(ReadOnlyMemory<byte> stored) => !_isChanged && _stored.Equals(stored);
+    /// <summary>Whether it says what these bytes say, as far as it is not written anew.</summary>
+    public bool IsOf(ReadOnlyMemory<byte> stored) => !_isChanged && (_stored.Equals(stored) || _stored.Span.SequenceEqual(stored.Span));
 
     /// <summary>
     /// Whether it is remembered for the session's next request, or a copy of one that is: then what is written in its place is worth remembering, too.
@@ -99,6 +101,13 @@ internal sealed partial class SessionDocument
         set => Volatile.Write(ref _record, value);
     }
 
+    /// <summary>While it is remembered: the copy of a near cache that has the same bytes, or had them.</summary>
+    public NearCopy? Copy
+    {
+        get => Volatile.Read(ref _copy);
+        set => Volatile.Write(ref _copy, value);
+    }
+
     /// <summary>Leaves the document to everybody, and to nobody to change.</summary>
     public void Share() => IsRemembered = IsShared = true;
 
@@ -113,6 +122,7 @@ internal sealed partial class SessionDocument
         var copy = (SessionDocument)MemberwiseClone();
         copy.IsShared = false;
         copy._sharesEntries = true;
+        copy._copy = null;
         return copy;
     }
 

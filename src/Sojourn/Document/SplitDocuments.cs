@@ -3,8 +3,8 @@ using Sojourn.Storage;
 namespace Sojourn.Document;
 
 /// <summary>
-/// Remembers how the documents of busy sessions are split that stay in the process, in a store in memory or in a near cache, so that one is not split at every
-/// request. Bounded. Thread-safe.
+/// Remembers how the documents of busy sessions are split, so that one that comes again as it was is not split again: to compare its bytes costs less.
+/// Bounded. Thread-safe.
 /// </summary>
 internal sealed class SplitDocuments
 {
@@ -13,16 +13,11 @@ internal sealed class SplitDocuments
     private readonly DirectMappedCache<KnownSession> _places = new(4096);
 
     /// <summary>
-    /// Splits the record's document for a request of its session, who may have to share it; not again where that is busy and stays in the process.
+    /// Splits the record's document for a request of its session, who may have to share it; not again where that is busy and has not changed.
     /// <see langword="null"/> as <see cref="SessionDocument.Of"/>.
     /// </summary>
     public SessionDocument? Of(SessionRecord record, string key)
     {
-        if (!record.IsWellFormed)
-        {
-            return SessionDocument.Of(record);
-        }
-
         if (Find(key, record) is { } remembered)
         {
             return remembered;
@@ -57,7 +52,7 @@ internal sealed class SplitDocuments
         return session.Document = document;
     }
 
-    /// <summary>The document of these very bytes, not of equal ones.</summary>
+    /// <summary>The document of the record's bytes, or of equal ones.</summary>
     public SessionDocument? Find(string key, SessionRecord record)
     {
         if (Find(key) is not { } document || !document.IsOf(record.Document))
@@ -65,8 +60,12 @@ internal sealed class SplitDocuments
             return null;
         }
 
-        // A touch left the bytes.
-        document.Record = record;
+        if (record.IsHeld)
+        {
+            // A touch left the bytes.
+            document.Record = record;
+        }
+
         return document;
     }
 

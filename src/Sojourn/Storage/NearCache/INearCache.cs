@@ -4,7 +4,10 @@ namespace Sojourn.Storage.NearCache;
 internal interface INearCache
 {
     /// <summary>The copy of a key, where there is one that is young enough: no call of the store.</summary>
-    SessionRecord? FindCopy(string key);
+    NearCopy? FindCopy(string key);
+
+    /// <summary>Whether a copy that was found before would be found now.</summary>
+    bool HasCopy(NearCopy copy);
 
     /// <summary>Reads the store itself. What is read takes the copy's place.</summary>
     ValueTask<SessionRecord?> ReadStoredAsync(string key, CancellationToken cancellationToken);

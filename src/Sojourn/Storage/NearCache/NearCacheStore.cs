@@ -40,24 +40,35 @@ internal sealed class NearCacheStore : ISessionStore, INearCache, ISessionIndex,
     public ValueTask<SessionRecord?> ReadAsync(string key, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(key);
-        if (FindCopy(key) is { } record)
+        if (FindCopy(key) is { } copy)
         {
-            return new(record);
+            return new(copy.Record);
         }
 
         _metrics.NearCacheMissed();
         return new(_loads.ReadAsync(key, cancellationToken));
     }
 
-    public SessionRecord? FindCopy(string key)
+    public NearCopy? FindCopy(string key)
     {
-        var record = _copies.Find(key);
-        if (record is not null)
+        var copy = _copies.Find(key);
+        if (copy is not null)
         {
             _metrics.NearCacheHit();
         }
 
-        return record;
+        return copy;
+    }
+
+    public bool HasCopy(NearCopy copy)
+    {
+        var isThere = _copies.Has(copy);
+        if (isThere)
+        {
+            _metrics.NearCacheHit();
+        }
+
+        return isThere;
     }
 
     public async ValueTask<SessionRecord?> ReadStoredAsync(string key, CancellationToken cancellationToken)

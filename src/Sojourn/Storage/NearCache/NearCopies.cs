@@ -23,7 +23,7 @@ internal sealed class NearCopies
     /// <summary>A reading that takes longer hangs, and may go on to hang when the store answers others again.</summary>
     private static readonly TimeSpan LongestShared = TimeSpan.FromSeconds(1);
 
-    private readonly ConcurrentDictionary<string, LinkedListNode<Copy>> _copies = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, LinkedListNode<NearCopy>> _copies = new(StringComparer.Ordinal);
     private readonly Heard[] _heard = new Heard[SlotCount];
     private readonly TimeProvider _time;
     private readonly SessionMetrics _metrics;
@@ -36,7 +36,7 @@ internal sealed class NearCopies
     private readonly Lock _gate = new();
 
     /// <summary>In the order in which they come to be looked at when room is needed.</summary>
-    private readonly LinkedList<Copy> _clock = new();
+    private readonly LinkedList<NearCopy> _clock = new();
 
     private long _bytes;
 
@@ -64,21 +64,23 @@ internal sealed class NearCopies
     }
 
     /// <summary>The copy of a key, if there is one that is young enough.</summary>
-    public SessionRecord? Find(string key)
+    public NearCopy? Find(string key) => _copies.TryGetValue(key, out var node) && Has(node.Value) ? node.Value : null;
+
+    /// <summary>Whether a copy that was found before would be found now.</summary>
+    public bool Has(NearCopy copy)
     {
-        if (!_copies.TryGetValue(key, out var node) || !IsYoung(node.Value.BeganAt))
+        if (copy.IsDropped || !IsYoung(copy.BeganAt))
         {
-            return null;
+            return false;
         }
 
         // Written only where it changes, so that readers on other processors keep what they have in their caches.
-        var copy = node.Value;
         if (!copy.IsUsed)
         {
             copy.IsUsed = true;
         }
 
-        return copy.Record;
+        return true;
     }
 
     /// <summary>A call of the store begins.</summary>
@@ -139,7 +141,7 @@ internal sealed class NearCopies
     /// <param name="version">What the record became; <see langword="null"/> where that is not known.</param>
     public void HaveHeard(string key, SessionVersion? version)
     {
-        LinkedListNode<Copy>? there;
+        LinkedListNode<NearCopy>? there;
         lock (_gate)
         {
             if (_copies.TryGetValue(key, out there) && version is { } told && there.Value.Record.Version == told)
@@ -161,6 +163,11 @@ internal sealed class NearCopies
         lock (_gate)
         {
             dropped = _clock.Count;
+            foreach (var copy in _clock)
+            {
+                copy.Drop();
+            }
+
             _copies.Clear();
             _clock.Clear();
             _bytes = 0;
@@ -211,10 +218,10 @@ internal sealed class NearCopies
     }
 
     /// <returns>How many others had to go.</returns>
-    private int Put(string key, SessionRecord record, StoreCall call, LinkedListNode<Copy>? there)
+    private int Put(string key, SessionRecord record, StoreCall call, LinkedListNode<NearCopy>? there)
     {
         Remove(there);
-        var copy = new Copy(key, record, call.BeganAt);
+        var copy = new NearCopy(key, record, call.BeganAt);
         if (copy.Bytes > _maxBytes)
         {
             return 0;
@@ -246,10 +253,11 @@ internal sealed class NearCopies
         Remove(first);
     }
 
-    private void Remove(LinkedListNode<Copy>? node)
+    private void Remove(LinkedListNode<NearCopy>? node)
     {
         if (node?.List is not null)
         {
+            node.Value.Drop();
             _copies.TryRemove(node.Value.Key, out _);
             _clock.Remove(node);
             _bytes -= node.Value.Bytes;
@@ -263,22 +271,5 @@ internal sealed class NearCopies
         public long Count;
         public string? Key;
         public SessionVersion Version;
-    }
-
-    private sealed class Copy(string key, SessionRecord record, long beganAt)
-    {
-        /// <summary>What a copy takes besides the texts and bytes that it holds: the objects, and their places in the dictionary and the list.</summary>
-        private const int Overhead = 400;
-
-        public string Key => key;
-
-        public SessionRecord Record => record;
-
-        public long BeganAt => beganAt;
-
-        public bool IsUsed { get; set; }
-
-        public long Bytes { get; } =
-            Overhead + (2 * key.Length) + record.Document.Length + record.Version.Content.Length + record.Labels.Sum(static label => 24 + (2 * label.Length));
     }
 }
