@@ -3,11 +3,11 @@
 # of RESULTS.md, STORES.md and ../docs/performance.md that stand between marks, and its charts; the rest of them is written by hand and kept.
 #   benchmarks/run.sh          everything
 #   benchmarks/run.sh http     over HTTP only
-# ROUNDS (20), SECONDS_EACH (1) and WARM (15, seconds of processor time) make it longer or shorter: the machine's speed drifts, so many short turns tell more than a few
-# long ones. With MODES, some of those below, it measures these alone over HTTP, and writes nothing but what it prints.
+# STARTS (3), ROUNDS (5), SECONDS_EACH (1) and WARM (10, seconds of processor time) make it longer or shorter. The machine's speed drifts, so many short turns tell more
+# than a few long ones; and two processes of one program differ by up to a tenth, by where the compiler and the memory put things, so all are started anew. With MODES, some of those below, it measures these alone over HTTP, and writes nothing but what it prints.
 set -euo pipefail
 cd "$(dirname "$0")"
-rounds=${ROUNDS:-20} seconds=${SECONDS_EACH:-1}
+starts=${STARTS:-3} rounds=${ROUNDS:-5} seconds=${SECONDS_EACH:-1} WARM=${WARM:-10}
 all="none builtin express fastify sojourn-memory sojourn-sqlite
   builtin-redis express-redis fastify-redis sojourn-redis sojourn-redis-near express-pg sojourn-pg express-mysql sojourn-mysql"
 read -r -d '' -a modes <<< "${MODES:-$all}" || true
@@ -58,35 +58,39 @@ asked() {
   esac
 }
 
-for mode in "${modes[@]}"; do
-  kind=$(kind_of "$mode")
-  case $mode in
-    express* | fastify*) start_app "$mode" node "${mode%-*}/server.mjs" "${kind:-memory}" PORT ${kind:+"$(url_of "$kind")"} ;;
-    *) start_app "$mode" dotnet "../artifacts/bin/$http/release/$http.dll" "$mode" PORT "$(connection "$mode")" ;;
-  esac
-done
-for mode in "${modes[@]}"; do up "$mode"; seed "$mode"; done
-for mode in "${modes[@]}"; do warm "$mode" /read /write; done
-
 turns=$work/turns
-for ((round = 1; round <= rounds; round++)); do
-  for path in read write; do
-    for mode in "${modes[@]}"; do
-      kind=$(kind_of "$mode") asked=-
-      # Counted in the first round alone: PostgreSQL tells the statistics of an idle connection after ten seconds.
-      settle=0; [ "$kind" != pg ] || settle=12
-      if [ $round -eq 1 ] && [ -n "$kind" ]; then sleep $settle; before=$(asked "$mode"); fi
-      figures=$(turn "$mode" /$path "$seconds" "${server[${kind:-none}]:-}")
-      if [ $round -eq 1 ] && [ -n "$kind" ]; then
-        sleep $settle
-        asked=$(awk -v a="$before" -v b="$(asked "$mode")" -v n="${figures%% *}" 'BEGIN { printf "%.1f", (b - a) / n }')
-      fi
-      echo "$mode $path $figures $asked" >> "$turns"
-      echo "round $round: $mode /$path: $figures" >&2
+for ((start = 1; start <= starts; start++)); do
+  for mode in "${modes[@]}"; do
+    kind=$(kind_of "$mode")
+    case $mode in
+      express* | fastify*) start_app "$mode" node "${mode%-*}/server.mjs" "${kind:-memory}" PORT ${kind:+"$(url_of "$kind")"} ;;
+      *) start_app "$mode" dotnet "../artifacts/bin/$http/release/$http.dll" "$mode" PORT "$(connection "$mode")" ;;
+    esac
+  done
+  for mode in "${modes[@]}"; do up "$mode"; seed "$mode"; done
+  for mode in "${modes[@]}"; do warm "$mode" /read /write; done
+
+  for ((round = 1; round <= rounds; round++)); do
+    for path in read write; do
+      for mode in "${modes[@]}"; do
+        kind=$(kind_of "$mode") asked=- counts=
+        # Counted in the first round alone: PostgreSQL tells the statistics of an idle connection after ten seconds.
+        [ "$start $round" != "1 1" ] || counts=$kind
+        settle=0; [ "$kind" != pg ] || settle=12
+        if [ -n "$counts" ]; then sleep $settle; before=$(asked "$mode"); fi
+        figures=$(turn "$mode" /$path "$seconds" "${server[${kind:-none}]:-}")
+        if [ -n "$counts" ]; then
+          sleep $settle
+          asked=$(awk -v a="$before" -v b="$(asked "$mode")" -v n="${figures%% *}" 'BEGIN { printf "%.1f", (b - a) / n }')
+        fi
+        echo "$mode $path $figures $asked" >> "$turns"
+        echo "start $start, round $round: $mode /$path: $figures" >&2
+      done
     done
   done
+  stop_apps
 done
-note="The sum of $rounds turns of $seconds s each, modes in turn, 32 connections, 256 sessions of 1 KB"
+note="The sum of $starts times $rounds turns of $seconds s each, programs started $starts times, modes in turn, 32 connections, 256 sessions of 1 KB"
 if [ -n "${MODES:-}" ]; then
   node report/report.mjs "$turns" "$note"
   exit
@@ -95,10 +99,7 @@ node report/report.mjs "$turns" "$note" write
 node report/model.mjs
 [ "${1:-all}" != http ] || exit 0
 
-# The programs are done with; what follows has the machine to itself.
-kill "${app[@]}"
-wait "${app[@]}" 2> /dev/null || true
-app=()
+# What follows has the machine to itself.
 taskset -cp $app_core,$other_core $$ > /dev/null
 bench="dotnet $PWD/../artifacts/bin/Sojourn.Benchmarks/release/Sojourn.Benchmarks.dll"
 for what in sqlite-commits memory-million path; do $bench $what > "$work/$what"; cat "$work/$what" >&2; done

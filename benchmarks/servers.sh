@@ -6,6 +6,7 @@
 #   load name path seconds connections     one load; prints requests, seconds, p50 and p99 in µs. visitors=… takes the cookies of another name
 #   turn name path seconds [database]      a load of 32 connections; prints requests, seconds, hundredths of a second of processor time of the application and of the
 #                                          database whose process was given, p50, p99, bytes allocated (-: unknown)
+#   stop_apps                              ends the programs by process id
 #   stop_servers                           ends programs and databases by process id, and removes the files of the run
 . ../eng/databases.sh
 app_core=0 other_core=1
@@ -20,9 +21,13 @@ need() { # package...
 
 build() { dotnet build -c Release -v q --nologo "$1/$1.csproj" > "$work/build" || { cat "$work/build"; return 1; }; }
 
-stop_servers() {
+stop_apps() {
   [ ${#app[@]} -eq 0 ] || { kill "${app[@]}" 2> /dev/null || true; wait "${app[@]}" 2> /dev/null || true; }
   app=()
+}
+
+stop_servers() {
+  stop_apps
   stop_databases
   rm -rf "$work"
 }

@@ -39,6 +39,7 @@ public class TokenBenchmarks
 public class DocumentBenchmarks
 {
     private readonly byte[] _utf8 = Payload.Document(1024);
+    private readonly byte[] _again = Payload.Document(1024);
     private SessionDocument _document = null!;
 
     [GlobalSetup]
@@ -46,6 +47,10 @@ public class DocumentBenchmarks
 
     [Benchmark]
     public object? Parse() => SessionDocument.Parse(_utf8);
+
+    /// <summary>What is asked of a remembered document in place of that.</summary>
+    [Benchmark]
+    public bool Recognise() => _document.IsOf(_again);
 
     [Benchmark]
     public byte[] Write() => _document.ToUtf8();
