@@ -4,7 +4,8 @@
 #   benchmarks/run.sh          everything
 #   benchmarks/run.sh http     over HTTP only
 # STARTS (3), ROUNDS (5), SECONDS_EACH (1) and WARM (10, seconds of processor time) make it longer or shorter. The machine's speed drifts, so many short turns tell more
-# than a few long ones; and two processes of one program differ by up to a tenth, by where the compiler and the memory put things, so all are started anew. With MODES, some of those below, it measures these alone over HTTP, and writes nothing but what it prints.
+# than a few long ones; and two processes of one program differ by up to a tenth, by where the compiler and the memory put things, so all are started anew. With MODES,
+# some of those below, it measures these alone over HTTP, and writes nothing but what it prints.
 set -euo pipefail
 cd "$(dirname "$0")"
 starts=${STARTS:-3} rounds=${ROUNDS:-5} seconds=${SECONDS_EACH:-1} WARM=${WARM:-10}
