@@ -48,6 +48,20 @@ internal sealed class Engine
         return session;
     }
 
+    /// <summary>Signed in, its count at 0, and read often enough to be remembered by this process.</summary>
+    public async Task<Session> NewBusyAsync(string subject)
+    {
+        var session = await SignInAsync(subject);
+        session.Set("count", 0);
+        await session.SaveAsync(TestContext.Current.CancellationToken);
+        for (var i = 0; i < 4; i++)
+        {
+            session = await LoadAsync(session.Id);
+        }
+
+        return session;
+    }
+
     public async Task<bool> IsAliveAsync(Session session) => await Sessions.LoadAsync(session.Id, TestContext.Current.CancellationToken) is not null;
 }
 

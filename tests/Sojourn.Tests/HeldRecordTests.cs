@@ -263,18 +263,7 @@ public sealed class HeldRecordTests
     private static Session? Find(Engine engine, Session session, KnownSession? known = null) =>
         engine.Sessions.FindHeld(session.Id, known ?? new() { Key = session.Key }, new Visit(Engine.NewClock()));
 
-    private static async Task<Session> NewBusyAsync(Engine engine)
-    {
-        var session = await engine.SignInAsync("ada");
-        session.Set("count", 0);
-        await session.SaveAsync(Token);
-        for (var i = 0; i < 3; i++)
-        {
-            session = await engine.LoadAsync(session.Id);
-        }
-
-        return session;
-    }
+    private static Task<Session> NewBusyAsync(Engine engine) => engine.NewBusyAsync("ada");
 
     private MemorySessionStore NewStore() => new(timeProvider: _clock);
 }
