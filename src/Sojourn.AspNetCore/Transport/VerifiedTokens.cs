@@ -83,7 +83,7 @@ internal sealed class VerifiedTokens(TimeProvider time)
     /// Counts a token, and begins anew where a minute is over or there was no room for its tokens: with more places where busy tokens take each other's, with
     /// fewer where most are not needed.
     /// </summary>
-    private DirectMappedCache<VerifiedToken> PlacesFor(long now)
+    private SetAssociativeCache<VerifiedToken> PlacesFor(long now)
     {
         var table = Volatile.Read(ref _table);
         var (noted, length) = (table.CountNoted(), table.Places.Length);
@@ -102,11 +102,11 @@ internal sealed class VerifiedTokens(TimeProvider time)
     private static int HashOf(ReadOnlySpan<char> value) => string.GetHashCode(EndOf(value), StringComparison.Ordinal);
 
     /// <summary>The places, and how many tokens were noted since when.</summary>
-    private sealed class Table(DirectMappedCache<VerifiedToken> places, long since)
+    private sealed class Table(SetAssociativeCache<VerifiedToken> places, long since)
     {
         private int _noted;
 
-        public DirectMappedCache<VerifiedToken> Places => places;
+        public SetAssociativeCache<VerifiedToken> Places => places;
 
         public long Since => since;
 

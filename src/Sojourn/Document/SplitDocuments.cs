@@ -10,7 +10,7 @@ internal sealed class SplitDocuments
 {
     /// <summary>In bytes; a longer document is not kept from being collected by this.</summary>
     private const int MaxLength = 8 * 1024;
-    private readonly DirectMappedCache<KnownSession> _places = new(4096);
+    private readonly SetAssociativeCache<KnownSession> _places = new(4096);
 
     /// <summary>
     /// Splits the record's document for a request of its session, who may have to share it; not again where that is busy and has not changed.
@@ -103,9 +103,7 @@ internal sealed class SplitDocuments
     /// <summary>Whoever has no place keeps no document.</summary>
     private void TakePlace(KnownSession session)
     {
-        var hash = KeyHash.Of(session.Key!);
-        var before = _places.Find(hash);
-        _places.Remember(hash, session);
+        var before = _places.Remember(KeyHash.Of(session.Key!), session);
         if (before is not null && !ReferenceEquals(before, session))
         {
             before.Document = null;
