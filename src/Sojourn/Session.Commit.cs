@@ -178,12 +178,12 @@ public sealed partial class Session
 
             using var activity = SojournDiagnostics.Start("sojourn.commit");
             var (record, changes) = TakeBatchUnlocked(now);
-            if (store.ReplaceHeld(Key, current, record) is not { } stored)
+            if (!store.TryReplaceHeld(Key, current, record))
             {
                 return false;
             }
 
-            MarkStoredUnlocked(stored, changes, isVersionUnknown: false);
+            MarkStoredUnlocked(record, changes, isVersionUnknown: false);
             return true;
         }
     }

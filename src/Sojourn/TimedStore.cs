@@ -37,12 +37,12 @@ internal sealed class TimedStore(ISessionStore store, TimeSpan timeout, TimeProv
         return record;
     }
 
-    /// <summary>Replaces a record where <see cref="HandsOutItsOwn"/>.</summary>
-    /// <returns>The record as it is stored now; <see langword="null"/> where another one is there, or none.</returns>
-    public SessionRecord? ReplaceHeld(string key, SessionRecord current, SessionRecord next)
+    /// <summary>Replaces a record where the store <see cref="HandsOutItsOwn"/>, and is not searched. The new one becomes the store's own.</summary>
+    /// <returns>False where another one is there, or none.</returns>
+    public bool TryReplaceHeld(string key, SessionRecord current, SessionRecord next)
     {
         metrics.StoreCalled("replace");
-        return _memory!.Replace(key, current, next) is { Outcome: WriteOutcome.Done } done ? done.Record : null;
+        return _memory!.TryReplaceHeld(key, current, next);
     }
 
     /// <summary>What the store can do besides; to be called by <see cref="CallAsync"/>.</summary>

@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
 namespace Sojourn.Storage;
@@ -59,11 +58,13 @@ public sealed class MemorySessionStore : ISessionStore, IExpiringStore, ISession
         {
             lock (shard.Gate)
             {
-                if (shard.Records.ContainsKey(key)) return new(false);
+                if (shard.Places.ContainsKey(key)) return new(false);
                 if (Interlocked.Increment(ref _count) <= _maxSessions)
                 {
                     Label(key, record.Labels, except: []);
-                    shard.Records.Add(key, record.HeldAs(record.ExpiresAt, NextVersion()));
+                    var place = new RecordPlace();
+                    place.Record = record.HeldAt(place, record.ExpiresAt, NextVersion());
+                    shard.Places.Add(key, place);
                     shard.File(key, record.ExpiresAt);
                     return new(true);
                 }
@@ -79,25 +80,29 @@ public sealed class MemorySessionStore : ISessionStore, IExpiringStore, ISession
     {
         ArgumentNullException.ThrowIfNull(current);
         ArgumentNullException.ThrowIfNull(next);
-        return new(Replace(key, current, next));
+        var shard = ShardOf(key);
+        lock (shard.Gate)
+        {
+            if (shard.Find(key) is not { } place) return new(WriteResult.Gone);
+            if (place.Record!.Version != current.Version) return new(WriteResult.Conflict(place.Record));
+            return new(WriteResult.Done(Replace(shard, key, place, next.HeldAt(place, next.ExpiresAt, NextVersion()))));
+        }
     }
 
-    internal WriteResult Replace(string key, SessionRecord current, SessionRecord next)
+    /// <summary>As <see cref="ReplaceAsync"/>, where this store has the very record that is known: it is not searched for it.</summary>
+    /// <param name="key">The key.</param>
+    /// <param name="current">The record that is known, of this store.</param>
+    /// <param name="next">The record to be stored, which becomes the store's own.</param>
+    /// <returns>False where another record has taken its place, or none.</returns>
+    internal bool TryReplaceHeld(string key, SessionRecord current, SessionRecord next)
     {
         var shard = ShardOf(key);
         lock (shard.Gate)
         {
-            ref var stored = ref shard.Records.GetRefOrNull(key);
-            if (Unsafe.IsNullRef(ref stored)) return WriteResult.Gone;
-            if (stored.Version != current.Version) return WriteResult.Conflict(stored);
-            var before = stored;
-            Label(key, next.Labels, except: before.Labels);
-            before.MarkGone();
-            stored = next.HeldAs(next.ExpiresAt, NextVersion());
-            Unlabel(key, before.Labels, except: next.Labels);
-            var result = WriteResult.Done(stored);
-            shard.Refile(key, before.ExpiresAt, next.ExpiresAt);
-            return result;
+            if (!current.IsHeld) return false;
+            next.HoldAt(current.Place!, NextVersion());
+            Replace(shard, key, current.Place!, next);
+            return true;
         }
     }
 
@@ -108,15 +113,10 @@ public sealed class MemorySessionStore : ISessionStore, IExpiringStore, ISession
         var shard = ShardOf(key);
         lock (shard.Gate)
         {
-            ref var stored = ref shard.Records.GetRefOrNull(key);
-            if (Unsafe.IsNullRef(ref stored)) return new(WriteResult.Gone);
+            if (shard.Find(key) is not { } place) return new(WriteResult.Gone);
+            var stored = place.Record!;
             if (stored.Version != current.Version) return new(WriteResult.Conflict(stored));
-            var before = stored;
-            before.MarkGone();
-            stored = before.HeldAs(expiresAt, before.Version);
-            var result = WriteResult.Done(stored);
-            shard.Refile(key, before.ExpiresAt, expiresAt);
-            return new(result);
+            return new(WriteResult.Done(Replace(shard, key, place, stored.HeldAt(place, expiresAt, stored.Version))));
         }
     }
 
@@ -126,9 +126,9 @@ public sealed class MemorySessionStore : ISessionStore, IExpiringStore, ISession
         var shard = ShardOf(key);
         lock (shard.Gate)
         {
-            if (!shard.Records.TryGetValue(key, out var stored)) return new(WriteResult.Gone);
-            if (current is not null && stored.Version != current.Version) return new(WriteResult.Conflict(stored));
-            Remove(shard, key, stored);
+            if (shard.Find(key) is not { } place) return new(WriteResult.Gone);
+            if (current is not null && place.Record!.Version != current.Version) return new(WriteResult.Conflict(place.Record));
+            Remove(shard, key, place);
             return new(WriteResult.Done());
         }
     }
@@ -166,11 +166,11 @@ public sealed class MemorySessionStore : ISessionStore, IExpiringStore, ISession
             cancellationToken.ThrowIfCancellationRequested();
             lock (shard.Gate)
             {
-                foreach (var (key, record) in shard.Records)
+                foreach (var (key, place) in shard.Places)
                 {
                     if (afterKey is not null && string.CompareOrdinal(key, afterKey) <= 0) continue;
-                    if (page.Count < limit) page.Enqueue(record, key);
-                    else page.EnqueueDequeue(record, key);
+                    if (page.Count < limit) page.Enqueue(place.Record!, key);
+                    else page.EnqueueDequeue(place.Record!, key);
                 }
             }
         }
@@ -194,8 +194,8 @@ public sealed class MemorySessionStore : ISessionStore, IExpiringStore, ISession
             var shard = ShardOf(key);
             lock (shard.Gate)
             {
-                if (!shard.Records.TryGetValue(key, out var stored) || !stored.Labels.Contains(label)) continue;
-                Remove(shard, key, stored);
+                if (shard.Find(key) is not { } place || !place.Record!.Labels.Contains(label)) continue;
+                Remove(shard, key, place);
                 deleted++;
             }
         }
@@ -223,15 +223,27 @@ public sealed class MemorySessionStore : ISessionStore, IExpiringStore, ISession
     private SessionRecord? Read(string key)
     {
         var shard = ShardOf(key);
-        lock (shard.Gate) return shard.Records.GetValueOrDefault(key);
+        lock (shard.Gate) return shard.Find(key)?.Record;
+    }
+
+    /// <summary>Puts a record in the place of the one that is there; the caller holds the shard.</summary>
+    private SessionRecord Replace(Shard shard, string key, RecordPlace place, SessionRecord next)
+    {
+        var before = place.Record!;
+        Label(key, next.Labels, except: before.Labels);
+        place.Record = next;
+        Unlabel(key, before.Labels, except: next.Labels);
+        shard.Refile(key, before.ExpiresAt, next.ExpiresAt);
+        return next;
     }
 
     /// <summary>Deletes a record; the caller holds the shard.</summary>
-    private void Remove(Shard shard, string key, SessionRecord stored)
+    private void Remove(Shard shard, string key, RecordPlace place)
     {
-        stored.MarkGone();
-        shard.Records.Remove(key);
-        Unlabel(key, stored.Labels, except: []);
+        var labels = place.Record!.Labels;
+        place.Record = null;
+        shard.Places.Remove(key);
+        Unlabel(key, labels, except: []);
         Interlocked.Decrement(ref _count);
     }
 
@@ -278,14 +290,14 @@ public sealed class MemorySessionStore : ISessionStore, IExpiringStore, ISession
                 {
                     foreach (var key in batch)
                     {
-                        if (!shard.Records.TryGetValue(key, out var stored)) continue;
-                        if (stop || stored.ExpiresAt > now)
+                        if (shard.Find(key) is not { } place) continue;
+                        if (stop || place.Record!.ExpiresAt > now)
                         {
-                            shard.Expiry.File(key, stored.ExpiresAt);
+                            shard.Expiry.File(key, place.Record!.ExpiresAt);
                         }
                         else
                         {
-                            Remove(shard, key, stored);
+                            Remove(shard, key, place);
                             deleted++;
                         }
                     }
@@ -300,7 +312,7 @@ public sealed class MemorySessionStore : ISessionStore, IExpiringStore, ISession
     {
         public Lock Gate { get; } = new();
 
-        public PartedDictionary<SessionRecord> Records { get; } = new();
+        public PartedDictionary<RecordPlace> Places { get; } = new();
 
         public ExpiryWheel Expiry { get; } = new(now);
 
@@ -308,9 +320,11 @@ public sealed class MemorySessionStore : ISessionStore, IExpiringStore, ISession
         {
             get
             {
-                lock (Gate) return Records.Count;
+                lock (Gate) return Places.Count;
             }
         }
+
+        public RecordPlace? Find(string key) => Places.GetValueOrDefault(key);
 
         public void Refile(string key, DateTimeOffset from, DateTimeOffset to)
         {
@@ -321,9 +335,9 @@ public sealed class MemorySessionStore : ISessionStore, IExpiringStore, ISession
         public void File(string key, DateTimeOffset expiresAt)
         {
             Expiry.File(key, expiresAt);
-            if (Expiry.Count <= (2 * Records.Count) + 64) return;
+            if (Expiry.Count <= (2 * Places.Count) + 64) return;
             Expiry.Clear();
-            foreach (var (live, record) in Records) Expiry.File(live, record.ExpiresAt);
+            foreach (var (live, place) in Places) Expiry.File(live, place.Record!.ExpiresAt);
         }
     }
 }

@@ -5,9 +5,8 @@ namespace Sojourn.Storage;
 /// <summary>What a store keeps under a key: the document's bytes, an expiry, labels to be found by, and a version. Immutable.</summary>
 public sealed class SessionRecord
 {
-    /// <summary>Bits that no time has, kept beside the time, since a store in memory holds millions of these.</summary>
+    /// <summary>A bit that no time has, kept beside the time, since a store in memory holds millions of these.</summary>
     private const long WellFormed = 1L << 62;
-    private const long Held = long.MinValue;
     private long _expiresAtTicks;
     private readonly string[]? _labels;
 
@@ -33,19 +32,22 @@ public sealed class SessionRecord
     public ReadOnlyMemory<byte> Document { get; }
 
     /// <summary>When the session ends unless it is used before, in UTC.</summary>
-    public DateTimeOffset ExpiresAt => new(Volatile.Read(ref _expiresAtTicks) & ~(WellFormed | Held), TimeSpan.Zero);
+    public DateTimeOffset ExpiresAt => new(Volatile.Read(ref _expiresAtTicks) & ~WellFormed, TimeSpan.Zero);
 
     /// <summary>What an index finds the record by; empty when there is nothing.</summary>
     public ImmutableArray<string> Labels => _labels is null ? [] : System.Runtime.InteropServices.ImmutableCollectionsMarshal.AsImmutableArray(_labels);
 
     /// <summary>The store's own token of this state of the record.</summary>
-    public SessionVersion Version { get; }
+    public SessionVersion Version { get; private set; }
 
     /// <summary>Whether this process has read or written these very bytes before, so that they need no check.</summary>
     internal bool IsWellFormed => (_expiresAtTicks & WellFormed) != 0;
 
+    /// <summary>Where a store in memory has this record, or had it.</summary>
+    internal RecordPlace? Place { get; private set; }
+
     /// <summary>Whether a store in memory has this very record: whoever was handed it out need not ask for it again.</summary>
-    internal bool IsHeld => (Volatile.Read(ref _expiresAtTicks) & Held) != 0;
+    internal bool IsHeld => Place is { } place && ReferenceEquals(place.Record, this);
 
     /// <summary>The same record under another version: what a store hands back after it has written.</summary>
     /// <param name="version">The version the store gave it.</param>
@@ -70,10 +72,15 @@ public sealed class SessionRecord
     }
 
     /// <summary>The same record as a store in memory has it.</summary>
-    internal SessionRecord HeldAs(DateTimeOffset expiresAt, SessionVersion version) => With(expiresAt, version, (_expiresAtTicks & WellFormed) | Held);
+    internal SessionRecord HeldAt(RecordPlace place, DateTimeOffset expiresAt, SessionVersion version)
+    {
+        var held = With(expiresAt, version, _expiresAtTicks & WellFormed);
+        held.Place = place;
+        return held;
+    }
 
-    /// <summary>Another one takes its place, or none: to be called before that can be seen.</summary>
-    internal void MarkGone() => Interlocked.And(ref _expiresAtTicks, ~Held);
+    /// <summary>Becomes a record as a store in memory has it: for one that nobody else has seen.</summary>
+    internal void HoldAt(RecordPlace place, SessionVersion version) => (Place, Version) = (place, version);
 
     private SessionRecord With(DateTimeOffset expiresAt, SessionVersion version, long marks) => new(Document, expiresAt, Labels, version, marks);
 }
