@@ -69,6 +69,11 @@ internal struct Entry
 
     public readonly Entry WithValue(byte[] value) => _own is Owned own ? new(own.RawName, own.UnescapedName, value, isHidden: false) : new(this, value);
 
+    /// <summary>Whether this value can stand in the stored bytes where the old one does.</summary>
+    public readonly bool CanHold(byte[] value) => _own is null && value.Length == _valueLength;
+
+    public readonly void Overwrite(Span<byte> stored, byte[] value) => value.CopyTo(stored[_valueStart..]);
+
     /// <summary>The same entry for a document of other stored bytes.</summary>
     public readonly Entry MovedFrom(ReadOnlyMemory<byte> stored) => _own is Owned ? this : new(RawName(stored), null, Value(stored), isHidden: false);
 

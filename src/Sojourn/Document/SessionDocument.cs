@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using Sojourn.Storage;
@@ -31,14 +32,20 @@ internal sealed partial class SessionDocument
     /// <summary>Whether it says something else than the bytes that it was split from, or was written to.</summary>
     private bool _isChanged;
 
+    /// <summary>Whether the stored bytes are as it writes them.</summary>
+    private bool _isOfOurWriting;
+
+    /// <summary>What it is to be written to, where all that has changed is done in it already.</summary>
+    private byte[]? _writtenAhead;
+
     /// <summary>The <c>cookie</c> member as stored; empty in a document that has none.</summary>
     public ReadOnlyMemory<byte> Cookie
     {
         get => _cookie;
         set
         {
-            RequireOwn();
-            (_cookie, _isChanged) = (value, true);
+            BeginChange();
+            _cookie = value;
         }
     }
 
@@ -48,8 +55,8 @@ internal sealed partial class SessionDocument
         get => _metadata;
         set
         {
-            RequireOwn();
-            (_metadata, _readMetadata, _isChanged) = (value, null, true);
+            BeginChange();
+            (_metadata, _readMetadata) = (value, null);
         }
     }
 
@@ -136,7 +143,11 @@ internal sealed partial class SessionDocument
     public void Set(string name, byte[] value)
     {
         var index = IndexOf(name);
-        if (index >= 0)
+        if (index >= 0 && _isOfOurWriting && !_isChanged && _entries[index].CanHold(value))
+        {
+            SetAhead(_entries[index], value);
+        }
+        else if (index >= 0)
         {
             OwnEntries();
             _entries[index] = _entries[index].WithValue(value);
@@ -276,6 +287,12 @@ internal sealed partial class SessionDocument
     /// <param name="size">The <see cref="Length"/>, for whoever knows it already.</param>
     public byte[] ToUtf8(long size)
     {
+        if (_writtenAhead is { } written)
+        {
+            (_writtenAhead, _isChanged) = (null, false);
+            return written;
+        }
+
         OwnEntries();
         var bytes = new byte[size];
         var length = 1;
@@ -289,6 +306,26 @@ internal sealed partial class SessionDocument
 
         // The last member's comma gives way to the end.
         bytes[^1] = (byte)'}';
+        MoveTo(bytes, cookie, metadataName, metadata);
+        (_isChanged, _isOfOurWriting) = (false, true);
+        return bytes;
+    }
+
+    /// <summary>
+    /// A first change that leaves every member where it stands is done in a copy of the bytes: it is what is written then, and the entries stay shared.
+    /// </summary>
+    private void SetAhead(in Entry entry, byte[] value)
+    {
+        BeginChange();
+        var bytes = _stored.ToArray();
+        entry.Overwrite(bytes, value);
+        MoveTo(bytes, RangeOf(_cookie), RangeOf(MetadataName), RangeOf(_metadata));
+        _writtenAhead = bytes;
+    }
+
+    /// <summary>Goes on as slices of these bytes.</summary>
+    private void MoveTo(byte[] bytes, Range cookie, Range metadataName, Range metadata)
+    {
         _cookie = bytes.AsMemory(cookie);
         if (!_metadata.IsEmpty)
         {
@@ -296,9 +333,12 @@ internal sealed partial class SessionDocument
             _readMetadata = _readMetadata is { HasSlices: true } ? null : _readMetadata;
         }
 
-        (_stored, _isChanged) = (bytes, false);
-        return bytes;
+        _stored = bytes;
     }
+
+    /// <summary>Where a slice stands in its array.</summary>
+    private static Range RangeOf(ReadOnlyMemory<byte> slice) =>
+        MemoryMarshal.TryGetArray(slice, out var array) ? array.Offset..(array.Offset + array.Count) : default;
 
     /// <summary>Writes the first entries that stand together in the stored bytes, or else the first one.</summary>
     /// <returns>How many were written.</returns>
@@ -370,8 +410,7 @@ internal sealed partial class SessionDocument
 
     private void OwnEntries()
     {
-        RequireOwn();
-        _isChanged = true;
+        BeginChange();
         if (_sharesEntries)
         {
             _entries = Entries.ToArray();
@@ -379,12 +418,14 @@ internal sealed partial class SessionDocument
         }
     }
 
-    private void RequireOwn()
+    private void BeginChange()
     {
         if (IsShared)
         {
             throw new InvalidOperationException("The document is shared by requests, and was about to be changed for all of them.");
         }
+
+        (_isChanged, _writtenAhead) = (true, null);
     }
 
     private void Append(Entry entry)
