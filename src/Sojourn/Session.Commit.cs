@@ -61,7 +61,7 @@ public sealed partial class Session
 
     /// <summary>Whether a commit after the first could find anything to do: a change, an object to look at, something asked for.</summary>
     internal bool HasWork =>
-        _changes is { Count: > 0 }
+        !_changes.IsEmpty
             || _watched is not null
             || _cookie is not null
             || _flashesRead is not null
@@ -118,7 +118,7 @@ public sealed partial class Session
             Do(new CookieChange(CookieJson.Write(_cookie)));
         }
 
-        if (!_isRegenerated && (_changes is not { Count: > 0 } || (_operations.Options.IsExpress && !IsCopy && HasSameEntriesAsStored())))
+        if (!_isRegenerated && (_changes.IsEmpty || (_operations.Options.IsExpress && !IsCopy && HasSameEntriesAsStored())))
         {
             return false;
         }
@@ -131,8 +131,8 @@ public sealed partial class Session
     private bool HasSameEntriesAsStored() =>
         Record is null ? _document.IsEmpty : SessionDocument.Of(Record) is { } stored && _document.HasSameEntries(stored);
 
-    /// <summary>The record to store, and how many changes are in it.</summary>
-    internal (SessionRecord Record, int Changes) TakeBatch(DateTimeOffset now)
+    /// <summary>The record to store, and the last of the changes that are in it.</summary>
+    internal (SessionRecord Record, Change? Last) TakeBatch(DateTimeOffset now)
     {
         lock (_sync)
         {
@@ -140,7 +140,7 @@ public sealed partial class Session
         }
     }
 
-    private (SessionRecord Record, int Changes) TakeBatchUnlocked(DateTimeOffset now)
+    private (SessionRecord Record, Change? Last) TakeBatchUnlocked(DateTimeOffset now)
     {
         CollectChangesUnlocked();
         EnsureBegun();
@@ -158,7 +158,7 @@ public sealed partial class Session
         }
 
         var expiresAt = IsNoActivity ? Record!.ExpiresAt : FreshExpiry(now);
-        return (SessionRecord.OfWritten(OwnDocument().ToUtf8(length), expiresAt, LabelsUnlocked()), _changes?.Count ?? 0);
+        return (SessionRecord.OfWritten(OwnDocument().ToUtf8(length), expiresAt, LabelsUnlocked()), _changes.Last);
     }
 
     /// <summary>
@@ -177,13 +177,13 @@ public sealed partial class Session
             }
 
             using var activity = SojournDiagnostics.Start("sojourn.commit");
-            var (record, changes) = TakeBatchUnlocked(now);
+            var (record, last) = TakeBatchUnlocked(now);
             if (!store.TryReplaceHeld(Key, current, record))
             {
                 return false;
             }
 
-            MarkStoredUnlocked(record, changes, isVersionUnknown: false);
+            MarkStoredUnlocked(record, last, isVersionUnknown: false);
             return true;
         }
     }
@@ -200,16 +200,16 @@ public sealed partial class Session
         }
     }
 
-    /// <summary>The first <paramref name="changes"/> changes are in the record now; later ones are still to be saved.</summary>
-    internal void MarkStored(SessionRecord record, int changes, bool isVersionUnknown)
+    /// <summary>The changes up to the <paramref name="last"/> are in the record now; later ones are still to be saved.</summary>
+    internal void MarkStored(SessionRecord record, Change? last, bool isVersionUnknown)
     {
         lock (_sync)
         {
-            MarkStoredUnlocked(record, changes, isVersionUnknown);
+            MarkStoredUnlocked(record, last, isVersionUnknown);
         }
     }
 
-    private void MarkStoredUnlocked(SessionRecord record, int changes, bool isVersionUnknown)
+    private void MarkStoredUnlocked(SessionRecord record, Change? last, bool isVersionUnknown)
     {
         if (_document.IsRemembered)
         {
@@ -222,7 +222,7 @@ public sealed partial class Session
         _isRegenerated = false;
         IsVersionUnknown = isVersionUnknown;
         WasWritten = true;
-        _changes?.RemoveRange(0, changes);
+        _changes.RemoveThrough(last);
         WatchStored();
     }
 
@@ -253,13 +253,10 @@ public sealed partial class Session
                 throw new SessionStoreException("The stored session became unreadable while the request ran.");
             }
 
-            if (_changes is { Count: > 0 })
+            if (!_changes.IsEmpty)
             {
                 document = document.Owned();
-                foreach (var change in _changes)
-                {
-                    change.Apply(document);
-                }
+                _changes.Apply(document);
             }
 
             Record = fresh;
@@ -283,7 +280,7 @@ public sealed partial class Session
         }
     }
 
-    private bool NeedsNewIdUnlocked => _changes?.Exists(static change => change.NeedsNewId) == true;
+    private bool NeedsNewIdUnlocked => _changes.NeedNewId;
 
     /// <summary>Forgets what is not saved, as for a handler that threw.</summary>
     internal void Discard()

@@ -72,7 +72,7 @@ public sealed partial class Session
     {
         EnsureBegun();
         change.Apply(OwnDocument());
-        (_changes ??= new(capacity: 2)).Add(change);
+        _changes.Add(change);
     }
 
     /// <summary>Gives a new session the members that it is stored with. Not before they are needed: most new sessions are never stored.</summary>
@@ -257,7 +257,7 @@ public sealed partial class Session
 
     private void DropPending()
     {
-        _changes = null;
+        _changes = default;
         _watched = null;
         _flashesRead = null;
         _flashesSet = null;

@@ -14,7 +14,7 @@ public sealed partial class Session
     private readonly Lock _sync = new();
     private readonly ISessionOperations _operations;
     private readonly ISessionHost? _host;
-    private List<Change>? _changes;
+    private PendingChanges _changes;
     private List<WatchedObject>? _watched;
     private Dictionary<string, ReadOnlyMemory<byte>>? _flashesRead;
     private HashSet<string>? _flashesSet;

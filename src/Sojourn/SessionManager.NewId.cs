@@ -1,5 +1,6 @@
 using Sojourn.Administration;
 using Sojourn.Diagnostics;
+using Sojourn.Document;
 using Sojourn.Events;
 using Sojourn.Storage;
 
@@ -120,14 +121,14 @@ public sealed partial class SessionManager
         var newKey = KeyOf(newId);
         var now = await GetFreshAsync(session, key, handedOn, isCopyEnough: false, cancellationToken).ConfigureAwait(false);
         var oldKey = session.Key;
-        var (record, changes) = TakeBatchOfNewId(session, now);
+        var (record, last) = TakeBatchOfNewId(session, now);
         await CreateAsync(session, newKey, record, session.Labels(), cancellationToken).ConfigureAwait(false);
 
         // From here on the visitor has the new id.
         session.TakeId(newId, newKey);
         try
         {
-            (record, changes) = await RemoveOldAsync(session, oldKey, newKey, record, changes, now, cancellationToken).ConfigureAwait(false);
+            (record, last) = await RemoveOldAsync(session, oldKey, newKey, record, last, now, cancellationToken).ConfigureAwait(false);
         }
         catch (Exception e) when (Unknown(e) is not null)
         {
@@ -136,12 +137,12 @@ public sealed partial class SessionManager
             throw;
         }
 
-        MarkCreated(session, record, changes);
+        MarkCreated(session, record, last);
     }
 
     /// <returns>The record under the new key, with what was written to the old one meanwhile.</returns>
-    private async ValueTask<(SessionRecord Record, int Changes)> RemoveOldAsync(
-        Session session, string oldKey, string newKey, SessionRecord record, int changes, DateTimeOffset now, CancellationToken cancellationToken)
+    private async ValueTask<(SessionRecord Record, Change? Last)> RemoveOldAsync(
+        Session session, string oldKey, string newKey, SessionRecord record, Change? last, DateTimeOffset now, CancellationToken cancellationToken)
     {
         for (var attempt = 1; ; attempt++)
         {
@@ -150,7 +151,7 @@ public sealed partial class SessionManager
             {
                 if (await RemoveAsync(oldKey, session.Record, cancellationToken, isMoving: true).ConfigureAwait(false))
                 {
-                    return (record, changes);
+                    return (record, last);
                 }
 
                 throw await UndoMoveAsync(session, newKey, cancellationToken).ConfigureAwait(false);
@@ -160,7 +161,7 @@ public sealed partial class SessionManager
             if (deleted.Outcome == WriteOutcome.Done)
             {
                 _documents.Forget(oldKey);
-                return (record, changes);
+                return (record, last);
             }
 
             // The old id may have renewed itself meanwhile: then its next one is dead as well.
@@ -171,7 +172,7 @@ public sealed partial class SessionManager
                 throw await UndoMoveAsync(session, newKey, cancellationToken).ConfigureAwait(false);
             }
 
-            (record, changes) = await CarryOverAsync(session, late, newKey, now, cancellationToken).ConfigureAwait(false);
+            (record, last) = await CarryOverAsync(session, late, newKey, now, cancellationToken).ConfigureAwait(false);
         }
     }
 

@@ -156,7 +156,7 @@ public sealed partial class SessionManager
     private async ValueTask<bool> ForwardAsync(Session session, string newId, Forwarding forwarding, DateTimeOffset now, CancellationToken cancellationToken)
     {
         var oldKey = session.Key;
-        var (record, changes) = TakeBatchOfNewId(session, now);
+        var (record, last) = TakeBatchOfNewId(session, now);
         await CreateAsync(session, forwarding.To, record, session.Labels(), cancellationToken).ConfigureAwait(false);
         for (var attempt = 1; ; attempt++)
         {
@@ -165,7 +165,7 @@ public sealed partial class SessionManager
             {
                 session.TakeId(newId, forwarding.To);
                 Watches.HaveMoved(oldKey, forwarding.To, session.KnownHandle);
-                MarkCreated(session, record, changes);
+                MarkCreated(session, record, last);
                 return true;
             }
 
@@ -178,12 +178,12 @@ public sealed partial class SessionManager
                 return false;
             }
 
-            (record, changes) = await CarryOverAsync(session, late, forwarding.To, now, cancellationToken).ConfigureAwait(false);
+            (record, last) = await CarryOverAsync(session, late, forwarding.To, now, cancellationToken).ConfigureAwait(false);
         }
     }
 
     /// <summary>A writer of the old id was faster: its work goes into the new record before the old one gives way.</summary>
-    private async ValueTask<(SessionRecord Record, int Changes)> CarryOverAsync(
+    private async ValueTask<(SessionRecord Record, Change? Last)> CarryOverAsync(
         Session session, SessionRecord late, string newKey, DateTimeOffset now, CancellationToken cancellationToken)
     {
         session.Rebase(late);
@@ -195,7 +195,7 @@ public sealed partial class SessionManager
             : throw new SessionStoreException("The record of the new id was changed before anybody knew the id.");
     }
 
-    private (SessionRecord Record, int Changes) TakeBatchOfNewId(Session session, DateTimeOffset now)
+    private (SessionRecord Record, Change? Last) TakeBatchOfNewId(Session session, DateTimeOffset now)
     {
         if (Options.RenewIdAfter is not null)
         {

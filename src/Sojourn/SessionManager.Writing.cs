@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Security.Cryptography;
 using Sojourn.Administration;
 using Sojourn.Diagnostics;
+using Sojourn.Document;
 using Sojourn.Events;
 using Sojourn.Storage;
 using Sojourn.Subjects;
@@ -53,13 +54,13 @@ public sealed partial class SessionManager
             var now = await GetFreshAsync(session, key, handedOn, isCopyEnough: true, cancellationToken).ConfigureAwait(false);
             for (var attempt = 1; ; attempt++)
             {
-                var (record, changes) = session.TakeBatch(now);
+                var (record, last) = session.TakeBatch(now);
                 var result = await _store.ReplaceAsync(session.Key, session.Record!, record, cancellationToken).ConfigureAwait(false);
                 if (result.Outcome == WriteOutcome.Done)
                 {
                     // Where the id was renewed meanwhile, the next in line has yet to find that out.
                     handOn = session.Key == key ? result.Record : null;
-                    session.MarkStored(result.Record ?? record, changes, isVersionUnknown: result.Record is null);
+                    session.MarkStored(result.Record ?? record, last, isVersionUnknown: result.Record is null);
                     return;
                 }
 
@@ -134,9 +135,9 @@ public sealed partial class SessionManager
 
     private async ValueTask CreateAsync(Session session, string key, CancellationToken cancellationToken)
     {
-        var (record, changes) = session.TakeBatch(Time.GetUtcNow());
+        var (record, last) = session.TakeBatch(Time.GetUtcNow());
         await CreateAsync(session, key, record, session.Labels(isNew: true), cancellationToken).ConfigureAwait(false);
-        MarkCreated(session, record, changes);
+        MarkCreated(session, record, last);
         _metrics.Created();
         _logger.Created();
     }
@@ -198,8 +199,8 @@ public sealed partial class SessionManager
     }
 
     /// <summary>Only the store knows the version of what it has just created, unless the version is the content.</summary>
-    private void MarkCreated(Session session, SessionRecord record, int changes) =>
-        session.MarkStored(_layout is null ? record : record.WithVersion(_layout.VersionOf(record)), changes, isVersionUnknown: _layout is null);
+    private void MarkCreated(Session session, SessionRecord record, Change? last) =>
+        session.MarkStored(_layout is null ? record : record.WithVersion(_layout.VersionOf(record)), last, isVersionUnknown: _layout is null);
 
     /// <summary>
     /// Begins from what the commit before this one stored, or from the store where this request does not know the version, or has outlived the deadline

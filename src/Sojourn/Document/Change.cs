@@ -9,6 +9,9 @@ namespace Sojourn.Document;
 /// <summary>One thing that a request did to the session. Applied to the request's own document at once, and again to the fresh one after a conflict.</summary>
 internal abstract class Change
 {
+    /// <summary>What the request did after it (<see cref="PendingChanges"/>).</summary>
+    public Change? Next { get; set; }
+
     /// <summary>Whether it is for a new id alone: never to be stored under the old one.</summary>
     public virtual bool NeedsNewId => false;
 
