@@ -164,6 +164,8 @@ internal sealed class CookieChange(byte[] cookie) : Change
 /// <summary>Values to JSON and back, with errors that name the entry.</summary>
 internal static class EntryValue
 {
+    private static readonly Type NullableInt32Converter = SimpleTypesContext.Default.NullableInt32.Converter.GetType();
+
     public static T? Read<T>(string name, ReadOnlySpan<byte> utf8, JsonTypeInfo<T> type)
     {
         if (typeof(T) == typeof(string) && utf8 is [(byte)'"', ..] && ReferenceEquals(type.Converter, JsonMetadataServices.StringConverter)
@@ -177,6 +179,11 @@ internal static class EntryValue
             && Utf8Parser.TryParse(utf8, out int number, out var length) && length == utf8.Length)
         {
             return (T)(object)number;
+        }
+
+        if (typeof(T) == typeof(int?) && IsPlain(type) && Utf8Parser.TryParse(utf8, out int some, out var end) && end == utf8.Length)
+        {
+            return (T)(object)some;
         }
 
         try
@@ -220,6 +227,12 @@ internal static class EntryValue
             throw new SessionEntryException(name, typeof(T), "cannot be written", (e as JsonException)?.Path, e);
         }
     }
+
+    /// <summary>Whether nobody says otherwise how a number that may be missing is read, nor how one is that may not.</summary>
+    private static bool IsPlain(JsonTypeInfo type) =>
+        type.Converter.GetType() == NullableInt32Converter
+        && type.Options.TryGetTypeInfo(typeof(int), out var number)
+        && ReferenceEquals(number.Converter, JsonMetadataServices.Int32Converter);
 
     private static bool WritesNumbersAsText(JsonTypeInfo type) =>
         (type.NumberHandling ?? type.Options.NumberHandling).HasFlag(JsonNumberHandling.WriteAsString);

@@ -36,25 +36,8 @@ public sealed class EntryValueTests
     {
         foreach (var options in new[] { Web, new JsonSerializerOptions { TypeInfoResolver = new DefaultJsonTypeInfoResolver() } })
         {
-            int? expected;
-            try
-            {
-                expected = JsonSerializer.Deserialize<int>(json, options);
-            }
-            catch (JsonException)
-            {
-                expected = null;
-            }
-
-            var utf8 = Encoding.UTF8.GetBytes(json);
-            if (expected is { } number)
-            {
-                Assert.Equal(number, EntryValue.Read("n", utf8, TypeOf<int>(options)));
-            }
-            else
-            {
-                Assert.Throws<SessionEntryException>(() => EntryValue.Read("n", utf8, TypeOf<int>(options)));
-            }
+            AssertReadAs<int>(json, options);
+            AssertReadAs<int?>(json, options);
         }
     }
 
@@ -71,6 +54,22 @@ public sealed class EntryValueTests
         var ownWay = new JsonSerializerOptions { TypeInfoResolver = new DefaultJsonTypeInfoResolver(), Converters = { new Hexadecimal() } };
         Assert.Equal("\"ff\""u8.ToArray(), EntryValue.Write("n", 255, TypeOf<int>(ownWay)));
         Assert.Equal(255, EntryValue.Read("n", "\"ff\""u8, TypeOf<int>(ownWay)));
+        Assert.Equal(16, EntryValue.Read("n", "10"u8, TypeOf<int>(ownWay)));
+        Assert.Equal(16, EntryValue.Read("n", "10"u8, TypeOf<int?>(ownWay)));
+    }
+
+    private static void AssertReadAs<T>(string json, JsonSerializerOptions options)
+    {
+        var utf8 = Encoding.UTF8.GetBytes(json);
+        try
+        {
+            var expected = JsonSerializer.Deserialize<T>(json, options);
+            Assert.Equal(expected, EntryValue.Read("n", utf8, TypeOf<T>(options)));
+        }
+        catch (JsonException)
+        {
+            Assert.Throws<SessionEntryException>(() => EntryValue.Read("n", utf8, TypeOf<T>(options)));
+        }
     }
 
     private static JsonTypeInfo<T> TypeOf<T>(JsonSerializerOptions options) => (JsonTypeInfo<T>)options.GetTypeInfo(typeof(T));
@@ -78,7 +77,7 @@ public sealed class EntryValueTests
     private sealed class Hexadecimal : JsonConverter<int>
     {
         public override int Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
-            int.Parse(reader.GetString()!, NumberStyles.HexNumber, CultureInfo.InvariantCulture);
+            int.Parse(reader.TokenType == JsonTokenType.Number ? Encoding.UTF8.GetString(reader.ValueSpan) : reader.GetString()!, NumberStyles.HexNumber, CultureInfo.InvariantCulture);
 
         public override void Write(Utf8JsonWriter writer, int value, JsonSerializerOptions options) =>
             writer.WriteStringValue(value.ToString("x", CultureInfo.InvariantCulture));
