@@ -1,6 +1,6 @@
 namespace Sojourn.Storage;
 
-/// <summary>Where a store in memory has the record of one key. Read by anyone; written by the store alone, under its lock.</summary>
+/// <summary>Where a store in memory has the record of one key, to be reached from the record itself. Used under the store's lock.</summary>
 internal sealed class RecordPlace
 {
     private SessionRecord? _record;
@@ -8,7 +8,11 @@ internal sealed class RecordPlace
     /// <summary>What is stored; <see langword="null"/> once nothing is.</summary>
     public SessionRecord? Record
     {
-        get => Volatile.Read(ref _record);
-        set => Volatile.Write(ref _record, value);
+        get => _record;
+        set
+        {
+            _record?.MarkGone();
+            _record = value;
+        }
     }
 }

@@ -5,8 +5,9 @@ namespace Sojourn.Storage;
 /// <summary>What a store keeps under a key: the document's bytes, an expiry, labels to be found by, and a version. Immutable.</summary>
 public sealed class SessionRecord
 {
-    /// <summary>A bit that no time has, kept beside the time, since a store in memory holds millions of these.</summary>
+    /// <summary>Bits that no time has, kept beside the time, since a store in memory holds millions of these.</summary>
     private const long WellFormed = 1L << 62;
+    private const long Held = long.MinValue;
     private long _expiresAtTicks;
     private readonly string[]? _labels;
 
@@ -32,7 +33,7 @@ public sealed class SessionRecord
     public ReadOnlyMemory<byte> Document { get; }
 
     /// <summary>When the session ends unless it is used before, in UTC.</summary>
-    public DateTimeOffset ExpiresAt => new(Volatile.Read(ref _expiresAtTicks) & ~WellFormed, TimeSpan.Zero);
+    public DateTimeOffset ExpiresAt => new(Volatile.Read(ref _expiresAtTicks) & ~(WellFormed | Held), TimeSpan.Zero);
 
     /// <summary>What an index finds the record by; empty when there is nothing.</summary>
     public ImmutableArray<string> Labels => _labels is null ? [] : System.Runtime.InteropServices.ImmutableCollectionsMarshal.AsImmutableArray(_labels);
@@ -47,7 +48,7 @@ public sealed class SessionRecord
     internal RecordPlace? Place { get; private set; }
 
     /// <summary>Whether a store in memory has this very record: whoever was handed it out need not ask for it again.</summary>
-    internal bool IsHeld => Place is { } place && ReferenceEquals(place.Record, this);
+    internal bool IsHeld => (Volatile.Read(ref _expiresAtTicks) & Held) != 0;
 
     /// <summary>The same record under another version: what a store hands back after it has written.</summary>
     /// <param name="version">The version the store gave it.</param>
@@ -75,12 +76,15 @@ public sealed class SessionRecord
     internal SessionRecord HeldAt(RecordPlace place, DateTimeOffset expiresAt, SessionVersion version)
     {
         var held = With(expiresAt, version, _expiresAtTicks & WellFormed);
-        held.Place = place;
+        held.HoldAt(place, version);
         return held;
     }
 
     /// <summary>Becomes a record as a store in memory has it: for one that nobody else has seen.</summary>
-    internal void HoldAt(RecordPlace place, SessionVersion version) => (Place, Version) = (place, version);
+    internal void HoldAt(RecordPlace place, SessionVersion version) => (Place, Version, _expiresAtTicks) = (place, version, _expiresAtTicks | Held);
+
+    /// <summary>Another one takes its place, or none: to be called before that can be seen.</summary>
+    internal void MarkGone() => Interlocked.And(ref _expiresAtTicks, ~Held);
 
     private SessionRecord With(DateTimeOffset expiresAt, SessionVersion version, long marks) => new(Document, expiresAt, Labels, version, marks);
 }
