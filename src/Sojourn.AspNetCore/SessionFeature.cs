@@ -155,7 +155,8 @@ internal sealed partial class SessionFeature(HttpContext context, SessionService
         // Parallel tasks of a request may all be the first; the guard is the request's own object.
         lock (Guard)
         {
-            return new(_loading ??= LoadOnceAsync());
+            _loading ??= LoadOnceAsync();
+            return _loading.IsCompletedSuccessfully ? default : new(_loading);
         }
     }
 

@@ -13,8 +13,16 @@ internal sealed class VerifiedToken(string id, bool isSignedWithFirst) : KnownSe
     /// <summary>Whether the first secret signed it; if not, it is to be signed anew.</summary>
     public bool IsSignedWithFirst => isSignedWithFirst;
 
-    /// <summary>The token, where it is remembered, and when that began.</summary>
-    public (byte[] Ascii, bool IsEncoded, long Since) Sent { get; set; } = ([], false, 0);
+    /// <summary>The token, where it is remembered.</summary>
+    public byte[] Ascii { get; private set; } = [];
+
+    public bool IsEncoded { get; private set; }
+
+    /// <summary>When it was remembered.</summary>
+    public long Since { get; private set; }
+
+    /// <summary>To be called before it is remembered.</summary>
+    public void Keep(byte[] ascii, bool isEncoded, long since) => (Ascii, IsEncoded, Since) = (ascii, isEncoded, since);
 }
 
 /// <summary>
@@ -41,13 +49,7 @@ internal sealed class VerifiedTokens(TimeProvider time)
 
     public VerifiedToken? Find(ReadOnlySpan<char> value, bool isEncoded)
     {
-        if (Volatile.Read(ref _table).Places.Find(HashOf(value)) is not { } token)
-        {
-            return null;
-        }
-
-        var (ascii, wasEncoded, since) = token.Sent;
-        if (wasEncoded != isEncoded || ascii.Length != value.Length)
+        if (Volatile.Read(ref _table).Places.Find(HashOf(value)) is not { } token || token.IsEncoded != isEncoded || token.Ascii.Length != value.Length)
         {
             return null;
         }
@@ -55,9 +57,9 @@ internal sealed class VerifiedTokens(TimeProvider time)
         // Sixteen bytes are compared at once: there is no first one that differs.
         Span<byte> end = stackalloc byte[EndLength];
         return Ascii.FromUtf16(EndOf<char>(value), end, out _) == OperationStatus.Done
-            && Vector128.Create<byte>(end) == Vector128.Create(EndOf<byte>(ascii))
-            && Ascii.Equals(ascii, value)
-            && time.GetElapsedTime(since) < KeptFor
+            && Vector128.Create<byte>(end) == Vector128.Create(EndOf<byte>(token.Ascii))
+            && Ascii.Equals(token.Ascii, value)
+            && time.GetElapsedTime(token.Since) < KeptFor
                 ? token
                 : null;
     }
@@ -74,7 +76,7 @@ internal sealed class VerifiedTokens(TimeProvider time)
         var ascii = new byte[value.Length];
         if (Ascii.FromUtf16(value, ascii, out _) == OperationStatus.Done)
         {
-            token.Sent = (ascii, isEncoded, now);
+            token.Keep(ascii, isEncoded, now);
             places.Remember(hash, token);
         }
     }

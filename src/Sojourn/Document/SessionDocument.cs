@@ -268,6 +268,11 @@ internal sealed partial class SessionDocument
     {
         get
         {
+            if (_writtenAhead is { } written)
+            {
+                return written.Length;
+            }
+
             long length = 2 + MemberLength("cookie".Length, Cookie.Length) + MemberLength(MetadataName.Length, Metadata.Length);
             foreach (ref readonly var entry in Entries)
             {
