@@ -145,7 +145,12 @@ internal sealed partial class SessionFeature(HttpContext context, SessionService
     }
 
     /// <summary>Loads the session, unless that was done or tried before. A store that fails is remembered and not thrown.</summary>
-    public ValueTask LoadAsync()
+    public ValueTask LoadAsync() => LoadAsync(null);
+
+    /// <summary>The same where the request has just begun, so that nobody looks at the clock again.</summary>
+    public ValueTask LoadAtOnceAsync() => LoadAsync(_beganAt);
+
+    private ValueTask LoadAsync(DateTimeOffset? now)
     {
         if (Session is not null || LoadFailure is not null)
         {
@@ -155,15 +160,15 @@ internal sealed partial class SessionFeature(HttpContext context, SessionService
         // Parallel tasks of a request may all be the first; the guard is the request's own object.
         lock (Guard)
         {
-            _loading ??= LoadOnceAsync();
+            _loading ??= LoadOnceAsync(now ?? services.Time.GetUtcNow());
             return _loading.IsCompletedSuccessfully ? default : new(_loading);
         }
     }
 
-    private Task LoadOnceAsync()
+    private Task LoadOnceAsync(DateTimeOffset now)
     {
-        _incoming = services.Tokens.Read(context.Request);
-        var loading = services.LoadAsync(context, this, _incoming, said?.Use);
+        _incoming = services.Tokens.Read(context.Request, now);
+        var loading = services.LoadAsync(context, this, _incoming, said?.Use, now);
         if (!loading.IsCompletedSuccessfully || services.Binder is not null)
         {
             return WaitAsync(loading);

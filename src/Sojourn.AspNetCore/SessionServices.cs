@@ -47,7 +47,9 @@ internal sealed class SessionServices(
     public SessionFeature? Begin(HttpContext context, bool isUse, out ValueTask loading)
     {
         loading = default;
-        var feature = SessionFeature.Of(context, Name) ?? New(context);
+        var feature = SessionFeature.Of(context, Name);
+        var isNew = feature is null;
+        feature ??= New(context);
         if (feature is null)
         {
             return null;
@@ -58,7 +60,7 @@ internal sealed class SessionServices(
         feature.Attach();
         if (isUse || options.Load == SessionLoad.BeforeHandler || feature.Said()?.NamesIt == true || feature.WatchesHub)
         {
-            loading = feature.LoadAsync();
+            loading = isNew ? feature.LoadAtOnceAsync() : feature.LoadAsync();
         }
 
         return feature;
@@ -77,7 +79,7 @@ internal sealed class SessionServices(
     }
 
     /// <summary>Loads what a request's token stands for; <see langword="null"/> where it stands for nothing.</summary>
-    public ValueTask<Session?> LoadAsync(HttpContext context, SessionFeature feature, IncomingToken incoming, SessionUse? use)
+    public ValueTask<Session?> LoadAsync(HttpContext context, SessionFeature feature, IncomingToken incoming, SessionUse? use, DateTimeOffset now)
     {
         if (incoming.Token is not { } token)
         {
@@ -87,7 +89,7 @@ internal sealed class SessionServices(
         var key = token.Key ??= manager.KeyOf(token.Id);
         return use == SessionUse.Exclusive
             ? LoadExclusiveAsync(context, feature, token.Id, key)
-            : manager.FindHeld(token.Id, token, feature) is { } session ? new(session)
+            : manager.FindHeld(token.Id, token, feature, now) is { } session ? new(session)
             : manager.LoadAsync(token.Id, key, feature, isCopyEnough: true, context.RequestAborted);
     }
 

@@ -63,7 +63,6 @@ public static class SojournServiceExtensions
             provider.OptionsFor(name),
             provider.GetRequiredService<IOptionsMonitor<SessionTransportOptions>>().Get(name),
             provider.GetFor<SessionToken>(name),
-            provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<SessionMetrics>(),
             provider.GetRequiredService<ILogger<SessionTokens>>(),
             ExpressFor(name, provider)));

@@ -23,9 +23,8 @@ internal static class Deadlines
             return asked.Value;
         }
 
-        var share = idleTimeout / 20;
-        var longest = share < LongestTouchInterval ? share : LongestTouchInterval;
-        return longest - (longest / 1024 * ((uint)KeyHash.Of(key) % 256));
+        var longest = Math.Min(idleTimeout.Ticks / 20, LongestTouchInterval.Ticks);
+        return new(longest - (longest / 1024 * ((uint)KeyHash.Of(key) % 256)));
     }
 
     /// <summary>Whether moving the expiry is worth a write: not while it is fresher than the interval. Without an interval it is moved back, too.</summary>

@@ -14,12 +14,12 @@ public sealed partial class SessionManager
     /// The session whose record this process has read before, if it is still what a store in memory has, or a near cache: neither is searched for it.
     /// <see langword="null"/> where that is not so, and it is to be loaded.
     /// </summary>
-    internal Session? FindHeld(string id, KnownSession known, ISessionHost host)
+    internal Session? FindHeld(string id, KnownSession known, ISessionHost host, DateTimeOffset now)
     {
         if ((!_store.HandsOutItsOwn && !_store.KeepsCopies)
             || _documents.Find(known) is not { } document
             || _store.FindHeld(document) is not { } record
-            || !IsAlive(record, document.OwnMetadata, Time.GetUtcNow()))
+            || !IsAlive(record, document.OwnMetadata, now))
         {
             return null;
         }

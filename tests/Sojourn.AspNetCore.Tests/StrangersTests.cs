@@ -27,7 +27,7 @@ public sealed class StrangersTests
             var header = forger.Next();
             var context = new DefaultHttpContext();
             context.Request.Headers.Cookie = header;
-            Assert.True(tokens.Read(context.Request).Id is null, header);
+            Assert.True(tokens.Read(context.Request, DateTimeOffset.UnixEpoch).Id is null, header);
         }
 
         Assert.Equal(0, _store.Calls);

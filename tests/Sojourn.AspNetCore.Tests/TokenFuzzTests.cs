@@ -40,7 +40,7 @@ public sealed partial class TokenFuzzTests
             {
                 var context = new DefaultHttpContext();
                 context.Request.Headers.Cookie = text;
-                Assert.Equal((text, Model(text)), (text, tokens.Read(context.Request).Id));
+                Assert.Equal((text, Model(text)), (text, tokens.Read(context.Request, DateTimeOffset.UnixEpoch).Id));
             }
         }
     }
@@ -59,10 +59,12 @@ public sealed partial class TokenFuzzTests
             var text = Encoding.Latin1.GetString(header);
             var asked = new DefaultHttpContext();
             asked.Request.Headers.Authorization = text;
-            Assert.Equal((text, ModelOfToken(Authorization().Match(text).Groups["token"].Value.Trim(' ', '\t'))), (text, tokens.Read(asked.Request).Id));
+            Assert.Equal(
+                (text, ModelOfToken(Authorization().Match(text).Groups["token"].Value.Trim(' ', '\t'))),
+                (text, tokens.Read(asked.Request, DateTimeOffset.UnixEpoch).Id));
             var named = new DefaultHttpContext();
             named.Request.Headers["X-Session-Id"] = text;
-            Assert.Equal((text, ModelOfToken(text.Trim(' ', '\t'))), (text, tokens.Read(named.Request).Id));
+            Assert.Equal((text, ModelOfToken(text.Trim(' ', '\t'))), (text, tokens.Read(named.Request, DateTimeOffset.UnixEpoch).Id));
         }
     }
 

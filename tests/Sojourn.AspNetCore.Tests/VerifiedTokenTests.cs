@@ -16,16 +16,16 @@ public sealed class VerifiedTokenTests
     [Fact]
     public void A_token_is_remembered_once_it_comes_again_and_for_a_minute()
     {
-        var tokens = new VerifiedTokens(_time);
+        var tokens = new VerifiedTokens();
         var verified = new VerifiedToken("id", isSignedWithFirst: true);
-        tokens.Note("s:id.its-signature", isEncoded: false, verified);
-        Assert.Null(tokens.Find("s:id.its-signature", isEncoded: false));
-        tokens.Note("s:id.its-signature", isEncoded: false, verified);
-        Assert.Same(verified, tokens.Find("s:id.its-signature", isEncoded: false));
+        tokens.Note("s:id.its-signature", isEncoded: false, verified, _time.GetUtcNow());
+        Assert.Null(tokens.Find("s:id.its-signature", isEncoded: false, _time.GetUtcNow()));
+        tokens.Note("s:id.its-signature", isEncoded: false, verified, _time.GetUtcNow());
+        Assert.Same(verified, tokens.Find("s:id.its-signature", isEncoded: false, _time.GetUtcNow()));
         _time.Advance(TimeSpan.FromSeconds(59));
-        Assert.Same(verified, tokens.Find("s:id.its-signature", isEncoded: false));
+        Assert.Same(verified, tokens.Find("s:id.its-signature", isEncoded: false, _time.GetUtcNow()));
         _time.Advance(TimeSpan.FromSeconds(1));
-        Assert.Null(tokens.Find("s:id.its-signature", isEncoded: false));
+        Assert.Null(tokens.Find("s:id.its-signature", isEncoded: false, _time.GetUtcNow()));
     }
 
     /// <summary>A table that is too small for the tokens that are busy gives way to a larger one, and that to a smaller one when the rush is over.</summary>
@@ -33,7 +33,7 @@ public sealed class VerifiedTokenTests
     public void As_many_are_remembered_as_are_busy()
     {
         const int Busy = 60_000;
-        var tokens = new VerifiedTokens(_time);
+        var tokens = new VerifiedTokens();
         for (var round = 0; round < 5; round++)
         {
             for (var i = 0; i < Busy; i++) Use(i);
@@ -55,28 +55,28 @@ public sealed class VerifiedTokenTests
         Assert.DoesNotContain(Enumerable.Range(100, Busy - 100), IsRemembered);
 
         static string At(int i) => $"s:id{i}.{i * 7919L:x16}";
-        bool IsRemembered(int i) => tokens.Find(At(i), isEncoded: false) is not null;
+        bool IsRemembered(int i) => tokens.Find(At(i), isEncoded: false, _time.GetUtcNow()) is not null;
         void Use(int i)
         {
-            if (!IsRemembered(i)) tokens.Note(At(i), isEncoded: false, new VerifiedToken($"id{i}", isSignedWithFirst: true));
+            if (!IsRemembered(i)) tokens.Note(At(i), isEncoded: false, new VerifiedToken($"id{i}", isSignedWithFirst: true), _time.GetUtcNow());
         }
     }
 
     [Fact]
     public void Only_the_very_token_is_found_and_only_as_it_was_sent()
     {
-        var tokens = new VerifiedTokens(_time);
+        var tokens = new VerifiedTokens();
         const string Known = "s:id.its-signature";
-        tokens.Note(Known, isEncoded: false, new VerifiedToken("id", isSignedWithFirst: true));
-        tokens.Note(Known, isEncoded: false, new VerifiedToken("id", isSignedWithFirst: true));
-        Assert.Null(tokens.Find(Known, isEncoded: true));
+        tokens.Note(Known, isEncoded: false, new VerifiedToken("id", isSignedWithFirst: true), _time.GetUtcNow());
+        tokens.Note(Known, isEncoded: false, new VerifiedToken("id", isSignedWithFirst: true), _time.GetUtcNow());
+        Assert.Null(tokens.Find(Known, isEncoded: true, _time.GetUtcNow()));
         for (var i = 0; i < Known.Length; i++)
         {
-            Assert.Null(tokens.Find(Known[..i] + (char)(Known[i] ^ 1) + Known[(i + 1)..], isEncoded: false));
-            Assert.Null(tokens.Find(Known.AsSpan(0, i), isEncoded: false));
+            Assert.Null(tokens.Find(Known[..i] + (char)(Known[i] ^ 1) + Known[(i + 1)..], isEncoded: false, _time.GetUtcNow()));
+            Assert.Null(tokens.Find(Known.AsSpan(0, i), isEncoded: false, _time.GetUtcNow()));
         }
 
-        Assert.Null(tokens.Find(Known + "x", isEncoded: false));
+        Assert.Null(tokens.Find(Known + "x", isEncoded: false, _time.GetUtcNow()));
     }
 
     [Fact]

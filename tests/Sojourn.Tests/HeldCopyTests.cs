@@ -78,8 +78,8 @@ public sealed class HeldCopyTests
                 break;
         }
 
-        Assert.Null(all.Here.Sessions.FindHeld(id, known, new Visit(all.Clock)));
-        Assert.Null(all.Here.Sessions.FindHeld(id, new() { Key = key }, new Visit(all.Clock)));
+        Assert.Null(all.Here.Sessions.FindHeld(id, known, new Visit(all.Clock), all.Clock.GetUtcNow()));
+        Assert.Null(all.Here.Sessions.FindHeld(id, new() { Key = key }, new Visit(all.Clock), all.Clock.GetUtcNow()));
     }
 
     /// <summary>Whatever is done here and elsewhere, told or not: what is found is what the cache gives, to the object, and says what its bytes say.</summary>
@@ -217,7 +217,7 @@ public sealed class HeldCopyTests
         }
 
         public Session? Find(Session session, KnownSession? known = null) =>
-            Here.Sessions.FindHeld(session.Id, known ?? new() { Key = session.Key }, new Visit(Clock));
+            Here.Sessions.FindHeld(session.Id, known ?? new() { Key = session.Key }, new Visit(Clock), Clock.GetUtcNow());
 
         public Task<Session> NewBusyAsync() => Here.NewBusyAsync("ada");
 

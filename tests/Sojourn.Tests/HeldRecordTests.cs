@@ -97,8 +97,8 @@ public sealed class HeldRecordTests
                 break;
         }
 
-        Assert.Null(engine.Sessions.FindHeld(id, known, new Visit(_clock)));
-        Assert.Null(engine.Sessions.FindHeld(id, new() { Key = key }, new Visit(_clock)));
+        Assert.Null(engine.Sessions.FindHeld(id, known, new Visit(_clock), _clock.GetUtcNow()));
+        Assert.Null(engine.Sessions.FindHeld(id, new() { Key = key }, new Visit(_clock), _clock.GetUtcNow()));
 
         // Nor is what was in it kept in memory, once this engine knows of the end.
         Assert.Null(await engine.Sessions.LoadAsync(id, Token));
@@ -261,7 +261,7 @@ public sealed class HeldRecordTests
     }
 
     private static Session? Find(Engine engine, Session session, KnownSession? known = null) =>
-        engine.Sessions.FindHeld(session.Id, known ?? new() { Key = session.Key }, new Visit(Engine.NewClock()));
+        engine.Sessions.FindHeld(session.Id, known ?? new() { Key = session.Key }, new Visit(Engine.NewClock()), engine.Sessions.Time.GetUtcNow());
 
     private static Task<Session> NewBusyAsync(Engine engine) => engine.NewBusyAsync("ada");
 

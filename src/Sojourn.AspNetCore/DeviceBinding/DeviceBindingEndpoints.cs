@@ -187,7 +187,7 @@ internal sealed class DeviceBindingEndpoints(
     private (int, string) Gone(HttpContext context, string id)
     {
         var now = services.Time.GetUtcNow();
-        if (services.Tokens.Read(context.Request).Token is not null
+        if (services.Tokens.Read(context.Request, services.Time.GetUtcNow()).Token is not null
             && !(DeviceProof.ClaimedChallenge(ProofOf(context)) is { } challenge && binder.HasComeAgain(challenge, id, now)))
         {
             Challenge(context.Response, id, binder.ComeAgain(id, now));
@@ -201,7 +201,7 @@ internal sealed class DeviceBindingEndpoints(
     /// <summary>The session of the request's own cookie, as it is stored now. No request's session: nothing here counts as its use.</summary>
     private async ValueTask<Session?> LoadAsync(HttpContext context)
     {
-        if (services.Tokens.Read(context.Request).Token is not { } token)
+        if (services.Tokens.Read(context.Request, services.Time.GetUtcNow()).Token is not { } token)
         {
             return null;
         }

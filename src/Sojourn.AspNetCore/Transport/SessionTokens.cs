@@ -19,7 +19,7 @@ internal sealed class SessionTokens
 {
     private readonly SojournOptions _options;
     private readonly SessionToken _token;
-    private readonly VerifiedTokens _verified;
+    private readonly VerifiedTokens _verified = new();
     private readonly SessionMetrics _metrics;
     private readonly ILogger _logger;
     private readonly ExpressRules? _express;
@@ -28,12 +28,11 @@ internal sealed class SessionTokens
     private readonly string _vary;
 
     public SessionTokens(
-        SojournOptions options, SessionTransportOptions transports, SessionToken token, TimeProvider time, SessionMetrics metrics,
-        ILogger<SessionTokens> logger, ExpressRules? express)
+        SojournOptions options, SessionTransportOptions transports, SessionToken token, SessionMetrics metrics, ILogger<SessionTokens> logger,
+        ExpressRules? express)
     {
         _options = options;
         _token = token;
-        _verified = new VerifiedTokens(time);
         _metrics = metrics;
         _logger = logger;
         _express = express;
@@ -49,9 +48,9 @@ internal sealed class SessionTokens
     /// <summary>
     /// Of several tokens the one that verifies counts. The client is answered as it sent that one, or else as it spoke at all, or else by the first transport.
     /// </summary>
-    public IncomingToken Read(HttpRequest request)
+    public IncomingToken Read(HttpRequest request, DateTimeOffset now)
     {
-        var candidates = new TokenCandidates(this);
+        var candidates = new TokenCandidates(this, now);
         ISessionTransport? spoken = null;
         ISessionTransport? bearer = null;
         foreach (var transport in _transports)
@@ -78,9 +77,9 @@ internal sealed class SessionTokens
     }
 
     /// <summary>Checks one token; <see langword="null"/> when it was not signed here.</summary>
-    public VerifiedToken? Verify(ReadOnlySpan<char> value, bool isEncoded)
+    public VerifiedToken? Verify(ReadOnlySpan<char> value, bool isEncoded, DateTimeOffset now)
     {
-        if (_verified.Find(value, isEncoded) is { } known)
+        if (_verified.Find(value, isEncoded, now) is { } known)
         {
             return known;
         }
@@ -92,7 +91,7 @@ internal sealed class SessionTokens
         }
 
         var token = new VerifiedToken(id, isSignedWithFirst);
-        _verified.Note(value, isEncoded, token);
+        _verified.Note(value, isEncoded, token, now);
         return token;
     }
 

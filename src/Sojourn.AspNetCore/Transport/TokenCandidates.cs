@@ -11,9 +11,10 @@ public ref struct TokenCandidates
     /// <summary>A request full of forged tokens must not buy any amount of HMACs.</summary>
     private const int Most = 8;
     private readonly SessionTokens _tokens;
+    private readonly DateTimeOffset _now;
     private int _count;
 
-    internal TokenCandidates(SessionTokens tokens) => _tokens = tokens;
+    internal TokenCandidates(SessionTokens tokens, DateTimeOffset now) => (_tokens, _now) = (tokens, now);
 
     /// <summary>The token that verified.</summary>
     internal VerifiedToken? Token { get; private set; }
@@ -32,7 +33,7 @@ public ref struct TokenCandidates
         {
             Refuse();
         }
-        else if (!IsRefused && _tokens.Verify(token, isEncoded) is { } verified)
+        else if (!IsRefused && _tokens.Verify(token, isEncoded, _now) is { } verified)
         {
             if (Token is not null && !string.Equals(Token.Id, verified.Id, StringComparison.Ordinal))
             {

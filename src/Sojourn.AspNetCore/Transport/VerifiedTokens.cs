@@ -18,11 +18,11 @@ internal sealed class VerifiedToken(string id, bool isSignedWithFirst) : KnownSe
 
     public bool IsEncoded { get; private set; }
 
-    /// <summary>When it was remembered.</summary>
+    /// <summary>When it was remembered, in ticks.</summary>
     public long Since { get; private set; }
 
     /// <summary>To be called before it is remembered.</summary>
-    public void Keep(byte[] ascii, bool isEncoded, long since) => (Ascii, IsEncoded, Since) = (ascii, isEncoded, since);
+    public void Keep(byte[] ascii, bool isEncoded, DateTimeOffset since) => (Ascii, IsEncoded, Since) = (ascii, isEncoded, since.UtcTicks);
 }
 
 /// <summary>
@@ -34,7 +34,7 @@ internal sealed class VerifiedToken(string id, bool isSignedWithFirst) : KnownSe
 /// constant time, and the rest only where it is the same. It says only that the token was signed here, which does not change while the process runs; whether
 /// there is a session is asked of the store at every request.
 /// </remarks>
-internal sealed class VerifiedTokens(TimeProvider time)
+internal sealed class VerifiedTokens
 {
     private const int FewestPlaces = 16 * 1024;
     private const int MostPlaces = 256 * 1024;
@@ -45,9 +45,9 @@ internal sealed class VerifiedTokens(TimeProvider time)
     /// <summary>In characters, from a token's end: 96 bits of its signature, which nobody can choose or guess.</summary>
     private const int EndLength = 16;
     private static readonly TimeSpan KeptFor = TimeSpan.FromMinutes(1);
-    private Table _table = new(new(FewestPlaces), time.GetTimestamp());
+    private Table _table = new(new(FewestPlaces), since: default);
 
-    public VerifiedToken? Find(ReadOnlySpan<char> value, bool isEncoded)
+    public VerifiedToken? Find(ReadOnlySpan<char> value, bool isEncoded, DateTimeOffset now)
     {
         if (Volatile.Read(ref _table).Places.Find(HashOf(value)) is not { } token || token.IsEncoded != isEncoded || token.Ascii.Length != value.Length)
         {
@@ -59,14 +59,13 @@ internal sealed class VerifiedTokens(TimeProvider time)
         return Ascii.FromUtf16(EndOf<char>(value), end, out _) == OperationStatus.Done
             && Vector128.Create<byte>(end) == Vector128.Create(EndOf<byte>(token.Ascii))
             && Ascii.Equals(token.Ascii, value)
-            && time.GetElapsedTime(token.Since) < KeptFor
+            && now.UtcTicks - token.Since < KeptFor.Ticks
                 ? token
                 : null;
     }
 
-    public void Note(ReadOnlySpan<char> value, bool isEncoded, VerifiedToken token)
+    public void Note(ReadOnlySpan<char> value, bool isEncoded, VerifiedToken token, DateTimeOffset now)
     {
-        var now = time.GetTimestamp();
         var (places, hash) = (PlacesFor(now), HashOf(value));
         if (!places.IsAgain(hash) || value.Length is < EndLength or > MaxLength)
         {
@@ -85,11 +84,11 @@ internal sealed class VerifiedTokens(TimeProvider time)
     /// Counts a token, and begins anew where a minute is over or there was no room for its tokens: with more places where busy tokens take each other's, with
     /// fewer where most are not needed.
     /// </summary>
-    private SetAssociativeCache<VerifiedToken> PlacesFor(long now)
+    private SetAssociativeCache<VerifiedToken> PlacesFor(DateTimeOffset now)
     {
         var table = Volatile.Read(ref _table);
         var (noted, length) = (table.CountNoted(), table.Places.Length);
-        if (noted <= length && time.GetElapsedTime(table.Since, now) < KeptFor)
+        if (noted <= length && now - table.Since < KeptFor)
         {
             return table.Places;
         }
@@ -104,13 +103,13 @@ internal sealed class VerifiedTokens(TimeProvider time)
     private static int HashOf(ReadOnlySpan<char> value) => string.GetHashCode(EndOf(value), StringComparison.Ordinal);
 
     /// <summary>The places, and how many tokens were noted since when.</summary>
-    private sealed class Table(SetAssociativeCache<VerifiedToken> places, long since)
+    private sealed class Table(SetAssociativeCache<VerifiedToken> places, DateTimeOffset since)
     {
         private int _noted;
 
         public SetAssociativeCache<VerifiedToken> Places => places;
 
-        public long Since => since;
+        public DateTimeOffset Since => since;
 
         public int CountNoted() => Interlocked.Increment(ref _noted);
     }
