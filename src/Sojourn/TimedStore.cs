@@ -37,7 +37,7 @@ internal sealed class TimedStore(ISessionStore store, TimeSpan timeout, TimeProv
         return record;
     }
 
-    /// <summary>Replaces a record where the store <see cref="HandsOutItsOwn"/>, and is not searched. The new one becomes the store's own.</summary>
+    /// <summary>Replaces a record where the store <see cref="HandsOutItsOwn"/>, by a new one that becomes the store's own.</summary>
     /// <returns>False where another one is there, or none.</returns>
     public bool TryReplaceHeld(string key, SessionRecord current, SessionRecord next)
     {

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
 namespace Sojourn.Storage;
@@ -58,13 +59,11 @@ public sealed class MemorySessionStore : ISessionStore, IExpiringStore, ISession
         {
             lock (shard.Gate)
             {
-                if (shard.Places.ContainsKey(key)) return new(false);
+                if (shard.Records.ContainsKey(key)) return new(false);
                 if (Interlocked.Increment(ref _count) <= _maxSessions)
                 {
                     Label(key, record.Labels, except: []);
-                    var place = new RecordPlace();
-                    place.Record = record.HeldAt(place, record.ExpiresAt, NextVersion());
-                    shard.Places.Add(key, place);
+                    shard.Records.Add(key, record.HeldAs(record.ExpiresAt, NextVersion()));
                     shard.File(key, record.ExpiresAt);
                     return new(true);
                 }
@@ -83,25 +82,24 @@ public sealed class MemorySessionStore : ISessionStore, IExpiringStore, ISession
         var shard = ShardOf(key);
         lock (shard.Gate)
         {
-            if (shard.Find(key) is not { } place) return new(WriteResult.Gone);
-            if (place.Record!.Version != current.Version) return new(WriteResult.Conflict(place.Record));
-            return new(WriteResult.Done(Replace(shard, key, place, next.HeldAt(place, next.ExpiresAt, NextVersion()))));
+            ref var stored = ref shard.Records.GetRefOrNull(key);
+            if (Unsafe.IsNullRef(ref stored)) return new(WriteResult.Gone);
+            if (stored.Version != current.Version) return new(WriteResult.Conflict(stored));
+            return new(WriteResult.Done(Replace(shard, key, ref stored, next.HeldAs(next.ExpiresAt, NextVersion()))));
         }
     }
 
-    /// <summary>As <see cref="ReplaceAsync"/>, where this store has the very record that is known: it is not searched for it.</summary>
-    /// <param name="key">The key.</param>
-    /// <param name="current">The record that is known, of this store.</param>
-    /// <param name="next">The record to be stored, which becomes the store's own.</param>
-    /// <returns>False where another record has taken its place, or none.</returns>
+    /// <summary>As <see cref="ReplaceAsync"/> for a record that nobody else has seen, and that becomes the store's own.</summary>
+    /// <returns>False where another record is there, or none.</returns>
     internal bool TryReplaceHeld(string key, SessionRecord current, SessionRecord next)
     {
         var shard = ShardOf(key);
         lock (shard.Gate)
         {
-            if (!current.IsHeld) return false;
-            next.HoldAt(current.Place!, NextVersion());
-            Replace(shard, key, current.Place!, next);
+            ref var stored = ref shard.Records.GetRefOrNull(key);
+            if (Unsafe.IsNullRef(ref stored) || !ReferenceEquals(stored, current)) return false;
+            next.HoldAs(NextVersion());
+            Replace(shard, key, ref stored, next);
             return true;
         }
     }
@@ -113,10 +111,10 @@ public sealed class MemorySessionStore : ISessionStore, IExpiringStore, ISession
         var shard = ShardOf(key);
         lock (shard.Gate)
         {
-            if (shard.Find(key) is not { } place) return new(WriteResult.Gone);
-            var stored = place.Record!;
+            ref var stored = ref shard.Records.GetRefOrNull(key);
+            if (Unsafe.IsNullRef(ref stored)) return new(WriteResult.Gone);
             if (stored.Version != current.Version) return new(WriteResult.Conflict(stored));
-            return new(WriteResult.Done(Replace(shard, key, place, stored.HeldAt(place, expiresAt, stored.Version))));
+            return new(WriteResult.Done(Replace(shard, key, ref stored, stored.HeldAs(expiresAt, stored.Version))));
         }
     }
 
@@ -126,9 +124,9 @@ public sealed class MemorySessionStore : ISessionStore, IExpiringStore, ISession
         var shard = ShardOf(key);
         lock (shard.Gate)
         {
-            if (shard.Find(key) is not { } place) return new(WriteResult.Gone);
-            if (current is not null && place.Record!.Version != current.Version) return new(WriteResult.Conflict(place.Record));
-            Remove(shard, key, place);
+            if (!shard.Records.TryGetValue(key, out var stored)) return new(WriteResult.Gone);
+            if (current is not null && stored.Version != current.Version) return new(WriteResult.Conflict(stored));
+            Remove(shard, key, stored);
             return new(WriteResult.Done());
         }
     }
@@ -166,11 +164,11 @@ public sealed class MemorySessionStore : ISessionStore, IExpiringStore, ISession
             cancellationToken.ThrowIfCancellationRequested();
             lock (shard.Gate)
             {
-                foreach (var (key, place) in shard.Places)
+                foreach (var (key, record) in shard.Records)
                 {
                     if (afterKey is not null && string.CompareOrdinal(key, afterKey) <= 0) continue;
-                    if (page.Count < limit) page.Enqueue(place.Record!, key);
-                    else page.EnqueueDequeue(place.Record!, key);
+                    if (page.Count < limit) page.Enqueue(record, key);
+                    else page.EnqueueDequeue(record, key);
                 }
             }
         }
@@ -194,8 +192,8 @@ public sealed class MemorySessionStore : ISessionStore, IExpiringStore, ISession
             var shard = ShardOf(key);
             lock (shard.Gate)
             {
-                if (shard.Find(key) is not { } place || !place.Record!.Labels.Contains(label)) continue;
-                Remove(shard, key, place);
+                if (!shard.Records.TryGetValue(key, out var stored) || !stored.Labels.Contains(label)) continue;
+                Remove(shard, key, stored);
                 deleted++;
             }
         }
@@ -223,27 +221,27 @@ public sealed class MemorySessionStore : ISessionStore, IExpiringStore, ISession
     private SessionRecord? Read(string key)
     {
         var shard = ShardOf(key);
-        lock (shard.Gate) return shard.Find(key)?.Record;
+        lock (shard.Gate) return shard.Records.GetValueOrDefault(key);
     }
 
-    /// <summary>Puts a record in the place of the one that is there; the caller holds the shard.</summary>
-    private SessionRecord Replace(Shard shard, string key, RecordPlace place, SessionRecord next)
+    /// <summary>Puts a record in place of the one that is there; the caller holds the shard.</summary>
+    private SessionRecord Replace(Shard shard, string key, ref SessionRecord stored, SessionRecord next)
     {
-        var before = place.Record!;
+        var before = stored;
         Label(key, next.Labels, except: before.Labels);
-        place.Record = next;
+        before.MarkGone();
+        stored = next;
         Unlabel(key, before.Labels, except: next.Labels);
         shard.Refile(key, before.ExpiresAt, next.ExpiresAt);
         return next;
     }
 
     /// <summary>Deletes a record; the caller holds the shard.</summary>
-    private void Remove(Shard shard, string key, RecordPlace place)
+    private void Remove(Shard shard, string key, SessionRecord stored)
     {
-        var labels = place.Record!.Labels;
-        place.Record = null;
-        shard.Places.Remove(key);
-        Unlabel(key, labels, except: []);
+        stored.MarkGone();
+        shard.Records.Remove(key);
+        Unlabel(key, stored.Labels, except: []);
         Interlocked.Decrement(ref _count);
     }
 
@@ -290,14 +288,14 @@ public sealed class MemorySessionStore : ISessionStore, IExpiringStore, ISession
                 {
                     foreach (var key in batch)
                     {
-                        if (shard.Find(key) is not { } place) continue;
-                        if (stop || place.Record!.ExpiresAt > now)
+                        if (!shard.Records.TryGetValue(key, out var stored)) continue;
+                        if (stop || stored.ExpiresAt > now)
                         {
-                            shard.Expiry.File(key, place.Record!.ExpiresAt);
+                            shard.Expiry.File(key, stored.ExpiresAt);
                         }
                         else
                         {
-                            Remove(shard, key, place);
+                            Remove(shard, key, stored);
                             deleted++;
                         }
                     }
@@ -312,7 +310,7 @@ public sealed class MemorySessionStore : ISessionStore, IExpiringStore, ISession
     {
         public Lock Gate { get; } = new();
 
-        public PartedDictionary<RecordPlace> Places { get; } = new();
+        public PartedDictionary<SessionRecord> Records { get; } = new();
 
         public ExpiryWheel Expiry { get; } = new(now);
 
@@ -320,11 +318,9 @@ public sealed class MemorySessionStore : ISessionStore, IExpiringStore, ISession
         {
             get
             {
-                lock (Gate) return Places.Count;
+                lock (Gate) return Records.Count;
             }
         }
-
-        public RecordPlace? Find(string key) => Places.GetValueOrDefault(key);
 
         public void Refile(string key, DateTimeOffset from, DateTimeOffset to)
         {
@@ -335,9 +331,9 @@ public sealed class MemorySessionStore : ISessionStore, IExpiringStore, ISession
         public void File(string key, DateTimeOffset expiresAt)
         {
             Expiry.File(key, expiresAt);
-            if (Expiry.Count <= (2 * Places.Count) + 64) return;
+            if (Expiry.Count <= (2 * Records.Count) + 64) return;
             Expiry.Clear();
-            foreach (var (live, place) in Places) Expiry.File(live, place.Record!.ExpiresAt);
+            foreach (var (live, record) in Records) Expiry.File(live, record.ExpiresAt);
         }
     }
 }

@@ -44,9 +44,6 @@ public sealed class SessionRecord
     /// <summary>Whether this process has read or written these very bytes before, so that they need no check.</summary>
     internal bool IsWellFormed => (_expiresAtTicks & WellFormed) != 0;
 
-    /// <summary>Where a store in memory has this record, or had it.</summary>
-    internal RecordPlace? Place { get; private set; }
-
     /// <summary>Whether a store in memory has this very record: whoever was handed it out need not ask for it again.</summary>
     internal bool IsHeld => (Volatile.Read(ref _expiresAtTicks) & Held) != 0;
 
@@ -73,15 +70,10 @@ public sealed class SessionRecord
     }
 
     /// <summary>The same record as a store in memory has it.</summary>
-    internal SessionRecord HeldAt(RecordPlace place, DateTimeOffset expiresAt, SessionVersion version)
-    {
-        var held = With(expiresAt, version, _expiresAtTicks & WellFormed);
-        held.HoldAt(place, version);
-        return held;
-    }
+    internal SessionRecord HeldAs(DateTimeOffset expiresAt, SessionVersion version) => With(expiresAt, version, (_expiresAtTicks & WellFormed) | Held);
 
     /// <summary>Becomes a record as a store in memory has it: for one that nobody else has seen.</summary>
-    internal void HoldAt(RecordPlace place, SessionVersion version) => (Place, Version, _expiresAtTicks) = (place, version, _expiresAtTicks | Held);
+    internal void HoldAs(SessionVersion version) => (Version, _expiresAtTicks) = (version, _expiresAtTicks | Held);
 
     /// <summary>Another one takes its place, or none: to be called before that can be seen.</summary>
     internal void MarkGone() => Interlocked.And(ref _expiresAtTicks, ~Held);
