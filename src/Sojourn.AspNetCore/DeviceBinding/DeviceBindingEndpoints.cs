@@ -187,7 +187,7 @@ internal sealed class DeviceBindingEndpoints(
     private (int, string) Gone(HttpContext context, string id)
     {
         var now = services.Time.GetUtcNow();
-        if (services.Tokens.Read(context.Request, services.Time.GetUtcNow()).Token is not null
+        if (services.Tokens.Read(context.Request, now).Token is not null
             && !(DeviceProof.ClaimedChallenge(ProofOf(context)) is { } challenge && binder.HasComeAgain(challenge, id, now)))
         {
             Challenge(context.Response, id, binder.ComeAgain(id, now));

@@ -106,13 +106,7 @@ internal sealed class SessionMetrics
 
     public void StoreAnswered(string verb, TimeSpan after) => _storeDuration.Record(after.TotalSeconds, new KeyValuePair<string, object?>("verb", verb));
 
-    public void StoreCalled(string verb)
-    {
-        if (_storeCalls.Enabled)
-        {
-            _storeCalls.Add(1, new KeyValuePair<string, object?>("verb", verb));
-        }
-    }
+    public void StoreCalled(string verb) => _storeCalls.Add(1, new KeyValuePair<string, object?>("verb", verb));
 
     public void Pruned(long count, TimeSpan after)
     {
