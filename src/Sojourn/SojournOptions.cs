@@ -211,7 +211,16 @@ public sealed class SojournOptions
     internal IReadOnlyList<byte[]>? SecretKeys { get; set; }
 
     /// <summary>A method, so that the binder of configuration leaves it alone.</summary>
-    internal JsonSerializerOptions GetJson() => _json;
+    internal JsonSerializerOptions GetJson()
+    {
+        if (!_json.IsReadOnly)
+        {
+            // Until then they work out every type anew that they are asked for.
+            Document.SessionJson.MakeReadOnly(_json);
+        }
+
+        return _json;
+    }
 
     /// <summary>The secrets as bytes, whichever way they were given.</summary>
     internal IEnumerable<byte[]> SecretBytes() => SecretKeys ?? Secrets.Select(System.Text.Encoding.UTF8.GetBytes);
@@ -220,7 +229,7 @@ public sealed class SojournOptions
 
     /// <summary>
     /// Reads and writes entries with these options in place of Sojourn's own (web defaults, text left unescaped). With native AOT they need a
-    /// <see cref="JsonSerializerOptions.TypeInfoResolver"/> that knows the types of the entries.
+    /// <see cref="JsonSerializerOptions.TypeInfoResolver"/> that knows the types of the entries; else one that they do not have is the default one.
     /// </summary>
     /// <param name="options">The options; they become read-only at the first use.</param>
     /// <exception cref="ArgumentNullException">The options are null.</exception>

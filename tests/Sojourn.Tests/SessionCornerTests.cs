@@ -1,5 +1,7 @@
 using System.Globalization;
 using System.Text;
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
 using Microsoft.Extensions.Time.Testing;
 using Sojourn.Document;
 using Sojourn.Storage;
@@ -54,6 +56,34 @@ public sealed class SessionCornerTests
         await engine.Sessions.CommitAsync(redirecting, Token);
 
         Assert.Equal("Saved.", (await engine.LoadAsync(session.Id)).Get<string>("notice"));
+    }
+
+    /// <summary>Options that are not read-only yet remember nothing: a session of numbers alone had them work out a type at every read.</summary>
+    [Fact]
+    public void How_a_type_is_read_is_worked_out_once()
+    {
+        var resolver = new CountingResolver();
+        var engine = new Engine(_memory, _time, options => options.UseJson(new JsonSerializerOptions { TypeInfoResolver = resolver }));
+        var session = engine.Sessions.Create();
+        session.Set("n", 1);
+        Assert.Equal(1, session.Get<int?>("n"));
+        var asked = resolver.Asked;
+        Assert.NotEqual(0, asked);
+        for (var i = 0; i < 10; i++)
+        {
+            session.Set("n", 1 + session.Get<int?>("n")!.Value);
+        }
+
+        Assert.Equal(asked, resolver.Asked);
+    }
+
+    [Fact]
+    public void Options_without_a_resolver_of_types_get_the_default_one()
+    {
+        var engine = new Engine(_memory, _time, options => options.UseJson(new JsonSerializerOptions { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower }));
+        var session = engine.Sessions.Create();
+        session.Set("at", new { UserName = "ada" });
+        Assert.Equal("ada", session.Get<Dictionary<string, string>>("at")!["user_name"]);
     }
 
     [Fact]
@@ -242,5 +272,16 @@ public sealed class SessionCornerTests
         session.Set("seed", "1");
         await engine.Sessions.CommitAsync(session, Token);
         return session.Id;
+    }
+
+    private sealed class CountingResolver : DefaultJsonTypeInfoResolver
+    {
+        public int Asked { get; private set; }
+
+        public override JsonTypeInfo GetTypeInfo(Type type, JsonSerializerOptions options)
+        {
+            Asked++;
+            return base.GetTypeInfo(type, options);
+        }
     }
 }

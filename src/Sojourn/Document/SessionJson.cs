@@ -16,6 +16,12 @@ internal static class SessionJson
         TypeInfoResolver = JsonSerializer.IsReflectionEnabledByDefault ? ReflectionResolver() : SimpleTypesContext.Default,
     };
 
+    /// <summary>As the serializer does with the options of an application at their first use; texts and numbers go past it.</summary>
+    [UnconditionalSuppressMessage("Trimming", "IL2026", Justification = "Fills in a resolver only where reflection is enabled: not in trimmed and AOT programs.")]
+    [UnconditionalSuppressMessage("AOT", "IL3050", Justification = "Fills in a resolver only where reflection is enabled: not in trimmed and AOT programs.")]
+    public static void MakeReadOnly(JsonSerializerOptions options) =>
+        options.MakeReadOnly(populateMissingResolver: JsonSerializer.IsReflectionEnabledByDefault);
+
     [UnconditionalSuppressMessage("Trimming", "IL2026", Justification = "Only reached where reflection is enabled, which trimmed and AOT programs switch off.")]
     [UnconditionalSuppressMessage("AOT", "IL3050", Justification = "Only reached where reflection is enabled, which trimmed and AOT programs switch off.")]
     private static DefaultJsonTypeInfoResolver ReflectionResolver() => new();
