@@ -90,7 +90,7 @@ internal sealed class SessionServices(
         return use == SessionUse.Exclusive
             ? LoadExclusiveAsync(context, feature, token.Id, key)
             : manager.FindHeld(token.Id, token, feature, now) is { } session ? new(session)
-            : manager.LoadAsync(token.Id, key, feature, isCopyEnough: true, context.RequestAborted);
+            : manager.LoadAsync(token.Id, key, feature, isCopyEnough: true, context.RequestAborted, token);
     }
 
     private async ValueTask<Session?> RefuseAmbiguousAsync()

@@ -34,7 +34,9 @@ public sealed partial class SessionManager
     /// <param name="host">The request that it serves.</param>
     /// <param name="isCopyEnough">False where nothing may have happened since that is not known: what is stored is read then, past any copy.</param>
     /// <param name="cancellationToken">Ends the wait for the store.</param>
-    internal async ValueTask<Session?> LoadAsync(string id, string key, ISessionHost? host, bool isCopyEnough, CancellationToken cancellationToken)
+    /// <param name="known">The session, where this process has met it.</param>
+    internal async ValueTask<Session?> LoadAsync(
+        string id, string key, ISessionHost? host, bool isCopyEnough, CancellationToken cancellationToken, KnownSession? known = null)
     {
         using var activity = SojournDiagnostics.Start("sojourn.load");
         var isCopy = isCopyEnough && _store.KeepsCopies;
@@ -46,6 +48,7 @@ public sealed partial class SessionManager
         {
             activity?.SetTag("sojourn.outcome", "unknown");
             _documents.Forget(key);
+            known?.Document = null;
             await MeetUnknownIdAsync().ConfigureAwait(false);
             return null;
         }
@@ -56,7 +59,7 @@ public sealed partial class SessionManager
             return await LoadForwardedAsync(id, key, record, forwarding, host, cancellationToken).ConfigureAwait(false);
         }
 
-        return await OpenAsync(id, key, record, host, isCopy, activity, cancellationToken, copy).ConfigureAwait(false);
+        return await OpenAsync(id, key, record, host, isCopy, activity, cancellationToken, copy, known).ConfigureAwait(false);
     }
 
     private ValueTask MeetUnknownIdAsync()
@@ -68,9 +71,9 @@ public sealed partial class SessionManager
 
     private ValueTask<Session?> OpenAsync(
         string id, string key, SessionRecord record, ISessionHost? host, bool isCopy, Activity? activity, CancellationToken cancellationToken,
-        NearCopy? copy = null)
+        NearCopy? copy = null, KnownSession? known = null)
     {
-        var document = _documents.Of(record, key);
+        var document = _documents.Of(record, key, known);
         if (document?.ReadMetadata() is not { } metadata)
         {
             activity?.SetTag("sojourn.outcome", "unreadable");
@@ -86,13 +89,13 @@ public sealed partial class SessionManager
         if (IsAlive(record, metadata, now))
         {
             activity?.SetTag("sojourn.outcome", "found");
-            return new(new Session(this, host, id, key, record, document) { IsCopy = isCopy });
+            return new(new Session(this, host, id, key, record, document) { Known = known, IsCopy = isCopy });
         }
 
         if (isCopy)
         {
             // Others may have kept it alive, which makes no new version and is not told.
-            return LoadAsync(id, key, host, isCopyEnough: false, cancellationToken);
+            return LoadAsync(id, key, host, isCopyEnough: false, cancellationToken, known);
         }
 
         activity?.SetTag("sojourn.outcome", "expired");

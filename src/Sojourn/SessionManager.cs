@@ -35,7 +35,7 @@ public sealed partial class SessionManager : ISessionOperations
     private readonly SubjectEpochs _epochs;
     private readonly SubjectPlaces _places;
     private readonly byte[][] _secrets;
-    private readonly SplitDocuments _documents = new();
+    private readonly SplitDocuments _documents;
 
     internal SessionManager(
         ISessionStore store, IOptions<SojournOptions> options, TimeProvider time, SessionMetrics metrics, SessionEvents events, SessionWatcher watcher,
@@ -44,6 +44,7 @@ public sealed partial class SessionManager : ISessionOperations
         Options = options.Value;
         Time = time;
         _store = new TimedStore(store, Options.StoreTimeout, time, metrics);
+        _documents = new SplitDocuments(_store.HandsOutItsOwn);
         _layout = store.As<INodeLayout>();
         _isKeyedById = store.As<IKeyedById>()?.IsKeyedById ?? _layout is not null;
         if (_layout is not null && Options is { IsIdleTimeoutSet: true, IsExpress: false })

@@ -18,6 +18,9 @@ internal sealed class VerifiedToken(string id, bool isSignedWithFirst) : KnownSe
 
     public bool IsEncoded { get; private set; }
 
+    /// <summary>Of tokens as many are remembered as are busy, for a minute.</summary>
+    public override bool IsBounded => Ascii.Length > 0;
+
     /// <summary>When it was remembered, in ticks.</summary>
     public long Since { get; private set; }
 

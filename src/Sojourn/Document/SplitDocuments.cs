@@ -6,7 +6,10 @@ namespace Sojourn.Document;
 /// Remembers how the documents of busy sessions are split, so that one that comes again as it was is not split again: to compare its bytes costs less.
 /// Bounded. Thread-safe.
 /// </summary>
-internal sealed class SplitDocuments
+/// <param name="isStoreInMemory">
+/// Whether a store in memory has the bytes: they are not kept by this, then, and who is <see cref="KnownSession.IsBounded"/> needs no place for its document.
+/// </param>
+internal sealed class SplitDocuments(bool isStoreInMemory = false)
 {
     /// <summary>In bytes; a longer document is not kept from being collected by this.</summary>
     private const int MaxLength = 8 * 1024;
@@ -16,17 +19,20 @@ internal sealed class SplitDocuments
     /// Splits the record's document for a request of its session, who may have to share it; not again where that is busy and has not changed.
     /// <see langword="null"/> as <see cref="SessionDocument.Of"/>.
     /// </summary>
-    public SessionDocument? Of(SessionRecord record, string key)
+    /// <param name="record">The record.</param>
+    /// <param name="key">What it is filed under.</param>
+    /// <param name="known">The session, where whoever asks knows it.</param>
+    public SessionDocument? Of(SessionRecord record, string key, KnownSession? known = null)
     {
-        if (Find(key, record) is { } remembered)
+        if ((IfOf(record, known?.Document) ?? Find(key, record)) is { } remembered)
         {
             return remembered;
         }
 
         var document = SessionDocument.Of(record);
-        if (document is not null && _places.IsAgain(KeyHash.Of(key)))
+        if (document is not null && (NeedsNoPlace(known) || _places.IsAgain(KeyHash.Of(key))))
         {
-            Remember(new KnownSession { Key = key }, record, document);
+            Remember(known ?? new KnownSession { Key = key }, record, document);
         }
 
         return document;
@@ -53,21 +59,7 @@ internal sealed class SplitDocuments
     }
 
     /// <summary>The document of the record's bytes, or of equal ones.</summary>
-    public SessionDocument? Find(string key, SessionRecord record)
-    {
-        if (Find(key) is not { } document || !document.IsOf(record.Document))
-        {
-            return null;
-        }
-
-        if (record.IsHeld)
-        {
-            // A touch left the bytes.
-            document.Record = record;
-        }
-
-        return document;
-    }
+    public SessionDocument? Find(string key, SessionRecord record) => IfOf(record, Find(key));
 
     /// <summary>Remembers a document that was split or written, in place of the session's last, unless it has been changed since.</summary>
     public void Remember(KnownSession session, SessionRecord record, SessionDocument document)
@@ -100,11 +92,29 @@ internal sealed class SplitDocuments
     private KnownSession? FindKnown(string key) =>
         _places.Find(KeyHash.Of(key)) is { } session && string.Equals(session.Key, key, StringComparison.Ordinal) ? session : null;
 
-    /// <summary>Whoever has no place keeps no document.</summary>
+    private static SessionDocument? IfOf(SessionRecord record, SessionDocument? document)
+    {
+        if (document?.IsOf(record.Document) != true)
+        {
+            return null;
+        }
+
+        if (record.IsHeld)
+        {
+            // A touch left the bytes.
+            document.Record = record;
+        }
+
+        return document;
+    }
+
+    private bool NeedsNoPlace(KnownSession? session) => isStoreInMemory && session is { IsBounded: true };
+
+    /// <summary>Whoever has no place and needs one keeps no document.</summary>
     private void TakePlace(KnownSession session)
     {
         var before = _places.Remember(KeyHash.Of(session.Key!), session);
-        if (before is not null && !ReferenceEquals(before, session))
+        if (before is not null && !ReferenceEquals(before, session) && !NeedsNoPlace(before))
         {
             before.Document = null;
         }

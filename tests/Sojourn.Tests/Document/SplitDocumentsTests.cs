@@ -62,6 +62,35 @@ public sealed class SplitDocumentsTests
         Assert.Null(_documents.Find(last));
     }
 
+    /// <summary>Of a store in memory the bytes are there anyway, and of remembered tokens there are as many as are busy.</summary>
+    [Fact]
+    public void Of_a_store_in_memory_a_bounded_session_keeps_its_document_without_a_place()
+    {
+        var documents = new SplitDocuments(isStoreInMemory: true);
+        var record = Record(Json);
+        var kept = Enumerable.Range(0, 10_000).Select(_ => new BoundedSession { Key = NewKey() }).ToList();
+        foreach (var session in kept)
+        {
+            Assert.Same(documents.Of(record, session.Key!, session), session.Document);
+        }
+
+        Assert.All(kept, session => Assert.Same(session.Document, documents.Of(record, session.Key!, session)));
+        Assert.All(kept, session => Assert.Same(session.Document, documents.Find(session)));
+        Assert.NotSame(kept[0].Document, documents.Of(Record(Json.Replace("two", "2wo", StringComparison.Ordinal)), kept[0].Key!, kept[0]));
+        Assert.Equal("\"2wo\"", Encoding.UTF8.GetString(ValueOf(kept[0].Document!)));
+
+        var others = Enumerable.Range(0, 10_000).Select(_ => new BoundedSession { Key = NewKey() }).ToList();
+        foreach (var session in others)
+        {
+            _ = _documents.Of(record, session.Key!, session);
+            _ = _documents.Of(record, session.Key!, session);
+        }
+
+        Assert.InRange(others.Count(session => session.Document is not null), 2_000, 4_096);
+
+        static byte[] ValueOf(SessionDocument document) => document.TryGet("b", out var value) ? value.ToArray() : [];
+    }
+
     [Fact]
     public void A_long_document_is_not_remembered()
     {
@@ -277,5 +306,10 @@ public sealed class SplitDocumentsTests
             await Inner.ReadAsync(key, cancellationToken) is { } record
                 ? new(record.Document.ToArray(), record.ExpiresAt, record.Labels, record.Version)
                 : null;
+    }
+
+    private sealed class BoundedSession : KnownSession
+    {
+        public override bool IsBounded => true;
     }
 }
