@@ -7,6 +7,9 @@ read -r -a sizes <<< "${SIZES:-1000 1000000 10000000}"
 rounds=${ROUNDS:-10} seconds=${SECONDS_EACH:-1}
 . ./servers.sh
 trap stop_servers EXIT
+# The collector that ASP.NET Core's applications have by default, which .NET takes only where there is more than one core: the client has to share its own.
+app_core=0,1
+export DOTNET_gcServer=1
 need wrk
 build Sojourn.Benchmarks
 taskset -cp $other_core $$ > /dev/null
