@@ -17,8 +17,8 @@ internal static class SessionJson
     };
 
     /// <summary>As the serializer does with the options of an application at their first use; texts and numbers go past it.</summary>
-    [UnconditionalSuppressMessage("Trimming", "IL2026", Justification = "Fills in a resolver only where reflection is enabled: not in trimmed and AOT programs.")]
-    [UnconditionalSuppressMessage("AOT", "IL3050", Justification = "Fills in a resolver only where reflection is enabled: not in trimmed and AOT programs.")]
+    [UnconditionalSuppressMessage("Trimming", "IL2026", Justification = "A resolver is filled in only where reflection is enabled: not in trimmed programs.")]
+    [UnconditionalSuppressMessage("AOT", "IL3050", Justification = "A resolver is filled in only where reflection is enabled: not in AOT programs.")]
     public static void MakeReadOnly(JsonSerializerOptions options) =>
         options.MakeReadOnly(populateMissingResolver: JsonSerializer.IsReflectionEnabledByDefault);
 
