@@ -77,6 +77,25 @@ public sealed class SessionCornerTests
         Assert.Equal(asked, resolver.Asked);
     }
 
+    /// <summary>The same for an application that says itself how an entry is read.</summary>
+    [Fact]
+    public void How_a_type_of_the_applications_own_is_read_is_worked_out_once()
+    {
+        var resolver = new CountingResolver();
+        var type = (JsonTypeInfo<int?>)new JsonSerializerOptions { TypeInfoResolver = resolver }.GetTypeInfo(typeof(int?));
+        var session = new Engine(_memory, _time).Sessions.Create();
+        session.Set("n", 1);
+        Assert.Equal(1, session.Get("n", type));
+        Assert.Equal(1, session.Get("n", type));
+        var asked = resolver.Asked;
+        for (var i = 0; i < 10; i++)
+        {
+            Assert.Equal(1, session.Get("n", type));
+        }
+
+        Assert.Equal(asked, resolver.Asked);
+    }
+
     [Fact]
     public void Options_without_a_resolver_of_types_get_the_default_one()
     {

@@ -228,9 +228,13 @@ internal static class EntryValue
         }
     }
 
-    /// <summary>Whether nobody says otherwise how a number that may be missing is read, nor how one is that may not.</summary>
+    /// <summary>
+    /// Whether nobody says otherwise how a number that may be missing is read, nor how one is that may not. Options that are not read-only yet are not asked,
+    /// since they would work that out each time; the serializer makes them so.
+    /// </summary>
     private static bool IsPlain(JsonTypeInfo type) =>
-        type.Converter.GetType() == NullableInt32Converter
+        type.Options.IsReadOnly
+        && type.Converter.GetType() == NullableInt32Converter
         && type.Options.TryGetTypeInfo(typeof(int), out var number)
         && ReferenceEquals(number.Converter, JsonMetadataServices.Int32Converter);
 
