@@ -68,6 +68,7 @@ public sealed partial class Session
 
             DropPending();
             _document = new SessionDocument();
+            LeaveKnown();
         }
     }
 
@@ -88,7 +89,6 @@ public sealed partial class Session
             _cookieSeen = null;
             _id = NewId();
             _key = null;
-            Known = null;
             _watch = null;
         }
     }
@@ -100,8 +100,15 @@ public sealed partial class Session
         {
             _id = id;
             _key = key;
-            Known = null;
+            LeaveKnown();
         }
+    }
+
+    /// <summary>Nothing of the session is to be found any more by the id that it had.</summary>
+    private void LeaveKnown()
+    {
+        Known?.Document = null;
+        Known = null;
     }
 
     /// <summary>What the record is found by. Whoever acts as another subject is found by both.</summary>

@@ -91,6 +91,32 @@ public sealed class SplitDocumentsTests
         static byte[] ValueOf(SessionDocument document) => document.TryGet("b", out var value) ? value.ToArray() : [];
     }
 
+    /// <summary>Also where it has no place by which it could be found.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task What_has_ended_or_has_another_id_is_not_kept(bool isRenewed)
+    {
+        var engine = new Engine(new MemorySessionStore(), Engine.NewClock());
+        var stored = engine.Sessions.Create();
+        stored.Set("a", 0);
+        await stored.SaveAsync(Token);
+        var known = new BoundedSession { Key = stored.Key };
+        var session = await engine.Sessions.LoadAsync(stored.Id, stored.Key, null, isCopyEnough: true, Token, known);
+        var document = known.Document;
+        Assert.NotNull(document);
+        var documents = ((ISessionOperations)engine.Sessions).Documents;
+        for (var i = 0; documents.Find(stored.Key) is not null; i++)
+        {
+            Assert.InRange(i, 0, 100_000);
+            documents.Remember(new BoundedSession { Key = NewKey() }, session!.Record!, document);
+        }
+
+        Assert.Same(document, known.Document);
+        await (isRenewed ? session!.RenewIdAsync(Token) : session!.DestroyAsync(Token));
+        Assert.Null(known.Document);
+    }
+
     [Fact]
     public void A_long_document_is_not_remembered()
     {
