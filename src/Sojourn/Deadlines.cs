@@ -27,6 +27,21 @@ internal static class Deadlines
         return new(longest - (longest / 1024 * ((uint)KeyHash.Of(key) % 256)));
     }
 
+    /// <summary>
+    /// Until when a record of this expiry is alive, and no touch of it is due: whoever reads it has nothing else to look at. Without an interval there is no
+    /// such time.
+    /// </summary>
+    public static DateTimeOffset QuietUntil(DateTimeOffset stored, TimeSpan lifetime, TimeSpan interval, DateTimeOffset? absolute)
+    {
+        if (interval == TimeSpan.Zero)
+        {
+            return DateTimeOffset.MinValue;
+        }
+
+        var until = interval < lifetime ? stored - lifetime + interval : stored;
+        return absolute < until ? absolute.Value : until;
+    }
+
     /// <summary>Whether moving the expiry is worth a write: not while it is fresher than the interval. Without an interval it is moved back, too.</summary>
     public static bool TouchIsDue(DateTimeOffset stored, DateTimeOffset fresh, TimeSpan interval) =>
         interval == TimeSpan.Zero ? fresh != stored : fresh > stored && fresh - stored >= interval;

@@ -59,6 +59,10 @@ public sealed partial class Session
     /// <summary>How stale the stored expiry may become: where this session has a deadline of its own, by that one.</summary>
     internal TimeSpan TouchInterval => Deadlines.TouchInterval(_operations.Options.TouchInterval, Metadata.IdleTimeout ?? _operations.TimeToLive, Key);
 
+    /// <summary>Until when the record that the session was read from asks nothing of whoever reads it.</summary>
+    internal DateTimeOffset QuietUntil(DateTimeOffset stored, TimeSpan interval) =>
+        Deadlines.QuietUntil(stored, Lifetime, interval, Metadata.AbsoluteExpiresAt);
+
     /// <summary>Whether a commit after the first could find anything to do: a change, an object to look at, something asked for.</summary>
     internal bool HasWork =>
         !_changes.IsEmpty
@@ -74,6 +78,14 @@ public sealed partial class Session
     /// <returns>The latter is so at a request's first commit, or where a late <see cref="Touch"/> asks for it. Outside a request at every commit.</returns>
     internal (bool IsChanged, bool IsDue) BeginCommit()
     {
+        if (!HasWork)
+        {
+            // Most requests only read.
+            var isFirst = _host is null || !_hasCommitted;
+            _hasCommitted = true;
+            return (false, isFirst);
+        }
+
         lock (_sync)
         {
             var isChanged = CollectChangesUnlocked();

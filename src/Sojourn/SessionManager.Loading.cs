@@ -19,7 +19,7 @@ public sealed partial class SessionManager
         if ((!_store.HandsOutItsOwn && !_store.KeepsCopies)
             || _documents.Find(known) is not { } document
             || _store.FindHeld(document) is not { } record
-            || !IsAlive(record, document.OwnMetadata, now))
+            || !(record.IsQuietAt(now) || IsAlive(record, document.OwnMetadata, now)))
         {
             return null;
         }

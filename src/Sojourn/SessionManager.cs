@@ -235,6 +235,11 @@ public sealed partial class SessionManager : ISessionOperations
     private ValueTask TouchIfDueAsync(Session session, SessionRecord record, CancellationToken cancellationToken)
     {
         var now = Time.GetUtcNow();
+        if (record.IsQuietAt(now) && !session.IsTouchAsked)
+        {
+            return default;
+        }
+
         if (session.KnownIsNew || session.IsVersionUnknown || record.ExpiresAt <= now || _layout is { CanTouch: false })
         {
             // Just stored, or outlived by this very request: there is nothing to keep alive.
@@ -243,9 +248,18 @@ public sealed partial class SessionManager : ISessionOperations
 
         var expiresAt = session.FreshExpiry(now);
         var interval = session.IsTouchAsked ? TimeSpan.Zero : session.TouchInterval;
-        return Deadlines.TouchIsDue(record.ExpiresAt, expiresAt, interval) && (session.IsTouchAsked || session.CountsAsActivity)
-            ? TouchAsync(session, record, now, expiresAt, cancellationToken)
-            : default;
+        if (Deadlines.TouchIsDue(record.ExpiresAt, expiresAt, interval))
+        {
+            return session.IsTouchAsked || session.CountsAsActivity ? TouchAsync(session, record, now, expiresAt, cancellationToken) : default;
+        }
+
+        if (!session.HasWork)
+        {
+            // As it is stored: what express-session changes and does not save counts for this request alone.
+            record.StayQuietUntil(session.QuietUntil(record.ExpiresAt, interval));
+        }
+
+        return default;
     }
 
     private async ValueTask TouchAsync(Session session, SessionRecord record, DateTimeOffset now, DateTimeOffset expiresAt, CancellationToken cancellationToken)

@@ -260,7 +260,7 @@ public sealed class HeldRecordTests
         Assert.Null(Find(engine, await NewBusyAsync(engine)));
     }
 
-    private static Session? Find(Engine engine, Session session, KnownSession? known = null) =>
+    internal static Session? Find(Engine engine, Session session, KnownSession? known = null) =>
         engine.Sessions.FindHeld(session.Id, known ?? new() { Key = session.Key }, new Visit(Engine.NewClock()), engine.Sessions.Time.GetUtcNow());
 
     private static Task<Session> NewBusyAsync(Engine engine) => engine.NewBusyAsync("ada");

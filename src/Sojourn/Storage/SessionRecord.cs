@@ -9,6 +9,7 @@ public sealed class SessionRecord
     private const long WellFormed = 1L << 62;
     private const long Held = long.MinValue;
     private long _expiresAtTicks;
+    private long _quietUntilTicks;
     private readonly string[]? _labels;
 
     /// <summary>Makes a record.</summary>
@@ -46,6 +47,15 @@ public sealed class SessionRecord
 
     /// <summary>Whether a store in memory has this very record: whoever was handed it out need not ask for it again.</summary>
     internal bool IsHeld => (Volatile.Read(ref _expiresAtTicks) & Held) != 0;
+
+    /// <summary>
+    /// Whether it is known to be alive, and to need no touch yet. Most requests meet it so, and look no further: in a large store the rest of a session's
+    /// memory is nowhere near the processor.
+    /// </summary>
+    internal bool IsQuietAt(DateTimeOffset now) => now.UtcTicks < Volatile.Read(ref _quietUntilTicks);
+
+    /// <summary>To be called by whoever has worked it out (<see cref="Deadlines.QuietUntil"/>).</summary>
+    internal void StayQuietUntil(DateTimeOffset time) => Volatile.Write(ref _quietUntilTicks, time.UtcTicks);
 
     /// <summary>The same record under another version: what a store hands back after it has written.</summary>
     /// <param name="version">The version the store gave it.</param>
