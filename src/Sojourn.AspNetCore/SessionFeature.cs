@@ -145,23 +145,17 @@ internal sealed partial class SessionFeature(HttpContext context, SessionService
     }
 
     /// <summary>Loads the session, unless that was done or tried before. A store that fails is remembered and not thrown.</summary>
-    public ValueTask LoadAsync() => LoadAsync(null);
+    public Task LoadAsync() => _loading ?? LoadAsync(services.Time.GetUtcNow());
 
     /// <summary>The same where the request has just begun, so that nobody looks at the clock again.</summary>
-    public ValueTask LoadAtOnceAsync() => LoadAsync(_beganAt);
+    public Task LoadAtOnceAsync() => LoadAsync(_beganAt);
 
-    private ValueTask LoadAsync(DateTimeOffset? now)
+    private Task LoadAsync(DateTimeOffset now)
     {
-        if (Session is not null || LoadFailure is not null)
-        {
-            return default;
-        }
-
         // Parallel tasks of a request may all be the first; the guard is the request's own object.
         lock (Guard)
         {
-            _loading ??= LoadOnceAsync(now ?? services.Time.GetUtcNow());
-            return _loading.IsCompletedSuccessfully ? default : new(_loading);
+            return _loading ??= LoadOnceAsync(now);
         }
     }
 

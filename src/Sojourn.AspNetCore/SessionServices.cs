@@ -44,9 +44,9 @@ internal sealed class SessionServices(
     /// Whether whoever asks looks at the session; if not, it is loaded where the options or the endpoint want it before its first use.
     /// </param>
     /// <param name="loading">When it is loaded, if it is.</param>
-    public SessionFeature? Begin(HttpContext context, bool isUse, out ValueTask loading)
+    public SessionFeature? Begin(HttpContext context, bool isUse, out Task loading)
     {
-        loading = default;
+        loading = Task.CompletedTask;
         var feature = SessionFeature.Of(context, Name);
         var isNew = feature is null;
         feature ??= New(context);

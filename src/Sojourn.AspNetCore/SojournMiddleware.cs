@@ -11,7 +11,7 @@ internal sealed class SojournMiddleware(RequestDelegate next, SessionServices se
     private Task RunWithoutAsync(HttpContext context) =>
         services.Endpoints.Of(context)?.FindUnmet(null, services.Time)?.RefuseAsync(context) ?? next(context);
 
-    private async Task RunAsync(HttpContext context, SessionFeature feature, ValueTask loading)
+    private async Task RunAsync(HttpContext context, SessionFeature feature, Task loading)
     {
         await loading.ConfigureAwait(false);
         if (feature.LoadFailure is { } failure)

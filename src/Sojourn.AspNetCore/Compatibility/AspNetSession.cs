@@ -25,7 +25,7 @@ internal sealed class AspNetSession(SessionFeature feature) : ISession
 
     public async Task LoadAsync(CancellationToken cancellationToken = default)
     {
-        await feature.LoadAsync().AsTask().WaitAsync(cancellationToken).ConfigureAwait(false);
+        await feature.LoadAsync().WaitAsync(cancellationToken).ConfigureAwait(false);
         _ = feature.Current;
     }
 
