@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using System.Text;
 using Sojourn.Document;
@@ -57,10 +58,9 @@ internal sealed class VerifiedTokens
             return null;
         }
 
-        // Sixteen bytes are compared at once: there is no first one that differs.
-        Span<byte> end = stackalloc byte[EndLength];
-        return Ascii.FromUtf16(EndOf<char>(value), end, out _) == OperationStatus.Done
-            && Vector128.Create<byte>(end) == Vector128.Create(EndOf<byte>(token.Ascii))
+        // Sixteen characters are compared at once: there is no first one that differs.
+        var end = EndOf(MemoryMarshal.Cast<char, ushort>(value));
+        return Vector128.Narrow(Vector128.Create(end), Vector128.Create(end[(EndLength / 2)..])) == Vector128.Create(EndOf<byte>(token.Ascii))
             && Ascii.Equals(token.Ascii, value)
             && now.UtcTicks - token.Since < KeptFor.Ticks
                 ? token
