@@ -166,6 +166,9 @@ internal static class EntryValue
 {
     private static readonly Type NullableInt32Converter = SimpleTypesContext.Default.NullableInt32.Converter.GetType();
 
+    /// <summary>Of read-only options, so that it stays so.</summary>
+    private static JsonTypeInfo? _lastPlain;
+
     public static T? Read<T>(string name, ReadOnlySpan<byte> utf8, JsonTypeInfo<T> type)
     {
         if (typeof(T) == typeof(string) && utf8 is [(byte)'"', ..] && ReferenceEquals(type.Converter, JsonMetadataServices.StringConverter)
@@ -232,11 +235,24 @@ internal static class EntryValue
     /// Whether nobody says otherwise how a number that may be missing is read, nor how one is that may not. Options that are not read-only yet are not asked,
     /// since they would work that out each time; the serializer makes them so.
     /// </summary>
-    private static bool IsPlain(JsonTypeInfo type) =>
-        type.Options.IsReadOnly
-        && type.Converter.GetType() == NullableInt32Converter
-        && type.Options.TryGetTypeInfo(typeof(int), out var number)
-        && ReferenceEquals(number.Converter, JsonMetadataServices.Int32Converter);
+    private static bool IsPlain(JsonTypeInfo type)
+    {
+        if (ReferenceEquals(type, _lastPlain))
+        {
+            return true;
+        }
+
+        if (!type.Options.IsReadOnly
+            || type.Converter.GetType() != NullableInt32Converter
+            || !type.Options.TryGetTypeInfo(typeof(int), out var number)
+            || !ReferenceEquals(number.Converter, JsonMetadataServices.Int32Converter))
+        {
+            return false;
+        }
+
+        _lastPlain = type;
+        return true;
+    }
 
     private static bool WritesNumbersAsText(JsonTypeInfo type) =>
         (type.NumberHandling ?? type.Options.NumberHandling).HasFlag(JsonNumberHandling.WriteAsString);
