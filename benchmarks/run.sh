@@ -3,9 +3,10 @@
 # of RESULTS.md, STORES.md and ../docs/performance.md that stand between marks, and its charts; the rest of them is written by hand and kept.
 #   benchmarks/run.sh          everything
 #   benchmarks/run.sh http     over HTTP only
-# STARTS (3), ROUNDS (5), SECONDS_EACH (1) and WARM (10, seconds of processor time) make it longer or shorter. The machine's speed drifts, so many short turns tell more
-# than a few long ones; and two processes of one program differ by up to a tenth, by where the compiler and the memory put things, so all are started anew. With MODES,
-# some of those below, it measures these alone over HTTP, and writes nothing but what it prints.
+# STARTS (3), ROUNDS (5), SECONDS_EACH (1) and WARM (10, seconds of processor time) make it longer or shorter. Where others share the machine, its speed changes by half
+# from one second to the next: so two programs that are compared are loaded at the same time, on the same core, and what counts is the processor time of each. Two
+# processes of one program differ by up to a tenth, by where the compiler and the memory put things, so all are started anew. With MODES, some of those below, it measures
+# these alone over HTTP, and writes nothing but what it prints.
 set -euo pipefail
 cd "$(dirname "$0")"
 starts=${STARTS:-3} rounds=${ROUNDS:-5} seconds=${SECONDS_EACH:-1} WARM=${WARM:-10}
@@ -59,7 +60,17 @@ asked() {
   esac
 }
 
-turns=$work/turns
+# Two modes, loaded at the same time.
+together() { # mode mode path
+  local first
+  turn "$1" "/$3" $((4 * seconds)) > "$work/first" & first=$!
+  turn "$2" "/$3" $((4 * seconds)) > "$work/second"
+  wait $first
+  echo "$1 $2 $3 $(< "$work/first") $(< "$work/second")"
+}
+is_measured() { [[ " ${modes[*]} " == *" $1 "* ]]; }
+
+turns=$work/turns together=$work/together
 for ((start = 1; start <= starts; start++)); do
   for mode in "${modes[@]}"; do
     kind=$(kind_of "$mode")
@@ -87,16 +98,19 @@ for ((start = 1; start <= starts; start++)); do
         echo "$mode $path $figures $asked" >> "$turns"
         echo "start $start, round $round: $mode /$path: $figures" >&2
       done
+      while read -r over under; do
+        if is_measured "$over" && is_measured "$under"; then together "$over" "$under" $path | tee -a "$together" >&2; fi
+      done < <(node report/pairs.mjs)
     done
   done
   stop_apps
 done
-note="The sum of $starts times $rounds turns of $seconds s each, programs started $starts times, modes in turn, 32 connections, 256 sessions of 1 KB"
+note="The sum of $starts times $rounds turns of $seconds s each, programs started $starts times, 32 connections, 256 sessions of 1 KB; by processor time, the two of a row at the same time, $((4 * seconds)) s each turn"
 if [ -n "${MODES:-}" ]; then
-  node report/report.mjs "$turns" "$note"
+  node report/report.mjs "$turns" "$together" "$note"
   exit
 fi
-node report/report.mjs "$turns" "$note" write
+node report/report.mjs "$turns" "$together" "$note" write
 node report/model.mjs
 [ "${1:-all}" != http ] || exit 0
 

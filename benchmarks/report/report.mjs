@@ -1,10 +1,11 @@
 // Makes tables and charts of the turns that run.sh measured.
-//   node report.mjs turns note [write]      prints the tables; write: puts them and the charts into the documents
+//   node report.mjs turns together note [write]      prints the tables; write: puts them and the charts into the documents
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { barChart, number } from './chart.mjs'
+import { memoryPairs, storePairs } from './pairs.mjs'
 import { publish } from './publish.mjs'
 
-const [turnsFile, note, write] = process.argv.slice(2)
+const [turnsFile, togetherFile, note, write] = process.argv.slice(2)
 const here = name => new URL(`../${name}`, import.meta.url).pathname
 const sum = values => values.reduce((a, b) => a + b, 0)
 const median = values => values.sort((a, b) => a - b)[values.length >> 1]
@@ -31,31 +32,29 @@ for (const paths of Object.values(measured)) {
     }
   }
 }
+
+// Of two that were loaded at the same time: what the one made of its processor time, over what the other made of its own, turn by turn. Not by sums, in which turns count
+// more for the one than for the other.
+const together = {}
+for (const line of readFileSync(togetherFile, 'utf8').trim().split('\n')) {
+  const [over, under, path, ...figures] = line.split(' ')
+  const [requests, spent, others, spentByOthers] = [0, 2, 7, 9].map(column => Number(figures[column]))
+  ;(together[`${over} ${under} ${path}`] ??= []).push(requests / spent / (others / spentByOthers))
+}
+const geometricMean = values => Math.exp(sum(values.map(Math.log)) / values.length)
 const has = (...modes) => modes.every(mode => measured[mode])
 const paths = ['read', 'write']
 const table = (head, rows) => [head, head.map(() => '---'), ...rows].map(cells => `| ${cells.join(' | ')} |`).join('\n')
 
-// One mode over another, by path: the targets are those that the project has set itself.
-const ratios = pairs => pairs.filter(([a, b]) => has(a, b)).map(([a, b, path, target]) => {
-  const [x, y] = [measured[a][path], measured[b][path]]
-  return [`\`${a}\`/${path} / \`${b}\`/${path}`, (x.perSecondOfProcessor / y.perSecondOfProcessor).toFixed(2), (x.rate / y.rate).toFixed(2), target ?? '', x.asked, y.asked]
-})
-const both = (a, b, read, write = read) => [[a, b, 'read', read], [a, b, 'write', write]]
+const ratio = (pair, path) => {
+  const { over, under, [path]: target } = pair
+  const [x, y] = [measured[over][path], measured[under][path]]
+  return [`\`${over}\`/${path} / \`${under}\`/${path}`, geometricMean(together[`${over} ${under} ${path}`]).toFixed(2), (x.rate / y.rate).toFixed(2), target ?? '', x.asked, y.asked]
+}
+const measuredOf = pairs => pairs.filter(({ over, under }) => has(over, under))
 const ratioHead = ['requests', 'by processor time', 'by the clock', 'target']
 
-const memoryRatios = table(ratioHead, ratios([
-  ...both('sojourn-memory', 'none', 0.88, 0.80),
-  ...both('builtin', 'none'),
-  ...both('sojourn-memory', 'builtin', 1.8),
-  ...both('sojourn-memory', 'express', 15),
-  ...both('sojourn-memory', 'fastify'),
-  ...both('sojourn-sqlite', 'sojourn-memory', 0.8, ''),
-  ...both('sojourn-redis', 'builtin-redis', 2.5),
-  ...both('sojourn-redis', 'express-redis'),
-  ...both('sojourn-redis', 'fastify-redis'),
-  ...both('sojourn-redis-near', 'sojourn-memory', 0.85, ''),
-  ...both('sojourn-redis-near', 'sojourn-redis')
-]).map(row => row.slice(0, 4)))
+const memoryRatios = table(ratioHead, measuredOf(memoryPairs).flatMap(pair => paths.map(path => ratio(pair, path).slice(0, 4))))
 
 const bytes = (mode, path) => has(mode, 'none') && measured[mode][path].bytes !== undefined && mode !== 'none' ? measured[mode][path].bytes - measured.none[path].bytes : undefined
 const figures = table(['mode', 'page', 'requests a second', 'p50, µs', 'p99, µs', 'processor time, µs', 'of the database, µs', 'bytes', 'bytes of the session'],
@@ -64,14 +63,8 @@ const figures = table(['mode', 'page', 'requests a second', 'p50, µs', 'p99, µ
     return [`\`${mode}\``, path, number(of.rate), number(of.p50), number(of.p99), number(of.micros), of.databaseMicros ? number(of.databaseMicros) : '', of.bytes === undefined ? '' : number(of.bytes), bytes(mode, path) === undefined ? '' : number(bytes(mode, path))]
   })))
 
-const storeRatios = table([...ratioHead, 'asked'], ratios(paths.flatMap(path => [
-  ['sojourn-redis', 'builtin-redis', path, 2.5],
-  ['sojourn-redis', 'express-redis', path, 3],
-  ['sojourn-redis', 'fastify-redis', path],
-  ['sojourn-redis-near', 'sojourn-redis', path],
-  ['sojourn-pg', 'express-pg', path, 3],
-  ['sojourn-mysql', 'express-mysql', path, 3]
-])).map(row => [...row.slice(0, 4), `${row[4]} / ${row[5]}`]))
+const storeRatios = table([...ratioHead, 'asked'], paths.flatMap(path => measuredOf(storePairs).map(pair => ratio(pair, path)))
+  .map(row => [...row.slice(0, 4), `${row[4]} / ${row[5]}`]))
 
 const allocation = table(['bytes allocated by the session', 'measured', 'target'], ['sojourn-memory', 'sojourn-redis-near', 'sojourn-redis', 'builtin', 'builtin-redis'].flatMap(mode => paths
   .filter(path => bytes(mode, path) !== undefined)
