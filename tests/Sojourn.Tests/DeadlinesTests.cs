@@ -15,13 +15,13 @@ public sealed class DeadlinesTests
         Gen.Select(seconds, seconds, seconds, Gen.Bool, Gen.Int[0, 4_000]).Sample(
             (lifetime, interval, absolute, hasAbsolute, passed) =>
             {
-                var now = Start.AddSeconds(passed);
                 DateTimeOffset? end = hasAbsolute ? Start + absolute : null;
                 var stored = Deadlines.ExpiresAt(Start, lifetime, end);
-                if (now < Deadlines.QuietUntil(stored, lifetime, interval, end))
+                var until = Deadlines.QuietUntil(stored, lifetime, interval, end);
+                foreach (var now in new[] { Start.AddSeconds(passed), until.AddTicks(-1) })
                 {
-                    Assert.True(now < stored && !(end <= now));
-                    Assert.False(Deadlines.TouchIsDue(stored, Deadlines.ExpiresAt(now, lifetime, end), interval));
+                    Assert.True(now >= until || (now < stored && !(end <= now)));
+                    Assert.False(now < until && Deadlines.TouchIsDue(stored, Deadlines.ExpiresAt(now, lifetime, end), interval));
                 }
             });
     }
