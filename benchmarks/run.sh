@@ -71,6 +71,7 @@ together() { # mode mode path
 is_measured() { [[ " ${modes[*]} " == *" $1 "* ]]; }
 
 turns=$work/turns together=$work/together
+: > "$together" # of one mode alone there are no pairs
 for ((start = 1; start <= starts; start++)); do
   for mode in "${modes[@]}"; do
     kind=$(kind_of "$mode")

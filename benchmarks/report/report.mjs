@@ -36,7 +36,7 @@ for (const paths of Object.values(measured)) {
 // Of two that were loaded at the same time: what the one made of its processor time, over what the other made of its own, turn by turn. Not by sums, in which turns count
 // more for the one than for the other.
 const together = {}
-for (const line of readFileSync(togetherFile, 'utf8').trim().split('\n')) {
+for (const line of readFileSync(togetherFile, 'utf8').split('\n').filter(Boolean)) {
   const [over, under, path, ...figures] = line.split(' ')
   const [requests, spent, others, spentByOthers] = [0, 2, 7, 9].map(column => Number(figures[column]))
   ;(together[`${over} ${under} ${path}`] ??= []).push(requests / spent / (others / spentByOthers))
