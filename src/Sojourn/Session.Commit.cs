@@ -78,21 +78,11 @@ public sealed partial class Session
     /// <returns>The latter is so at a request's first commit, or where a late <see cref="Touch"/> asks for it. Outside a request at every commit.</returns>
     internal (bool IsChanged, bool IsDue) BeginCommit()
     {
-        if (!HasWork)
-        {
-            // Most requests only read.
-            var isFirst = _host is null || !_hasCommitted;
-            _hasCommitted = true;
-            return (false, isFirst);
-        }
-
-        lock (_sync)
-        {
-            var isChanged = CollectChangesUnlocked();
-            var isDue = _host is null || !_hasCommitted || IsTouchAsked;
-            _hasCommitted = true;
-            return (isChanged, isDue);
-        }
+        // Most requests only read, and take no lock for that.
+        var isChanged = HasWork && CollectChanges();
+        var isDue = _host is null || !_hasCommitted || IsTouchAsked;
+        _hasCommitted = true;
+        return (isChanged, isDue);
     }
 
     /// <summary>Whether there is anything to save. Looks at the objects that were handed out.</summary>
